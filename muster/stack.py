@@ -1,0 +1,287 @@
+"""The whole system on one machine: two servers, five services and, for a demo, the two sandboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import fcntl
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from muster.kafka import Broker, wait_for_broker
+from muster.ports import free_port
+from muster.postgres import Postgres
+from muster.processes import Child, end_leftovers, remember
+from shared.db.migrate import SERVICES, migrate
+from shared.messaging.broker import create_topics
+
+READY_SECONDS = 90.0
+GATEWAY_PORT = 8700
+TENANTS = ("stonecourse", "millbridge")
+REALMS = ("9130350000000417", "9130350000000833")
+CLIENT_ID, CLIENT_SECRET = "muster-demo", "muster-demo-secret"  # noqa: S105  (of the sandbox, on this machine only)
+
+
+class StackError(Exception):
+    """The stack cannot run; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run. `partitions` is for good: a data folder keeps what it was made with."""
+
+    demo: bool = False
+    employees: int = 250
+    overlap: float = 0.6
+    directions: Sequence[str] = ("linarc-to-qbo", "qbo-to-linarc")
+    kafka: str | None = None
+    database: str | None = None
+    port: int = GATEWAY_PORT
+    partitions: int = 4
+    copies: Mapping[str, int] = field(default_factory=dict)
+    services: Sequence[str] = SERVICES
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stack:
+    """Starts everything in the right order, keeps it running, ends it."""
+
+    def __init__(self, data: Path, options: Options, changed: Callable[[], None] = lambda: None) -> None:
+        """`changed` is called whenever what is up has moved."""
+        self.data = data.resolve()
+        self.options = options
+        self.children: dict[str, Child] = {}
+        self.urls: dict[str, str] = {}
+        self.phase = "starting"
+        self.kafka = options.kafka or ""
+        self.database = options.database or ""
+        self._changed = changed
+        self._watchers: list[asyncio.Task[None]] = []
+        self._lock: int | None = None
+        self._secrets: dict[str, str] = {}
+        self._broker: Broker | None = None
+        self._postgres: Postgres | None = None
+
+    async def start(self) -> None:
+        """Bring everything up. Raises `StackError` when it cannot."""
+        self._claim_folder()
+        end_leftovers(self.data / "processes.json")
+        self._secrets = self._load_secrets()
+        self._say("starting PostgreSQL and Apache Kafka")
+        await asyncio.gather(self._start_database(), self._start_kafka())
+        self._say("preparing the database and the topics")
+        passwords = {service: self._secrets[service] for service in SERVICES}
+        await asyncio.gather(
+            migrate(self.database, passwords), create_topics(self.kafka, partitions=self.options.partitions)
+        )
+        if self.options.demo:
+            self._say("starting the sandboxes")
+            await asyncio.gather(self._start_quickbooks(), self._start_linarc())
+        self._say("starting the services")
+        await self._start_services()
+        await self.wait_ready()
+        self._write()
+        self._say("up")
+
+    def _say(self, phase: str) -> None:
+        self.phase = phase
+        self._changed()
+
+    def _claim_folder(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pid = os.pread(self._lock, 32, 0).decode() or "another process"
+            msg = f"Muster already runs in {self.data} (process {pid.strip()}). Stop it first, or name another folder with --data."
+            raise StackError(msg) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def _load_secrets(self) -> dict[str, str]:
+        file = self.data / "secrets.json"
+        known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        names = (*SERVICES, "internal", "administrator", "linarc_0", "linarc_1", "refresh_0", "refresh_1")
+        for name in names:
+            known.setdefault(name, secrets.token_urlsafe(18))
+        known.setdefault("vault", base64.b64encode(secrets.token_bytes(32)).decode())
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(known))
+        return known
+
+    async def _start_database(self) -> None:
+        if self.database:
+            return
+        self._postgres = Postgres(self.data / "postgres", self._port("postgres"))
+        self._add(await self._postgres.start())
+        await self._postgres.ready()
+        self.database = self._postgres.dsn()
+
+    async def _start_kafka(self) -> None:
+        if self.kafka:
+            await wait_for_broker(self.kafka, seconds=20)
+            return
+        ports = [(free_port(self._port("kafka")), free_port(self._port("kafka_controller")))]
+        self._broker = Broker(self.data / "kafka", ports=ports)
+        self._add(await self._broker.start())
+        await self._broker.ready()
+        self.kafka = self._broker.address
+
+    def _port(self, name: str) -> int:
+        file = self.data / "ports.json"
+        known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        known[name] = free_port(known.get(name, 0))
+        file.write_text(json.dumps(known))
+        return known[name]
+
+    def _add(self, child: Child) -> None:
+        self.children[child.name] = child
+        self._watchers.append(asyncio.ensure_future(child.watch(self._moved)))
+        self._moved()
+
+    def _moved(self) -> None:
+        remember(self.data / "processes.json", list(self.children.values()))
+        self._changed()
+
+    async def _start_quickbooks(self) -> None:
+        tokens = [f"--refresh-token={realm}:{self._secrets[f'refresh_{i}']}" for i, realm in enumerate(REALMS)]
+        await self._start_sandbox(
+            "quickbooks",
+            [*(f"--realm={realm}" for realm in REALMS), *tokens, "--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET],
+        )
+
+    async def _start_linarc(self) -> None:
+        tenants = [f"--tenant={tenant}:{self._secrets[f'linarc_{i}']}" for i, tenant in enumerate(TENANTS)]
+        await self._start_sandbox("linarc", tenants)
+
+    async def _start_sandbox(self, name: str, arguments: Sequence[str]) -> None:
+        folder = self.data / "sandbox"
+        folder.mkdir(exist_ok=True)
+        port = self._port(f"sandbox_{name}")
+        command = [sys.executable, "-m", f"sandbox.{name}", "--port", str(port), "--data", str(folder), *arguments]
+        child = Child(f"sandbox-{name}", command, self.data / "logs" / f"sandbox-{name}.log", cwd=_root())
+        await child.start()
+        self._add(child)
+        self.urls[f"sandbox_{name}"] = f"http://127.0.0.1:{port}"
+        await self._answers(child, f"{self.urls[f'sandbox_{name}']}/admin/counts")
+
+    async def _start_services(self) -> None:
+        ports = {s: free_port(self.options.port) if s == "gateway" else self._port(s) for s in self.options.services}
+        self.urls |= {service: f"http://127.0.0.1:{port}" for service, port in ports.items()}
+        for service in self.options.services:
+            for copy in range(self.options.copies.get(service, 1)):
+                port = ports[service] if copy == 0 else self._port(f"{service}_{copy}")
+                name = service if copy == 0 else f"{service}-{copy}"
+                self.urls[name] = f"http://127.0.0.1:{port}"
+                child = Child(
+                    name,
+                    [sys.executable, "-m", f"services.{service}"],
+                    self.data / "logs" / f"{name}.log",
+                    env=self.environment(service, copy, port),
+                    cwd=_root(),
+                )
+                await child.start()
+                self._add(child)
+
+    def environment(self, service: str, copy: int, port: int) -> dict[str, str]:
+        """The settings of one copy of a service."""
+        address = urlsplit(self.database)
+        place = f"{address.hostname}:{address.port or 5432}{address.path}"
+        return {
+            "MUSTER_DATABASE__DSN": f"postgresql://{service}:{self._secrets[service]}@{place}",
+            "MUSTER_KAFKA__BOOTSTRAP": self.kafka,
+            "MUSTER_KAFKA__PARTITIONS": str(self.options.partitions),
+            "MUSTER_KAFKA__SESSION_TIMEOUT_MS": "6000",
+            "MUSTER_KAFKA__HEARTBEAT_MS": "1000",
+            "MUSTER_INSTANCE": str(copy),
+            "MUSTER_HTTP__PORT": str(port),
+            **{f"MUSTER_URLS__{s.upper()}": self.urls.get(s, "") for s in SERVICES if s != "gateway"},
+            "MUSTER_VAULT__KEY": self._secrets["vault"],
+            "MUSTER_INTERNAL_TOKEN": self._secrets["internal"],
+            **self.options.environment,
+        }
+
+    async def wait_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until every service says that it is ready."""
+        services = [c for n, c in self.children.items() if n in self.urls and not n.startswith("sandbox")]
+        await asyncio.gather(*(self._answers(c, f"{self.urls[c.name]}/readyz", seconds) for c in services))
+
+    async def _answers(self, child: Child, url: str, seconds: float = READY_SECONDS) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+            while True:
+                try:
+                    if (await client.get(url)).status_code == 200:
+                        return
+                except httpx.HTTPError:
+                    pass
+                if loop.time() > until:
+                    lines = "\n".join(child.tail(8))
+                    msg = f"{child.name} did not become ready. The last lines of {child.log}:\n{lines}"
+                    raise StackError(msg)
+                await asyncio.sleep(0.1)
+
+    def _write(self) -> None:
+        """For the other commands: where everything is."""
+        found: dict[str, Any] = {
+            "urls": self.urls,
+            "kafka": self.kafka,
+            "database": self.database,
+            "secrets": self._secrets,
+            "partitions": self.options.partitions,
+            "pids": {name: child.pid for name, child in self.children.items()},
+        }
+        file = self.data / "stack.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(found, indent=1))
+
+    def secret(self, name: str) -> str:
+        """A secret of this data folder."""
+        return self._secrets[name]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL one process, as a crash would; it is started again."""
+        self.children[name].kill()
+
+    async def stop(self) -> None:
+        """End everything: services first, then the sandboxes, then the two servers."""
+        self._say("stopping")
+        servers = ("postgres", "kafka")
+        first = [c for n, c in self.children.items() if n not in servers]
+        for child in first:
+            child.stopping = True
+        await asyncio.gather(*(c.stop() for c in first))
+        await asyncio.gather(*(self.children[n].stop() for n in servers if n in self.children))
+        for watcher in self._watchers:
+            watcher.cancel()
+        (self.data / "processes.json").unlink(missing_ok=True)
+        (self.data / "stack.json").unlink(missing_ok=True)
+        if self._lock is not None:
+            os.close(self._lock)
+        self._say("stopped")
+
+
+def _root() -> Path:
+    """Where the packages are, so that a child finds them whatever the folder it was started from."""
+    return Path(__file__).resolve().parent.parent
+
+
+def running(data: Path) -> dict[str, Any]:
+    """What `up` wrote about the stack that runs in `data`. Raises `StackError` when none does."""
+    file = data.resolve() / "stack.json"
+    if not file.exists():
+        msg = f"Muster does not run in {data}. Start it with: muster up"
+        raise StackError(msg)
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found

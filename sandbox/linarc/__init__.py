@@ -1,0 +1,1 @@
+"""A stand-in of Linarc behind the REST contract our connector is written for."""

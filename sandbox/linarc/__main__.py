@@ -1,0 +1,40 @@
+"""`python -m sandbox.linarc`: serve one or more tenants on a loopback port."""
+
+from __future__ import annotations
+
+import argparse
+
+from sandbox.admin import seed_empty
+from sandbox.linarc.app import make_app
+from sandbox.seeds import read_seed
+from sandbox.server import add_options, serve
+from sandbox.store import Store
+
+
+def _tenant(text: str) -> tuple[str, str]:
+    tenant, colon, key = text.partition(":")
+    if not (tenant and colon and key):
+        raise argparse.ArgumentTypeError("give ID:APIKEY")
+    return tenant, key
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.linarc", description=__doc__)
+    add_options(parser)
+    parser.add_argument(
+        "--tenant", type=_tenant, action="append", required=True, help="ID:APIKEY; repeat for more"
+    )
+    args = parser.parse_args()
+    args.data.mkdir(parents=True, exist_ok=True)
+    store = Store(args.data / "linarc.db")
+    app, box = make_app(store, dict(args.tenant), args.admin_token)
+    if args.seed_file is not None:
+        seed_empty(box, read_seed(args.seed_file))
+    try:
+        serve(app, args.host, args.port, args.port_file)
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A stand-in of QuickBooks Online: OAuth, Employee, query, batch and change data capture."""

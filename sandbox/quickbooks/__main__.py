@@ -1,0 +1,44 @@
+"""`python -m sandbox.quickbooks`: serve one or more companies on a loopback port."""
+
+from __future__ import annotations
+
+import argparse
+
+from sandbox.admin import seed_empty
+from sandbox.quickbooks.app import make_app
+from sandbox.quickbooks.oauth import ANY, REFRESH_SECONDS, Client, Tokens
+from sandbox.seeds import read_seed
+from sandbox.server import add_options, serve
+from sandbox.store import Store
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.quickbooks", description=__doc__)
+    add_options(parser)
+    parser.add_argument(
+        "--realm", action="append", required=True, help="company id; repeat for more companies"
+    )
+    parser.add_argument("--client-id", required=True)
+    parser.add_argument("--client-secret", required=True)
+    parser.add_argument(
+        "--refresh-token", action="append", default=[], help="[REALM:]TOKEN known from the first start"
+    )
+    parser.add_argument("--access-seconds", type=int, default=3600)
+    args = parser.parse_args()
+    args.data.mkdir(parents=True, exist_ok=True)
+    store = Store(args.data / "quickbooks.db")
+    client = Client(args.client_id, args.client_secret, args.access_seconds)
+    app, box = make_app(store, args.realm, client, args.admin_token)
+    for given in args.refresh_token:
+        realm, colon, token = given.rpartition(":")
+        Tokens(box).keep(token, "refresh", realm if colon else ANY, REFRESH_SECONDS)
+    if args.seed_file is not None:
+        seed_empty(box, read_seed(args.seed_file))
+    try:
+        serve(app, args.host, args.port, args.port_file)
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    main()

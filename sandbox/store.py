@@ -1,0 +1,265 @@
+"""The SQLite file of one sandbox: employees as JSON text, the journal of writes, and remembered answers."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+Clock = Callable[[], float]
+Key = Literal["name_key", "number_key", "email_key"]
+REPLAY_SECONDS = 24 * 3600
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS employees(
+    scope TEXT NOT NULL, num INTEGER NOT NULL, version INTEGER NOT NULL, active INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+    name_key TEXT, number_key TEXT, email_key TEXT, data TEXT NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS employees_num ON employees(scope, num);
+CREATE UNIQUE INDEX IF NOT EXISTS employees_name ON employees(scope, name_key) WHERE name_key IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS employees_number ON employees(scope, number_key)
+    WHERE number_key IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS employees_email ON employees(scope, email_key) WHERE email_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS employees_updated ON employees(scope, updated_at, num);
+CREATE TABLE IF NOT EXISTS journal(
+    n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, scope TEXT NOT NULL, request_id TEXT, item TEXT,
+    operation TEXT NOT NULL, remote_id TEXT, outcome TEXT NOT NULL, code TEXT, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS replays(
+    scope TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, status INTEGER NOT NULL,
+    headers TEXT NOT NULL, body BLOB NOT NULL, fingerprint TEXT NOT NULL,
+    PRIMARY KEY(scope, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tokens(
+    value TEXT PRIMARY KEY, kind TEXT NOT NULL, scope TEXT NOT NULL,
+    expires_at INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+_COLUMNS = "num, version, active, created_at, updated_at, name_key, number_key, email_key, CAST(data AS BLOB)"
+GET = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num = ?"
+AFTER = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num > ? ORDER BY num LIMIT ?"
+AFTER_SINCE = (
+    f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num > ? AND updated_at >= ? ORDER BY num LIMIT ?"
+)
+INSERT = "INSERT INTO employees VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+UPDATE = """UPDATE employees SET version = ?, active = ?, created_at = ?, updated_at = ?, name_key = ?,
+    number_key = ?, email_key = ?, data = ? WHERE scope = ? AND num = ?"""
+HOLDER: dict[Key, str] = {
+    "name_key": "SELECT num FROM employees WHERE scope = ? AND name_key = ?",
+    "number_key": "SELECT num FROM employees WHERE scope = ? AND number_key = ?",
+    "email_key": "SELECT num FROM employees WHERE scope = ? AND email_key = ?",
+}
+JOURNAL = """INSERT INTO journal(at, scope, request_id, item, operation, remote_id, outcome, code, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+JOURNAL_AFTER = """SELECT n, at, scope, request_id, item, operation, remote_id, outcome, code,
+    CAST(body AS BLOB) FROM journal WHERE n > ? ORDER BY n LIMIT ?"""
+EMPLOYEE_COUNTS = "SELECT scope, count(*), sum(active) FROM employees GROUP BY scope"
+JOURNAL_COUNTS = "SELECT scope, operation, outcome, count(*) FROM journal GROUP BY scope, operation, outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stored employee; `data` is its JSON text, times are microseconds since 1970."""
+
+    num: int
+    version: int
+    active: bool
+    created_at: int
+    updated_at: int
+    name_key: str | None
+    number_key: str | None
+    email_key: str | None
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a write answered, kept word for word for its idempotency key."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal: a write somebody asked for and what became of it."""
+
+    operation: str
+    outcome: Literal["applied", "refused", "replayed", "faulted"]
+    remote_id: str | None = None
+    request_id: str | None = None
+    item: str | None = None
+    code: str | None = None
+    body: bytes = b"null"
+
+
+def fold(text: str | float | bytes | None) -> str | float | bytes | None:
+    """The form in which names and e-mails are compared."""
+    return text.casefold() if isinstance(text, str) else text
+
+
+class Store:
+    """One connection, used from one thread; every write happens inside `transaction`."""
+
+    def __init__(self, path: Path | str, clock: Clock = time.time) -> None:
+        self.clock = clock
+        self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.db.execute("PRAGMA journal_mode = WAL")
+        self.db.execute("PRAGMA synchronous = OFF")
+        self.db.execute("PRAGMA cache_size = -32768")
+        self.db.create_function("fold", 1, fold, deterministic=True)
+        self.db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        self.db.close()
+
+    def now(self) -> int:
+        """Microseconds since 1970."""
+        return int(self.clock() * 1_000_000)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def next_num(self, scope: str) -> int:
+        found = self.db.execute("SELECT max(num) FROM employees WHERE scope = ?", (scope,)).fetchone()
+        return int(found[0] or 0) + 1
+
+    def insert(self, scope: str, row: Row) -> None:
+        self.db.execute(
+            INSERT,
+            (
+                scope,
+                row.num,
+                row.version,
+                row.active,
+                row.created_at,
+                row.updated_at,
+                row.name_key,
+                row.number_key,
+                row.email_key,
+                row.data.decode(),
+            ),
+        )
+
+    def update(self, scope: str, row: Row) -> None:
+        self.db.execute(
+            UPDATE,
+            (
+                row.version,
+                row.active,
+                row.created_at,
+                row.updated_at,
+                row.name_key,
+                row.number_key,
+                row.email_key,
+                row.data.decode(),
+                scope,
+                row.num,
+            ),
+        )
+
+    def get(self, scope: str, num: int) -> Row | None:
+        found = self.db.execute(GET, (scope, num)).fetchone()
+        return Row(*found) if found else None
+
+    def after(self, scope: str, num: int, limit: int, since: int | None = None) -> list[Row]:
+        """Rows with a higher number, in order; with `since`, only those updated at or after it."""
+        if since is None:
+            found = self.db.execute(AFTER, (scope, num, limit))
+        else:
+            found = self.db.execute(AFTER_SINCE, (scope, num, since, limit))
+        return [Row(*row) for row in found]
+
+    def holder(self, scope: str, key: Key, value: str) -> int | None:
+        """The number of the employee that has this unique value."""
+        found = self.db.execute(HOLDER[key], (scope, value)).fetchone()
+        return int(found[0]) if found else None
+
+    def select(
+        self, scope: str, where: str, values: Sequence[object], order: str, limit: int, offset: int
+    ) -> list[bytes]:
+        """JSON texts of a page; `where` and `order` are SQL put together from fixed parts only."""
+        columns = "CAST(data AS BLOB)"
+        sql = f"SELECT {columns} FROM employees WHERE scope = ?{where} ORDER BY {order} LIMIT ? OFFSET ?"
+        return [row[0] for row in self.db.execute(sql, (scope, *values, limit, offset))]
+
+    def count(self, scope: str, where: str, values: Sequence[object]) -> int:
+        sql = f"SELECT count(*) FROM employees WHERE scope = ?{where}"
+        return int(self.db.execute(sql, (scope, *values)).fetchone()[0])
+
+    def record(self, scope: str, entry: Entry) -> None:
+        self.db.execute(
+            JOURNAL,
+            (
+                self.now(),
+                scope,
+                entry.request_id,
+                entry.item,
+                entry.operation,
+                entry.remote_id,
+                entry.outcome,
+                entry.code,
+                entry.body.decode(),
+            ),
+        )
+
+    def journal(self, after: int, limit: int) -> list[dict[str, Any]]:
+        names = ("n", "at", "scope", "request_id", "item", "operation", "remote_id", "outcome", "code")
+        return [
+            {**dict(zip(names, row, strict=False)), "body": orjson.Fragment(row[9])}
+            for row in self.db.execute(JOURNAL_AFTER, (after, limit))
+        ]
+
+    def remember(self, scope: str, key: str, answer: Answer) -> None:
+        now = self.now()
+        self.db.execute(
+            "DELETE FROM replays WHERE scope = ? AND key = ? AND at <= ?",
+            (scope, key, now - REPLAY_SECONDS * 1_000_000),
+        )
+        self.db.execute(
+            "INSERT OR IGNORE INTO replays VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                scope,
+                key,
+                now,
+                answer.status,
+                orjson.dumps(answer.headers).decode(),
+                answer.body,
+                answer.fingerprint,
+            ),
+        )
+
+    def recall(self, scope: str, key: str) -> Answer | None:
+        """The answer this key got within the last 24 hours."""
+        found = self.db.execute(
+            "SELECT status, body, headers, fingerprint FROM replays WHERE scope = ? AND key = ? AND at > ?",
+            (scope, key, self.now() - REPLAY_SECONDS * 1_000_000),
+        ).fetchone()
+        return Answer(found[0], found[1], orjson.loads(found[2]), found[3]) if found else None
+
+    def counts(self) -> dict[str, Any]:
+        employees = {s: {"total": n, "active": active} for s, n, active in self.db.execute(EMPLOYEE_COUNTS)}
+        writes = [
+            dict(zip(("scope", "operation", "outcome", "count"), row, strict=True))
+            for row in self.db.execute(JOURNAL_COUNTS)
+        ]
+        return {"employees": employees, "writes": writes}
+
+    def reset(self, scope: str | None = None) -> None:
+        """Forget employees, journal and remembered answers; tokens stay."""
+        with self.transaction():
+            for table in ("employees", "journal", "replays"):
+                self.db.execute(f"DELETE FROM {table} WHERE ?1 IS NULL OR scope = ?1", (scope,))

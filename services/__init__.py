@@ -1,0 +1,1 @@
+"""Muster's five services. Each is a process, `python -m services.<name>`; none imports another."""

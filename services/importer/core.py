@@ -1,0 +1,187 @@
+"""What a freshly read record means for staging. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.contracts.events import EmployeeChanged, EmployeeRemoved, EmployeeStaged, EmployeeUnreadable
+from shared.contracts.records import Cause, Employee, Rules, delta
+
+Event = EmployeeStaged | EmployeeChanged | EmployeeRemoved | EmployeeUnreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One staged record as stored."""
+
+    record_id: UUID
+    account_id: UUID
+    remote_id: str
+    rev: int
+    state: str
+    remote_version: str | None
+    remote_updated_at: datetime | None
+    requested_at: datetime
+    answered_at: datetime
+    raw_hash: bytes | None
+    content_hash: bytes
+    employee: Employee
+    payload: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """One record as just read or answered. `employee` is None when it cannot be read, for `reason`."""
+
+    record_id: UUID
+    account_id: UUID
+    remote_id: str
+    employee: Employee | None
+    remote_version: str | None
+    remote_updated_at: datetime | None
+    requested_at: datetime
+    answered_at: datetime
+    raw_hash: bytes | None
+    payload: str | None
+    reason: str = ""
+    field: str | None = None
+    written_for: UUID | None = None
+
+
+@dataclass(slots=True)
+class Staging:
+    """What a batch of fresh records comes to."""
+
+    saved: list[Snapshot] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    seen: list[Fresh] = field(default_factory=list)
+    staged: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    unreadable: int = 0
+
+
+def takes(rules: Rules, cause: Cause, *, is_source: bool, is_known: bool, only_new: bool) -> bool:
+    """Whether staging takes this read. Imports ignore the switches; destination records are always taken (S14–S16, S34)."""
+    if only_new and is_known:
+        return False
+    if not is_source or cause in (Cause.IMPORT, Cause.READ, Cause.PUSH, Cause.PERSON):
+        return True
+    return rules.auto_update if is_known else rules.auto_create
+
+
+def is_newer(stored: Snapshot, fresh: Fresh) -> bool:
+    """By the remote's version; with an equal version or none, only if its request began after the stored one's answer."""
+    order = _compare(stored, fresh)
+    return order > 0 or (order == 0 and fresh.requested_at >= stored.answered_at)
+
+
+def _compare(stored: Snapshot, fresh: Fresh) -> int:
+    old, new = stored.remote_version, fresh.remote_version
+    if old is not None and new is not None and old != new and old.isdigit() and new.isdigit():
+        return 1 if int(new) > int(old) else -1
+    if stored.remote_updated_at and fresh.remote_updated_at and stored.remote_updated_at != fresh.remote_updated_at:
+        return 1 if fresh.remote_updated_at > stored.remote_updated_at else -1
+    return 0
+
+
+def stage(
+    known: Mapping[UUID, Snapshot],
+    fresh: Sequence[Fresh],
+    *,
+    rules: Rules,
+    cause: Cause,
+    is_source: bool,
+    only_new: bool,
+    milliseconds: int,
+) -> Staging:
+    """Compare with staging; `milliseconds` is the database's clock and the least new rev."""
+    result = Staging()
+    for one in fresh:
+        stored = known.get(one.record_id)
+        if stored is not None and not is_newer(stored, one):
+            result.unchanged += 1
+        elif not takes(rules, cause, is_source=is_source, is_known=stored is not None, only_new=only_new):
+            result.unchanged += 1
+            result.seen.append(one)
+        else:
+            rev = max(stored.rev + 1 if stored else 0, milliseconds)
+            _take(result, stored, one, rev, cause)
+    return result
+
+
+def _take(result: Staging, stored: Snapshot | None, one: Fresh, rev: int, cause: Cause) -> None:
+    if one.employee is None:
+        result.unreadable += 1
+        kept = stored.employee if stored else Employee()
+        result.saved.append(_snapshot(one, kept, rev, b"", "unreadable"))
+        result.events.append(
+            EmployeeUnreadable(
+                record_id=one.record_id,
+                account_id=one.account_id,
+                remote_id=one.remote_id,
+                rev=rev,
+                reason=one.reason,
+                field=one.field,
+            )
+        )
+        return
+    content = one.employee.content_hash()
+    present = stored is not None and stored.state == "present"
+    if stored is not None and present and stored.content_hash == content and one.written_for is None:
+        result.unchanged += 1
+        result.saved.append(_snapshot(one, one.employee, stored.rev, content, "present"))
+        return
+    result.saved.append(_snapshot(one, one.employee, rev, content, "present"))
+    facts = {
+        "record_id": one.record_id,
+        "account_id": one.account_id,
+        "remote_id": one.remote_id,
+        "rev": rev,
+        "employee": one.employee,
+        "remote_version": one.remote_version,
+        "read_at": one.answered_at,
+        "cause": cause,
+        "written_for": one.written_for,
+    }
+    if stored is not None and present:
+        result.changed += 1
+        result.events.append(EmployeeChanged(**facts, changes=delta(stored.employee, one.employee)))
+    else:
+        result.staged += 1
+        result.events.append(EmployeeStaged(**facts))
+
+
+def _snapshot(one: Fresh, employee: Employee, rev: int, content: bytes, state: str) -> Snapshot:
+    return Snapshot(
+        one.record_id,
+        one.account_id,
+        one.remote_id,
+        rev,
+        state,
+        one.remote_version,
+        one.remote_updated_at,
+        one.requested_at,
+        one.answered_at,
+        one.raw_hash,
+        content,
+        employee,
+        one.payload,
+    )
+
+
+def removals(account: UUID, cause: Cause, gone: Iterable[Any]) -> list[EmployeeRemoved]:
+    """The events of records that a complete read did not meet any more."""
+    return [
+        EmployeeRemoved(
+            record_id=row["record_id"], account_id=account, remote_id=row["remote_id"], rev=row["rev"], cause=cause
+        )
+        for row in gone
+    ]
+
+
+def backoff_seconds(attempts: int, *, most: float = 300.0) -> float:
+    """The pause before the next try: 1, 2, 4 … seconds."""
+    return float(min(most, 2.0 ** min(attempts, 16)))

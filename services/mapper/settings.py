@@ -1,0 +1,10 @@
+"""What mapper reads from its environment."""
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """mapper calls no remote system, so it needs little."""
+
+    chunk: int = 500
+    """Due records decided in one transaction: about half a second under the company's lock."""

@@ -1,0 +1,149 @@
+"""Marks of complete directories, and what must be decided again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from shared.contracts.events import DirectoryComplete, Message
+from shared.db.tx import Tx
+
+_COMPLETE = "SELECT company_id, account_id FROM directories WHERE company_id = ANY ($1::uuid[])"
+
+
+async def complete_directories(tx: Tx) -> set[tuple[UUID, UUID]]:
+    """The accounts (with their company) that have been read completely at least once."""
+    return {(r["company_id"], r["account_id"]) for r in await tx.fetch(_COMPLETE, list(tx.companies))}
+
+
+_ADD_MARKS = """
+INSERT INTO marks (company_id, account_id, as_of, lane, part, parts)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::int[], $6::int[])
+ON CONFLICT DO NOTHING
+"""
+_COMPLETE_MARKS = """
+WITH whole AS (
+    SELECT m.company_id, m.account_id, max(m.as_of) AS as_of FROM (
+        SELECT company_id, account_id, as_of FROM marks
+        WHERE company_id = ANY ($1::uuid[]) AND account_id = ANY ($2::uuid[])
+        GROUP BY company_id, account_id, as_of HAVING count(*) >= 2 * max(parts)
+    ) AS m GROUP BY 1, 2
+), gone AS (
+    DELETE FROM marks m USING whole w
+    WHERE m.company_id = w.company_id AND m.account_id = w.account_id AND m.as_of <= w.as_of
+)
+INSERT INTO directories AS d (company_id, account_id, complete_as_of)
+SELECT company_id, account_id, as_of FROM whole
+ON CONFLICT (company_id, account_id) DO UPDATE SET complete_as_of = excluded.complete_as_of
+WHERE d.complete_as_of < excluded.complete_as_of
+RETURNING company_id, account_id
+"""
+
+
+async def add_marks(tx: Tx, events: Sequence[Message[DirectoryComplete]]) -> list[tuple[UUID, UUID]]:
+    """Keep the parts of marks; the (company, account) whose newest mark has become whole. It settles the older ones."""
+    await tx.execute(
+        _ADD_MARKS,
+        [e.company_id for e in events],
+        [e.body.account_id for e in events],
+        [e.body.as_of for e in events],
+        [e.lane.value for e in events],
+        [e.body.part for e in events],
+        [e.body.parts for e in events],
+    )
+    rows = await tx.fetch(
+        _COMPLETE_MARKS, list({e.company_id for e in events}), list({e.body.account_id for e in events})
+    )
+    return [(row["company_id"], row["account_id"]) for row in rows]
+
+
+_FINISH = """
+UPDATE directories d SET matched_as_of = d.complete_as_of
+WHERE d.company_id = ANY ($1::uuid[]) AND (d.matched_as_of IS NULL OR d.matched_as_of < d.complete_as_of)
+  AND NOT EXISTS (SELECT FROM due w WHERE w.company_id = d.company_id)
+  AND NOT EXISTS (SELECT FROM dead_letter p WHERE p.company_id = d.company_id AND p.replayed_at IS NULL
+                  AND p.topic LIKE '%employees.%')
+RETURNING d.company_id, d.account_id, d.complete_as_of
+"""
+
+
+async def finish_directories(tx: Tx, companies: Sequence[UUID]) -> list[tuple[UUID, UUID, datetime]]:
+    """The marks (company, account, as of) of these companies that are matched now: nothing of the company is due, nothing parked."""
+    rows = await tx.fetch(_FINISH, companies)
+    return [(r["company_id"], r["account_id"], r["complete_as_of"]) for r in rows]
+
+
+_DUE_COMPANIES = """
+WITH RECURSIVE waiting AS (
+    (SELECT company_id FROM due ORDER BY company_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.company_id FROM due d WHERE d.company_id > w.company_id ORDER BY d.company_id LIMIT 1)
+    FROM waiting w WHERE w.company_id IS NOT NULL
+)
+SELECT company_id FROM waiting WHERE company_id IS NOT NULL
+UNION
+SELECT company_id FROM directories WHERE matched_as_of IS NULL OR matched_as_of < complete_as_of
+"""
+
+
+async def due_companies(tx: Tx) -> list[UUID]:
+    """The companies with due records or a mark that is not matched yet. For `Database.system()`."""
+    return [row["company_id"] for row in await tx.fetch(_DUE_COMPANIES)]
+
+
+_TAKE = """
+DELETE FROM due WHERE company_id = $1 AND record_id IN (
+    SELECT record_id FROM due WHERE company_id = $1 ORDER BY record_id LIMIT $2
+)
+RETURNING record_id
+"""
+
+
+async def take_due(tx: Tx, company: UUID, limit: int) -> list[UUID]:
+    """The next due records, not due any more when `tx` commits."""
+    return [row["record_id"] for row in await tx.fetch(_TAKE, company, limit)]
+
+
+_MARK = "INSERT INTO due SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING"
+
+
+async def mark_due(tx: Tx, records: Mapping[UUID, UUID]) -> None:
+    """These source records (id → company) must be decided again."""
+    await tx.execute(_MARK, list(records.values()), list(records))
+
+
+_MARK_ALL = """
+INSERT INTO due SELECT company_id, record_id FROM records
+WHERE company_id = $1 AND account_id = $2 AND state <> 'unreadable'
+ON CONFLICT DO NOTHING
+"""
+
+
+async def mark_all_due(tx: Tx, company: UUID, source: UUID) -> None:
+    """Every record of the source must be decided again."""
+    await tx.execute(_MARK_ALL, company, source)
+
+
+_MARK_POTENTIAL = """
+INSERT INTO due
+SELECT s.company_id, s.record_id FROM records s
+WHERE s.company_id = $1 AND s.account_id = $2 AND s.state = 'present'
+  AND EXISTS (SELECT FROM records d WHERE d.account_id = $3)
+  AND NOT EXISTS (SELECT FROM links l WHERE l.company_id = $1 AND l.source_record_id = s.record_id
+                  AND l.destination_account_id = $3)
+  AND (EXISTS (SELECT FROM records d WHERE d.account_id = $3 AND d.number_key = s.number_key)
+    OR EXISTS (SELECT FROM records d WHERE d.account_id = $3 AND d.email_key = s.email_key)
+    OR EXISTS (SELECT FROM records d WHERE d.account_id = $3 AND d.block_a = s.block_a)
+    OR EXISTS (SELECT FROM records d WHERE d.account_id = $3 AND d.block_b = s.block_b)
+    OR EXISTS (SELECT FROM records d WHERE d.account_id = $3 AND d.block_c = s.block_c)
+    OR EXISTS (SELECT FROM records d WHERE d.account_id = $3 AND d.block_d = s.block_d)
+    OR EXISTS (SELECT FROM records d WHERE d.account_id = $3 AND d.block_b = s.block_a)
+    OR EXISTS (SELECT FROM records d WHERE d.account_id = $3 AND d.phone_key = s.phone_key)
+    OR EXISTS (SELECT FROM records d WHERE d.account_id = $3 AND d.born_key = s.born_key)
+    OR EXISTS (SELECT FROM candidates c WHERE c.company_id = $1 AND c.source_record_id = s.record_id))
+ON CONFLICT DO NOTHING
+"""
+
+
+async def mark_potential_due(tx: Tx, company: UUID, source: UUID, destination: UUID) -> None:
+    """The source records that are not linked and share a key with anybody at the destination."""
+    await tx.execute(_MARK_POTENTIAL, company, source, destination)

@@ -1,0 +1,249 @@
+"""Links, answers, candidates, and what people decided."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.mapper.core import Facts
+from shared.db.tx import Tx
+
+_AUTO = """
+INSERT INTO links (company_id, source_record_id, destination_record_id, source_account_id, destination_account_id,
+                   destination_remote_id, origin)
+SELECT *, 'auto' FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[])
+"""
+
+
+async def add_auto_links(tx: Tx, pairs: Sequence[tuple[Facts, Facts]]) -> None:
+    """Store these certain pairs. A conflict would be a bug of the core and fails the transaction."""
+    await tx.execute(
+        _AUTO,
+        [s.company_id for s, _ in pairs],
+        [s.record_id for s, _ in pairs],
+        [d.record_id for _, d in pairs],
+        [s.account_id for s, _ in pairs],
+        [d.account_id for _, d in pairs],
+        [d.remote_id for _, d in pairs],
+    )
+
+
+_CREATED = """
+WITH told AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[])
+        AS t (company_id, source_id, destination_id, source_account_id, destination_account_id, remote_id)
+), linked AS (
+    INSERT INTO links (company_id, source_record_id, destination_record_id, source_account_id, destination_account_id,
+                       destination_remote_id, origin)
+    SELECT t.*, 'created' FROM told t
+    WHERE NOT EXISTS (SELECT FROM decisions d WHERE d.company_id = t.company_id AND d.source_record_id = t.source_id
+                      AND d.kind = 'unlink' AND d.destination_record_id = t.destination_id)
+    ON CONFLICT DO NOTHING
+    RETURNING company_id, source_record_id, destination_record_id
+), opened AS (
+    INSERT INTO cases (company_id, destination_record_id, source_record_id)
+    SELECT t.company_id, t.destination_id, t.source_id FROM told t
+    WHERE NOT EXISTS (SELECT FROM linked l WHERE l.company_id = t.company_id AND l.source_record_id = t.source_id
+                      AND l.destination_record_id = t.destination_id)
+      AND NOT EXISTS (SELECT FROM links l WHERE l.company_id = t.company_id AND l.source_record_id = t.source_id
+                      AND l.destination_record_id = t.destination_id)
+    ON CONFLICT DO NOTHING
+)
+SELECT company_id, source_record_id, destination_record_id FROM linked
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A destination record that we wrote for a source record."""
+
+    company_id: UUID
+    source_record_id: UUID
+    destination_record_id: UUID
+    source_account_id: UUID
+    destination_account_id: UUID
+    destination_remote_id: str
+
+
+async def add_created(tx: Tx, told: Iterable[Created]) -> list[tuple[UUID, UUID, UUID]]:
+    """Link what we created, unless a link or a person's decision stands against it: then it becomes a case.
+
+    Returns the new links: company, source, destination.
+    """
+    pairs = list({(c.source_record_id, c.destination_record_id): c for c in told}.values())
+    if not pairs:
+        return []
+    rows = await tx.fetch(
+        _CREATED,
+        [c.company_id for c in pairs],
+        [c.source_record_id for c in pairs],
+        [c.destination_record_id for c in pairs],
+        [c.source_account_id for c in pairs],
+        [c.destination_account_id for c in pairs],
+        [c.destination_remote_id for c in pairs],
+    )
+    return [(r[0], r[1], r[2]) for r in rows]
+
+
+_PUT = """
+INSERT INTO links (company_id, source_record_id, destination_record_id, source_account_id, destination_account_id,
+                   destination_remote_id, origin, actor)
+VALUES ($1, $2, $3, $4, $5, $6, 'manual', $7)
+"""
+
+
+async def put_link(tx: Tx, source: Facts, destination: Facts, actor: str | None) -> None:
+    """A person's link; the caller has removed the old one of this source."""
+    await tx.execute(
+        _PUT,
+        source.company_id,
+        source.record_id,
+        destination.record_id,
+        source.account_id,
+        destination.account_id,
+        destination.remote_id,
+        actor,
+    )
+
+
+_REMOVE = """
+WITH gone AS (
+    DELETE FROM links WHERE company_id = $1 AND source_record_id = $2 AND destination_account_id = $3
+    RETURNING company_id, source_record_id, destination_record_id, origin
+), opened AS (
+    INSERT INTO cases (company_id, destination_record_id, source_record_id)
+    SELECT company_id, destination_record_id, source_record_id FROM gone WHERE origin = 'created'
+    ON CONFLICT DO NOTHING
+)
+SELECT destination_record_id FROM gone
+"""
+
+
+async def remove_link(tx: Tx, company: UUID, source: UUID, destination_account: UUID) -> UUID | None:
+    """Take the link away; the destination record that is free now. One that we created becomes a case."""
+    found: UUID | None = await tx.fetchval(_REMOVE, company, source, destination_account)
+    return found
+
+
+_DECIDE = """
+INSERT INTO decisions (company_id, source_record_id, kind, destination_record_id, actor) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
+"""
+_NOBODY = UUID(int=0)
+
+
+async def add_decision(tx: Tx, source: Facts, kind: str, destination: UUID | None, actor: str | None) -> None:
+    """Keep what a person decided."""
+    await tx.execute(_DECIDE, source.company_id, source.record_id, kind, destination or _NOBODY, actor)
+
+
+_DROP = """
+DELETE FROM decisions WHERE company_id = $1 AND source_record_id = $2
+AND (kind = 'create' OR destination_record_id = $3)
+"""
+
+
+async def drop_decisions(tx: Tx, source: Facts, destination: UUID | None) -> None:
+    """A newer decision: the wish for a new record ends, and the pair with `destination` is not refused any more."""
+    await tx.execute(_DROP, source.company_id, source.record_id, destination)
+
+
+_LINKED = """
+SELECT DISTINCT l.company_id, l.source_record_id FROM unnest($1::uuid[], $2::uuid[]) AS t (company_id, record_id)
+JOIN links l ON l.company_id = t.company_id AND l.destination_record_id = t.record_id
+"""
+
+
+async def linked_sources(tx: Tx, destinations: Sequence[Facts]) -> dict[UUID, UUID]:
+    """The source records (id → company) linked to these."""
+    if not destinations:
+        return {}
+    rows = await tx.fetch(_LINKED, [d.company_id for d in destinations], [d.record_id for d in destinations])
+    return {row["source_record_id"]: row["company_id"] for row in rows}
+
+
+_HELD = """
+SELECT DISTINCT c.company_id, c.source_record_id FROM unnest($1::uuid[], $2::uuid[]) AS t (company_id, record_id)
+JOIN candidates c ON c.company_id = t.company_id AND c.destination_record_id = t.record_id
+"""
+
+
+async def held_by(tx: Tx, destinations: Sequence[tuple[UUID, UUID]]) -> dict[UUID, UUID]:
+    """The source records (id → company) whose last answer names one of these (company, destination record)."""
+    if not destinations:
+        return {}
+    rows = await tx.fetch(_HELD, [c for c, _ in destinations], [d for _, d in destinations])
+    return {row["source_record_id"]: row["company_id"] for row in rows}
+
+
+_ANSWERS = """
+INSERT INTO answers (company_id, record_id, situation, reason, link_rev, source_rev, hash)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[])
+ON CONFLICT (company_id, record_id) DO UPDATE SET situation = excluded.situation, reason = excluded.reason,
+    link_rev = excluded.link_rev, source_rev = excluded.source_rev, hash = excluded.hash
+"""
+_FORGET = """
+DELETE FROM candidates c USING unnest($1::uuid[], $2::uuid[]) AS t (company_id, record_id)
+WHERE c.company_id = t.company_id AND c.source_record_id = t.record_id
+"""
+_NAME = """
+INSERT INTO candidates (company_id, source_record_id, destination_record_id)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer as it is stored; `named` are its candidates, `renamed` whether the stored ones may differ."""
+
+    company_id: UUID
+    record_id: UUID
+    situation: str
+    reason: str
+    link_rev: int
+    source_rev: int
+    hash: bytes
+    named: tuple[UUID, ...]
+    renamed: bool
+
+
+async def save_answers(tx: Tx, told: Sequence[Told]) -> None:
+    """Keep what was said last about each record."""
+    if not told:
+        return
+    await tx.execute(
+        _ANSWERS,
+        [t.company_id for t in told],
+        [t.record_id for t in told],
+        [t.situation for t in told],
+        [t.reason for t in told],
+        [t.link_rev for t in told],
+        [t.source_rev for t in told],
+        [t.hash for t in told],
+    )
+    if stale := [t for t in told if t.renamed]:
+        await tx.execute(_FORGET, [t.company_id for t in stale], [t.record_id for t in stale])
+    if named := [(t.company_id, t.record_id, d) for t in told for d in t.named]:
+        await tx.execute(_NAME, *map(list, zip(*named, strict=True)))
+
+
+_FLIP_LINKS = """
+UPDATE links l SET source_record_id = l.destination_record_id, destination_record_id = l.source_record_id,
+    source_account_id = l.destination_account_id, destination_account_id = l.source_account_id,
+    destination_remote_id = r.remote_id
+FROM records r
+WHERE l.company_id = $1 AND l.source_account_id = $3 AND l.destination_account_id = $2
+  AND r.company_id = l.company_id AND r.record_id = l.source_record_id
+"""
+_FLIP_DECISIONS = """
+INSERT INTO decisions (company_id, source_record_id, kind, destination_record_id, actor, decided_at)
+SELECT d.company_id, d.destination_record_id, d.kind, d.source_record_id, d.actor, d.decided_at
+FROM decisions d JOIN records r ON r.company_id = d.company_id AND r.record_id = d.source_record_id
+WHERE d.company_id = $1 AND d.kind = 'unlink' AND r.account_id = $2
+ON CONFLICT DO NOTHING
+"""
+
+
+async def flip(tx: Tx, company: UUID, source: UUID, destination: UUID) -> None:
+    """Turn the stored pairs round when the destination has become the source. People stay who they are."""
+    await tx.execute(_FLIP_LINKS, company, source, destination)
+    await tx.execute(_FLIP_DECISIONS, company, destination)

@@ -1,0 +1,283 @@
+"""Kafka in: facts, links, rules and commands move the records' standings."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from faststream.kafka import KafkaRouter
+
+from services.syncer import core
+from services.syncer.core import Case, Fact, Failure, Item
+from services.syncer.settings import Settings
+from services.syncer.store import deciding, facts, work
+from shared.clock import Clock
+from shared.contracts import topics
+from shared.contracts.commands import SyncRecords
+from shared.contracts.events import (
+    Body,
+    Decided,
+    DirectoryMatched,
+    EmployeeRemoved,
+    EmployeeStaged,
+    EmployeeUnreadable,
+    MatchFailed,
+    Message,
+    RecordDeleted,
+    RecordDisputed,
+    RecordLinked,
+    RecordUnlinked,
+    RecordUnmatched,
+    SyncCompleted,
+    SyncStarted,
+)
+from shared.contracts.records import Cause, CompanySettings, Employee, Situation
+from shared.db.companies import load_settings, save_settings
+from shared.db.tx import Tx
+from shared.messaging.consume import Consume
+from shared.messaging.outbox import Outbox, Outgoing
+
+_SITUATIONS: dict[type[Decided], Situation] = {
+    RecordLinked: Situation.LINKED,
+    RecordUnlinked: Situation.UNLINKED,
+    RecordUnmatched: Situation.UNMATCHED,
+    RecordDisputed: Situation.DISPUTED,
+    RecordDeleted: Situation.DELETED,
+}
+AUTOMATIC = (Cause.HOOK, Cause.SWEEP)
+
+
+def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settings) -> KafkaRouter:
+    """syncer's subscriptions."""
+    router = KafkaRouter()
+    handlers = Handlers(outbox, clock, settings)
+    consume.subscribe(router, topics.SETTINGS)(handlers.on_settings)
+    consume.subscribe(router, topics.EMPLOYEES, on_parked=handlers.on_parked)(handlers.on_employees)
+    consume.subscribe(router, topics.LINKS, on_parked=handlers.on_parked)(handlers.on_links)
+    consume.subscribe(router, topics.SYNCER_COMMANDS)(handlers.on_commands)
+    return router
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """syncer's handlers; each takes the companies' locks first."""
+
+    outbox: Outbox
+    clock: Clock
+    settings: Settings
+
+    async def on_settings(self, events: Sequence[Message[Any]], tx: Tx) -> None:
+        """A rule that moved may move every record: they are decided again in chunks."""
+        await tx.lock_companies()
+        moved = await save_settings(tx, events)
+        if moved:
+            await facts.mark_due(tx, moved, everything=True)
+
+    async def on_employees(self, events: Sequence[Message[Any]], tx: Tx) -> None:
+        """Newer facts of source and destination records."""
+        await tx.lock_companies()
+        bodies = [e for e in events if isinstance(e.body, EmployeeStaged | EmployeeRemoved | EmployeeUnreadable)]
+        if not bodies:
+            return
+        settings = await load_settings(tx, tx.companies)
+        known = await facts.load_versions(tx, [e.body.record_id for e in bodies])
+        newest: dict[UUID, tuple[Message[Any], Fact]] = {}
+        for event in bodies:
+            fact = _fact(event.body)
+            if core.replaces(known.get(fact.record_id), fact.remote_version, fact.read_at, fact.rev):
+                known[fact.record_id] = fact
+                newest[fact.record_id] = (event, fact)
+        await facts.save_facts(tx, [(event.company_id, fact) for event, fact in newest.values()])
+        subjects, destinations = [], []
+        for event, fact in newest.values():
+            document = settings.get(event.company_id)
+            if document is None or document.route is None or fact.account_id == document.route.source:
+                automatic = fact.rev if getattr(event.body, "cause", None) in AUTOMATIC else None
+                subjects.append((event.company_id, fact.record_id, automatic))
+            else:
+                destinations.append(fact.record_id)
+        await facts.add_subjects(tx, subjects)
+        records = [s[1] for s in subjects] + await facts.subjects_of(tx, destinations)
+        await self._decide(tx, records, settings, events)
+
+    async def on_links(self, events: Sequence[Message[Any]], tx: Tx) -> None:
+        """mapper's answers, and directories that have been matched completely."""
+        await tx.lock_companies()
+        settings = await load_settings(tx, tx.companies)
+        whole = await facts.save_marks(tx, [e for e in events if isinstance(e.body, DirectoryMatched)])
+        if whole:
+            await facts.mark_due(tx, whole, everything=False)
+        newest: dict[UUID, Message[Any]] = {}
+        for event in events:
+            body = event.body
+            if isinstance(body, Decided):
+                known = newest.get(body.record_id)
+                if known is None or known.body.link_rev < body.link_rev:
+                    newest[body.record_id] = event
+        await facts.save_links(tx, [_link(e) for e in newest.values()])
+        failed = [e for e in events if isinstance(e.body, MatchFailed)]
+        await self._match_failed(tx, failed, settings)
+        asked = {
+            e.body.record_id: self._asked(e, settings, f"{e.id}")
+            for e in newest.values()
+            if isinstance(e.body, RecordLinked) and e.body.then_push
+        }
+        records = [*newest, *(e.body.record_id for e in failed)]
+        await self._decide(tx, records, settings, events, {r: i for r, i in asked.items() if i})
+
+    async def on_commands(self, events: Sequence[Message[Any]], tx: Tx) -> None:
+        """Push the selected records, and only those; each part of a selection is taken in once."""
+        await tx.lock_companies()
+        settings = await load_settings(tx, tx.companies)
+        for event in events:
+            await self._sync(tx, event, settings)
+
+    async def on_parked(self, message: Message[Any], tx: Tx) -> None:
+        """A message about a record could not be handled: the record shows it."""
+        record = getattr(message.body, "record_id", None)
+        if record is None:
+            return
+        await tx.lock_companies()
+        settings = await load_settings(tx, tx.companies)
+        await self._fail(tx, message.company_id, [record], settings)
+        await self._decide(tx, [record], settings, [message])
+
+    async def _match_failed(
+        self, tx: Tx, failed: Sequence[Message[MatchFailed]], settings: Mapping[UUID, CompanySettings]
+    ) -> None:
+        for event in failed:
+            await self._fail(tx, event.company_id, [event.body.record_id], settings)
+
+    async def _fail(
+        self, tx: Tx, company: UUID, records: Sequence[UUID], settings: Mapping[UUID, CompanySettings]
+    ) -> None:
+        cases = await facts.load_cases(tx, records, settings)
+        failures = []
+        for case in cases.values():
+            if basis := case.basis():
+                failure = Failure("internal", None, basis.source_rev, basis.link_rev, basis.settings_version)
+                failures.append((company, case.record_id, failure))
+        await facts.save_failures(tx, failures)
+
+    async def _sync(self, tx: Tx, event: Message[SyncRecords], settings: Mapping[UUID, CompanySettings]) -> None:
+        command = event.body
+        cases = await facts.load_cases(tx, [s.record_id for s in command.records], settings)
+        skipped: Counter[str] = Counter()
+        asked: dict[UUID, Item] = {}
+        expired = event.time < self.clock.now() - timedelta(days=self.settings.inbox_days - 1)
+        for selected in command.records:
+            case = cases.get(selected.record_id)
+            why = "moved" if expired else core.skipped(case, selected, alone=command.total == 1)
+            item = self._asked(event, settings, f"{command.run_id}/{selected.record_id}", selected.record_id)
+            if why is not None or item is None:
+                skipped[why or "unknown"] += 1
+            else:
+                asked[selected.record_id] = item
+        seen, together = await work.add_run_part(
+            tx, event.company_id, command.run_id, event.actor, command.total, command.parts, len(asked), skipped
+        )
+        said: list[Outgoing] = []
+        if seen == command.parts:
+            started = SyncStarted(run_id=command.run_id, total=command.total, skipped=together)
+            said.append(Outgoing(started, event.company_id, event))
+        again = [(event.company_id, r, None) for r in asked if cases[r].failure]
+        await facts.save_failures(tx, again)
+        await self.outbox.append(tx, said)
+        await self._decide(tx, asked, settings, [event], asked)
+        for run in await work.end_runs(tx, event.company_id, [command.run_id]):
+            if run["ended"]:
+                body = SyncCompleted(
+                    run_id=run["run_id"],
+                    total=run["total"],
+                    succeeded=run["succeeded"],
+                    failed=run["failed"],
+                    skipped=together,
+                )
+                await self.outbox.append(tx, [Outgoing(body, event.company_id, event)])
+
+    def _asked(
+        self, event: Message[Any], settings: Mapping[UUID, CompanySettings], name: str, record: UUID | None = None
+    ) -> Item | None:
+        """A new intent to push, with an id that a repeat of the command gives again."""
+        document = settings.get(event.company_id)
+        account = document.destination() if document else None
+        if account is None or not account.connected:
+            return None
+        lane = event.lane if not isinstance(event.body, SyncRecords) or event.body.parts == 1 else "bulk"
+        return Item(
+            uuid5(event.company_id, name),
+            record or event.body.record_id,
+            account.account_id,
+            "waiting",
+            run_id=event.run_id,
+            actor=event.actor,
+            lane=str(lane),
+        )
+
+    async def _decide(
+        self,
+        tx: Tx,
+        records: Iterable[UUID],
+        settings: Mapping[UUID, CompanySettings],
+        events: Sequence[Message[Body]],
+        asked: Mapping[UUID, Item] | None = None,
+    ) -> None:
+        causes: dict[UUID, Message[Body]] = {}
+        by_company: dict[UUID, Message[Body]] = {}
+        for event in events:
+            causes[getattr(event.body, "record_id", event.company_id)] = event
+            by_company[event.company_id] = event
+        cases = await facts.load_cases(tx, records, settings)
+        decisions = [core.decide(case, (asked or {}).get(case.record_id)) for case in cases.values()]
+
+        def cause(case: Case) -> Message[Body]:
+            return causes.get(case.record_id) or by_company[case.company_id]
+
+        await deciding.save(tx, self.outbox, decisions, cause)
+
+
+def _fact(body: EmployeeStaged | EmployeeRemoved | EmployeeUnreadable) -> Fact:
+    match body:
+        case EmployeeStaged():
+            return Fact(
+                body.record_id,
+                body.account_id,
+                body.remote_id,
+                body.rev,
+                "present",
+                body.employee,
+                body.remote_version,
+                body.read_at,
+            )
+        case EmployeeRemoved():
+            return Fact(body.record_id, body.account_id, body.remote_id, body.rev, "removed", Employee(), None, None)
+        case EmployeeUnreadable():
+            return Fact(
+                body.record_id,
+                body.account_id,
+                body.remote_id,
+                body.rev,
+                "unreadable",
+                Employee(),
+                None,
+                None,
+                body.reason,
+            )
+
+
+def _link(
+    event: Message[Decided],
+) -> tuple[UUID, UUID, str | None, int, int, str, UUID | None, str | None]:
+    body = event.body
+    return (
+        event.company_id,
+        body.record_id,
+        _SITUATIONS[type(body)].value,
+        body.link_rev,
+        body.source_rev,
+        body.reason,
+        getattr(body, "destination_record_id", None),
+        getattr(body, "destination_remote_id", None),
+    )

@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, transactions that name their companies, migrations, leases."""

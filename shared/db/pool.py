@@ -1,0 +1,46 @@
+"""Opening a service's pool with the time limits of `reliability.md` §5.6."""
+
+import asyncpg
+
+from shared.db.tx import Database
+from shared.errors import Unavailable
+from shared.settings import DatabaseSettings
+
+
+async def open_database(settings: DatabaseSettings, service: str) -> Database:
+    """The pool of `service`, logged in as its own role. Raises `Unavailable` when PostgreSQL does not answer."""
+    try:
+        pool = await asyncpg.create_pool(
+            settings.dsn.get_secret_value(),
+            min_size=1,
+            max_size=settings.pool_size,
+            timeout=5,
+            command_timeout=settings.command_timeout_seconds,
+            max_inactive_connection_lifetime=300,
+            server_settings={
+                "application_name": service,
+                "search_path": service,
+                "statement_timeout": "15s",
+                "lock_timeout": "10s",
+                "idle_in_transaction_session_timeout": "30s",
+                "jit": "off",
+                "plan_cache_mode": "auto",
+            },
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        raise Unavailable(f"database: {type(error).__name__}") from error
+    return Database(pool, service, acquire_timeout=settings.acquire_timeout_seconds)
+
+
+async def ensure_database(dsn: str, name: str) -> None:
+    """Make the database `name` if it is not there, over an owner's address. Raises `Unavailable` while nobody answers."""
+    try:
+        connection = await asyncpg.connect(dsn, timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise Unavailable(f"database: {type(error).__name__}") from error
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            quoted = await connection.fetchval("SELECT quote_ident($1)", name)
+            await connection.execute(f"CREATE DATABASE {quoted}")
+    finally:
+        await connection.close()

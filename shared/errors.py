@@ -1,0 +1,53 @@
+"""Errors whose class says what happens next.
+
+    MusterError
+    ├── Unavailable          try again with back-off; a handler holds its partition
+    │   └── RateLimited      the same, after `retry_after` seconds
+    ├── Rejected             no retry until the data change; the record shows Needs Action
+    ├── Conflict             read again, plan again
+    └── Unauthorized         pause the connection, tell people
+
+Anything else is a bug: three tries, then the message is parked.
+"""
+
+
+class MusterError(Exception):
+    """Base of the errors that carry a policy. `str(error)` is for engineers and never holds personal data."""
+
+
+class Unavailable(MusterError):
+    """Something we need does not answer now: a database, a broker, a remote system."""
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+        """`outcome_unknown`: the request may have been carried out (a time-out or a cut after it was sent)."""
+        super().__init__(message)
+        self.outcome_unknown = outcome_unknown
+
+
+class RateLimited(Unavailable):
+    """The remote system asks us to wait. `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Rejected(MusterError):
+    """Refused for its content. `reason` is a stable code of `contracts.reasons`, `field` a canonical field name."""
+
+    def __init__(self, reason: str, *, field: str | None = None, message: str = "") -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+        self.field = field
+
+
+class Conflict(MusterError):
+    """The remote record moved since we read it."""
+
+
+class Unauthorized(MusterError):
+    """The credential of one account does not work any more; a person must reconnect it."""
+
+    def __init__(self, system: str, message: str = "") -> None:
+        super().__init__(message or f"{system} refused our credential")
+        self.system = system

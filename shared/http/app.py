@@ -1,0 +1,192 @@
+"""A service as a process: database, consumers, relay, workers and HTTP, started and ended in the right order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import JSONResponse
+from faststream.kafka import KafkaBroker, KafkaRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.clock import Clock, SystemClock
+from shared.db.pool import open_database
+from shared.db.tx import Database
+from shared.errors import Unavailable
+from shared.http import problems
+from shared.messaging.broker import make_broker
+from shared.messaging.consume import Consume
+from shared.messaging.outbox import Outbox
+from shared.messaging.relay import Relay
+from shared.settings import ServiceSettings
+from shared.telemetry import logs
+from shared.telemetry.metrics import REGISTRY
+
+log = logs.log
+MAX_BODY_BYTES = 1_048_576
+NO_PROGRESS_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What every service is built from."""
+
+    database: Database
+    outbox: Outbox
+    consume: Consume
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What makes a service itself: its handlers, its workers, its routes, and what to close at the end."""
+
+    router: KafkaRouter
+    workers: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    routes: Sequence[APIRouter] = ()
+    on_close: Sequence[Callable[[], Awaitable[None]]] = ()
+    configure: Callable[[FastAPI], None] = field(default=lambda _: None)
+
+
+Build = Callable[[Base], Parts]
+
+
+async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
+    """Run `service` until SIGTERM or SIGINT: then HTTP ends first, running batches end, workers, the relay, the pool."""
+    logs.set_up(service)
+    database = await _open(settings, service)
+    clock = SystemClock()
+    base = Base(database, Outbox(clock), Consume(settings, database, clock), clock)
+    parts = build(base)
+    broker = make_broker(settings.kafka, service, parts.router)
+    relay = Relay(settings, database)
+    state = _State(database, base.consume)
+    server = _Server(
+        uvicorn.Config(
+            make_http(service, parts, state),
+            host=settings.http.host,
+            port=settings.http.port,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+            server_header=False,
+        )
+    )
+    log.info("service.start", outcome="ok", port=settings.http.port)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run()) for run in (*parts.workers, relay.run)]
+            tasks.append(group.create_task(_consume(broker, parts.router, base.consume, state)))
+            await server.serve()
+            base.consume.stop()
+            with suppress(Exception):
+                await broker.stop()
+            await asyncio.sleep(0.2)
+            for task in tasks:
+                task.cancel()
+    finally:
+        for close in parts.on_close:
+            with suppress(Exception):
+                await close()
+        await database.close()
+        log.info("service.stop", outcome="ok")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling a failed start by an exception instead of ending the process."""
+
+    async def startup(self, sockets: Any = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit as error:
+            msg = f"cannot listen on port {self.config.port}"
+            raise OSError(msg) from error
+
+
+@dataclass(slots=True)
+class _State:
+    database: Database
+    consume: Consume
+    consuming: bool = False
+
+    async def checks(self) -> dict[str, str]:
+        """What is not in order, by name."""
+        wrong = {f"topic {topic}": why for topic, why in self.consume.holding().items()}
+        if not self.consuming:
+            wrong["kafka"] = "not connected yet"
+        if not await self.database.ping():
+            wrong["database"] = "does not answer"
+        return wrong
+
+
+def make_http(service: str, parts: Parts, state: _State | None) -> FastAPI:
+    """The HTTP side: the service's routes, `/livez`, `/readyz`, `/metrics`; every error a problem."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    app = FastAPI(
+        title=f"Muster {service}",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    problems.install(app)
+    for router in parts.routes:
+        app.include_router(router)
+    parts.configure(app)
+
+    @app.get("/livez", include_in_schema=False)
+    async def livez() -> dict[str, str]:
+        return {"service": service}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> JSONResponse:
+        wrong = await state.checks() if state else {}
+        return JSONResponse({"ready": not wrong, "wrong": wrong}, status_code=503 if wrong else 200)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+async def _open(settings: ServiceSettings, service: str) -> Database:
+    pause = 0.2
+    while True:
+        try:
+            return await open_database(settings.database, service)
+        except Unavailable as error:
+            log.warning("service.wait", outcome=str(error), delay_s=pause)
+            await asyncio.sleep(pause)
+            pause = min(5.0, pause * 2)
+
+
+async def _consume(broker: KafkaBroker, router: KafkaRouter, consume: Consume, state: _State) -> None:
+    """Start the consumers, however long the broker takes; then watch that they get on."""
+    pause = 0.2
+    while not state.consuming:
+        try:
+            await broker.start()
+            state.consuming = True
+        except Exception as error:  # noqa: BLE001  (aiokafka raises many kinds while a broker comes up)
+            log.warning("service.wait", outcome=type(error).__name__, delay_s=pause)
+            with suppress(Exception):
+                await broker.stop()
+            await asyncio.sleep(pause)
+            pause = min(5.0, pause * 2)
+    while True:
+        await asyncio.sleep(5)
+        consume.measure_lag(router)
+        if consume.stuck_seconds() > NO_PROGRESS_SECONDS:
+            log.error("consume.stuck", outcome="exit")
+            msg = "messages wait and none is handled"
+            raise RuntimeError(msg)

@@ -1,0 +1,50 @@
+"""Reads from another service: the only synchronous calls between services (architecture decision 12)."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+from pydantic import SecretStr
+
+from shared.http.problems import ProblemError
+
+_TIMEOUT = httpx.Timeout(10, connect=2)
+
+
+class Internal:
+    """Reads one service's internal API. When its owner is down the read answers 503 and everything else goes on."""
+
+    def __init__(self, base_url: str, token: SecretStr, service: str) -> None:
+        self._service = service
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {token.get_secret_value()}"},
+            timeout=_TIMEOUT,
+            trust_env=False,
+        )
+
+    async def get(self, path: str, *, company: UUID, **params: Any) -> Any:
+        """The JSON at `path`. Raises the owner's own problem, or `unavailable`."""
+        return await self._ask("GET", path, company, params={k: v for k, v in params.items() if v is not None})
+
+    async def post(self, path: str, *, company: UUID, json: Any) -> Any:
+        """A read whose question does not fit an address."""
+        return await self._ask("POST", path, company, json=json)
+
+    async def _ask(self, method: str, path: str, company: UUID, **more: Any) -> Any:
+        try:
+            response = await self._client.request(method, f"/internal/{company}{path}", **more)
+        except httpx.HTTPError:
+            raise ProblemError("unavailable", f"The {self._service} service does not answer. Try again.") from None
+        if response.is_success:
+            return response.json()
+        if response.headers.get("content-type", "").startswith("application/problem+json"):
+            body = response.json()
+            kind = str(body.get("type", "")).rsplit(":", 1)[-1]
+            if kind in ("not-found", "invalid", "gone", "conflict"):
+                raise ProblemError(kind, body.get("detail", ""))
+        raise ProblemError("unavailable", f"The {self._service} service does not answer. Try again.")
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.aclose()

@@ -1,0 +1,82 @@
+"""Errors as problem+json (RFC 9457). Every `type` is documented in docs/problems.md; no answer holds a value from the request."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from shared.errors import Unavailable
+from shared.telemetry.logs import log
+
+TYPES: dict[str, tuple[int, str]] = {
+    "malformed": (400, "The request could not be read"),
+    "unauthenticated": (401, "Sign in first"),
+    "forbidden": (403, "Your role does not allow this"),
+    "not-found": (404, "There is no such thing here"),
+    "method-not-allowed": (405, "This address does not take that method"),
+    "conflict": (409, "This is not possible in the present state"),
+    "gone": (410, "This has expired"),
+    "too-large": (413, "The request is too large"),
+    "unsupported-media-type": (415, "The body must be JSON"),
+    "invalid": (422, "Something in the request is not allowed"),
+    "key-reused": (422, "The idempotency key was used for another request"),
+    "too-many": (429, "Too many requests"),
+    "internal": (500, "Something went wrong on our side"),
+    "unavailable": (503, "A part of Muster does not answer now"),
+}
+"""By last part of the type: the HTTP status and the title."""
+
+_BY_STATUS = {
+    400: "malformed", 401: "unauthenticated", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",
+    409: "conflict", 410: "gone", 413: "too-large", 415: "unsupported-media-type", 422: "invalid", 429: "too-many",
+    503: "unavailable",
+}  # fmt: skip
+
+
+class ProblemError(Exception):
+    """An answer that is an error. `detail` says what to do, in words for people."""
+
+    def __init__(self, kind: str, detail: str, **more: Any) -> None:
+        """`kind` is a key of `TYPES`; `more` becomes members of the answer."""
+        super().__init__(detail)
+        self.kind, self.detail, self.more = kind, detail, more
+
+
+def problem(kind: str, detail: str, **more: Any) -> JSONResponse:
+    """The answer itself."""
+    status, title = TYPES[kind]
+    body = {"type": f"urn:muster:problem:{kind}", "title": title, "status": status, "detail": detail, **more}
+    headers = {"Retry-After": "5"} if status == 503 else None
+    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem."""
+
+    @app.exception_handler(ProblemError)
+    async def on_problem(_: Request, error: ProblemError) -> JSONResponse:
+        return problem(error.kind, error.detail, **error.more)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [{"where": ".".join(map(str, e["loc"])), "why": e["type"]} for e in error.errors()[:20]]
+        if any(e["why"] == "json_invalid" for e in errors):
+            return problem("malformed", "The body is not JSON.", errors=errors)
+        return problem("invalid", "See `errors`: where, and why.", errors=errors)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(_: Request, error: HTTPException) -> JSONResponse:
+        kind = _BY_STATUS.get(error.status_code, "internal")
+        return problem(kind, TYPES[kind][1] + ".")
+
+    @app.exception_handler(Unavailable)
+    async def on_unavailable(_: Request, error: Unavailable) -> JSONResponse:
+        log.warning("http.unavailable", outcome=str(error))
+        return problem("unavailable", "Try again in a few seconds.")
+
+    @app.exception_handler(Exception)
+    async def on_bug(_: Request, error: Exception) -> JSONResponse:
+        log.error("http.failed", outcome=type(error).__name__)
+        return problem("internal", "Try again; if it stays, tell the Company Administrator.")

@@ -1,0 +1,57 @@
+"""Apache Kafka: the broker object a service hears through, and the topics."""
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from faststream.kafka import KafkaBroker, KafkaRouter
+
+from shared.contracts.topics import TOPICS
+from shared.settings import KafkaSettings
+
+FOURTEEN_DAYS_MS = 14 * 24 * 3600 * 1000
+
+
+def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> KafkaBroker:
+    """A broker that only consumes (the relay produces); limits from reliability.md §5.6."""
+    broker = KafkaBroker(
+        settings.bootstrap,
+        client_id=service,
+        request_timeout_ms=15_000,
+        retry_backoff_ms=200,
+        acks="all",
+        enable_idempotence=False,
+        allow_auto_create_topics=False,
+        graceful_timeout=40,
+        apply_types=False,
+        logger=None,
+    )
+    broker.include_router(router)
+    return broker
+
+
+async def create_topics(bootstrap: str, *, partitions: int, replication_factor: int = 1, prefix: str = "") -> list[str]:
+    """Create the topics that do not exist yet, as `contracts.topics` says; returns their names."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="muster-topics")
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        new = [
+            NewTopic(
+                name=prefix + name,
+                num_partitions=partitions,
+                replication_factor=replication_factor,
+                topic_configs={
+                    "cleanup.policy": "compact" if topic.compacted else "delete",
+                    "retention.ms": "-1" if topic.compacted else str(FOURTEEN_DAYS_MS),
+                    "max.message.bytes": "1048588",
+                    "min.insync.replicas": str(min(2, replication_factor)),
+                    "unclean.leader.election.enable": "false",
+                },
+            )
+            for topic in TOPICS
+            for name in topic.names()
+            if prefix + name not in there
+        ]
+        if new:
+            await admin.create_topics(new)
+        return [topic.name for topic in new]
+    finally:
+        await admin.close()

@@ -1,0 +1,379 @@
+"""Hearing something: the one way to consume.
+
+One poll is one batch, one batch is one transaction: the inbox rows, the handler's state, its outbox rows. A batch that
+fails is taken apart and handled one by one; what fails alone three times is parked. What a repetition may cure holds the
+partition, with back-off. So an offset is committed only when everything before it has had its effect or is parked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from faststream import AckPolicy
+from faststream.kafka import KafkaRouter
+from pydantic import ValidationError
+
+from shared.clock import Clock
+from shared.contracts import commands  # noqa: F401  (registers the command types)
+from shared.contracts.events import Body, Message, bodies
+from shared.contracts.records import Lane
+from shared.contracts.topics import Topic
+from shared.db.tx import Database, Tx
+from shared.errors import RateLimited, Unavailable
+from shared.messaging import dead_letters, inbox
+from shared.messaging.dead_letters import DeadLetter
+from shared.messaging.inbox import Received
+from shared.settings import ServiceSettings
+from shared.telemetry.logs import log
+from shared.telemetry.metrics import CONSUMED, HANDLE_SECONDS, LAG, MESSAGE_AGE, PARKED
+
+Handler = Callable[[Sequence[Message[Any]], Tx], Awaitable[None]]
+ParkedHook = Callable[[Message[Any], Tx], Awaitable[None]]
+
+TRIES = 3
+MAX_RECORDS = 500
+MAX_BACKOFF_SECONDS = 5.0
+MAX_DEPTH = 32
+
+_ENVELOPE = ("ce_id", "ce_type", "ce_time", "ce_companyid")
+
+
+class PoisonError(Exception):
+    """A message that can never be handled as it is. `reason` is a code, the text says where it is wrong."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def parse(record: ConsumerRecord[bytes, bytes], types: dict[str, type[Body]]) -> Received[Body]:
+    """A record as a message. Total: whatever bytes come, it answers or raises `PoisonError`."""
+    try:
+        headers = {k: v.decode() for k, v in record.headers}
+    except (UnicodeDecodeError, AttributeError):
+        raise PoisonError("bad_header", "a header is not text") from None
+    missing = [name for name in _ENVELOPE if name not in headers]
+    if missing:
+        raise PoisonError("missing_header", f"without {', '.join(missing)}")
+    cls = types.get(headers["ce_type"])
+    if cls is None:
+        raise PoisonError("unknown_type", "a type that this topic does not have")
+    try:
+        event_id, company = UUID(headers["ce_id"]), UUID(headers["ce_companyid"])
+        time = datetime.fromisoformat(headers["ce_time"])
+        run = UUID(headers["ce_runid"]) if "ce_runid" in headers else None
+        causation = UUID(headers["ce_causationid"]) if "ce_causationid" in headers else None
+        lane = Lane(headers.get("ce_lane", Lane.REAL_TIME.value))
+    except ValueError:
+        raise PoisonError("bad_header", "an id, a time or a lane is malformed") from None
+    if time.tzinfo is None:
+        raise PoisonError("bad_header", "a time without its zone")
+    value = record.value or b""
+    if b"\\u0000" in value or b"\x00" in value:
+        raise PoisonError("nul_character", "text with a NUL character")
+    try:
+        body = cls.model_validate_json(value)
+    except ValidationError as error:
+        where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False)[:5])
+        raise PoisonError("bad_body", where) from None
+    except (ValueError, RecursionError) as error:
+        raise PoisonError("bad_body", type(error).__name__) from None
+    message = Message(
+        event_id,
+        time,
+        company,
+        lane,
+        body,
+        run,
+        causation,
+        headers.get("ce_actor"),
+        headers.get("traceparent"),
+        value,
+    )
+    return Received(message, record.topic, record.partition, record.offset)
+
+
+@dataclass(slots=True)
+class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One topic of one group: its handler, and how it is doing."""
+
+    topic: str
+    handler: Handler
+    types: dict[str, type[Body]]
+    on_parked: ParkedHook | None
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    failures: int = 0
+    parked_in_row: int = 0
+    holding: str | None = None
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Let the running batch end before the partitions go, so that it need not be done again."""
+        try:
+            async with asyncio.timeout(8):
+                async with self.busy:
+                    pass
+        except TimeoutError:
+            log.warning("consume.drain", outcome="timeout", topic=self.topic)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Nothing to prepare: the inbox knows what was done."""
+
+
+class Consume:
+    """Registers a service's handlers, and runs them as this module's text says."""
+
+    def __init__(self, settings: ServiceSettings, database: Database, clock: Clock) -> None:
+        """One a process."""
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._stopping = asyncio.Event()
+        self._positions: dict[tuple[str, int], int] = {}
+        self._lagging = False
+        self._progress_at = 0.0
+        self.subscriptions: list[Subscription] = []
+
+    def stop(self) -> None:
+        """Cut waits short: the process is ending."""
+        self._stopping.set()
+
+    def holding(self) -> dict[str, str]:
+        """The topics whose partitions are held, and why: the process is not ready."""
+        return {s.topic: s.holding for s in self.subscriptions if s.holding}
+
+    def subscribe(
+        self, router: KafkaRouter, topic: Topic, *, on_parked: ParkedHook | None = None
+    ) -> Callable[[Handler], Handler]:
+        """Hear `topic`, every lane of it in a group of its own. The handler never calls a remote system, never commits."""
+
+        def register(handler: Handler) -> Handler:
+            types = {name: cls for name, cls in bodies().items() if cls.topic is topic}
+            for lane in topic.lanes:
+                self._subscribe(router, topic.on(lane), lane, Subscription(topic.on(lane), handler, types, on_parked))
+            return handler
+
+        return register
+
+    def _subscribe(self, router: KafkaRouter, name: str, lane: Lane, subscription: Subscription) -> None:
+        kafka, service = self._settings.kafka, self._database.service
+
+        async def total_parser(
+            records: tuple[ConsumerRecord[bytes, bytes], ...], original: Callable[..., Awaitable[Any]]
+        ) -> Any:
+            """FastStream's own parser fails on a header that is not text, and the message would be lost."""
+            message = await original(tuple(_bare(r) for r in records[:1]))
+            message.raw_message = records
+            return message
+
+        async def raw(message: Any) -> Any:
+            return message.raw_message
+
+        @router.subscriber(
+            kafka.prefix + name,
+            group_id=f"{kafka.prefix}{service}.{name}",
+            group_instance_id=f"{service}-{self._settings.instance}" if kafka.static_members else None,
+            batch=True,
+            max_records=MAX_RECORDS,
+            batch_timeout_ms=20 if lane is Lane.REAL_TIME else 100,
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            auto_offset_reset="earliest",
+            no_reply=True,
+            parser=total_parser,
+            decoder=raw,
+            listener=subscription,
+            session_timeout_ms=kafka.session_timeout_ms,
+            heartbeat_interval_ms=kafka.heartbeat_ms,
+            rebalance_timeout_ms=60_000,
+            max_poll_interval_ms=300_000,
+            isolation_level="read_committed",
+        )
+        async def consume(records: Any) -> None:
+            async with subscription.busy:
+                await self._batch(subscription, records)
+
+        self.subscriptions.append(subscription)
+
+    async def _batch(self, sub: Subscription, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
+        started = asyncio.get_running_loop().time()
+        received: list[Received[Body]] = []
+        poison: list[DeadLetter] = []
+        for record in records:
+            try:
+                received.append(parse(record, sub.types))
+            except PoisonError as error:
+                poison.append(_letter(record, error.reason, str(error)))
+        try:
+            await self._park(sub, poison)
+            await self._handle(sub, received)
+        except Unavailable as error:
+            await self._hold(sub, error)
+            raise
+        sub.failures, sub.holding = 0, None
+        self._observe(sub, records, len(received), started)
+
+    async def _handle(self, sub: Subscription, received: Sequence[Received[Body]]) -> None:
+        """All in one transaction; if that fails for good, each in its own."""
+        if not received:
+            return
+        try:
+            await self._transact(sub, received)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever it is, it must not stop the others)
+            log.warning("consume.split", outcome=type(error).__name__, topic=sub.topic, count=len(received))
+            for one in received:
+                await self._handle_alone(sub, one)
+        else:
+            sub.parked_in_row = 0
+
+    async def _handle_alone(self, sub: Subscription, one: Received[Body]) -> None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self._transact(sub, [one])
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  (a bug; parked after the last try)
+                if attempt == TRIES:
+                    await self._park_message(sub, one, error)
+                    return
+                await self._wait(0.05 * attempt)
+            else:
+                sub.parked_in_row = 0
+                return
+
+    async def _transact(self, sub: Subscription, received: Sequence[Received[Body]]) -> None:
+        async with self._database.transaction(r.message.company_id for r in received) as tx:
+            fresh = await inbox.remember(tx, received)
+            if fresh:
+                await sub.handler(fresh, tx)
+
+    async def _park_message(self, sub: Subscription, one: Received[Body], error: Exception) -> None:
+        message = one.message
+        self._count_parked(sub)
+        frames = traceback.extract_tb(error.__traceback__)[-4:]
+        where = " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames))
+        letter = DeadLetter(
+            one.topic,
+            one.partition,
+            one.offset,
+            "failed",
+            f"{type(error).__name__} at {where}",
+            {"ce_type": message.body.wire_type()},
+            key=str(message.body.key()).encode(),
+            body=message.raw,
+            company_id=message.company_id,
+            event_id=message.id,
+            type=message.body.wire_type(),
+        )
+        async with self._database.system() as tx:
+            await dead_letters.park(tx, letter)
+        PARKED.labels(topic=sub.topic, reason="failed").inc()
+        log.error("consume.parked", outcome=type(error).__name__, topic=sub.topic, event_id=str(message.id), where=where)
+        if sub.on_parked is not None:
+            try:
+                async with self._database.transaction([message.company_id]) as tx:
+                    await sub.on_parked(message, tx)
+            except Unavailable:
+                raise
+            except Exception as shown:  # noqa: BLE001  (the message is safe; only its record does not show it)
+                log.error("consume.parked.show", outcome=type(shown).__name__, topic=sub.topic)
+
+    async def _park(self, sub: Subscription, letters: Sequence[DeadLetter]) -> None:
+        if not letters:
+            return
+        async with self._database.system() as tx:
+            for letter in letters:
+                self._count_parked(sub)
+                await dead_letters.park(tx, letter)
+                PARKED.labels(topic=sub.topic, reason=letter.reason).inc()
+        log.error("consume.parked", outcome="poison", topic=sub.topic, count=len(letters))
+
+    def _count_parked(self, sub: Subscription) -> None:
+        """Too many in a row is a bad deploy, not bad messages: rather hold than park everything."""
+        sub.parked_in_row += 1
+        if sub.parked_in_row > self._settings.max_parked_in_row:
+            sub.holding = "too many messages in a row could not be handled"
+            raise Unavailable(sub.holding)
+
+    async def _hold(self, sub: Subscription, error: Unavailable) -> None:
+        sub.failures += 1
+        delay = min(MAX_BACKOFF_SECONDS, 0.1 * 2 ** min(sub.failures, 8))
+        if isinstance(error, RateLimited):
+            delay = min(MAX_BACKOFF_SECONDS, error.retry_after)
+        if sub.failures >= TRIES and sub.holding is None:
+            sub.holding = str(error)
+        log.warning("consume.hold", outcome=str(error), topic=sub.topic, failures=sub.failures, delay_s=delay)
+        await self._wait(delay)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    def _observe(
+        self, sub: Subscription, records: Sequence[ConsumerRecord[bytes, bytes]], count: int, started: float
+    ) -> None:
+        self._progress_at = asyncio.get_running_loop().time()
+        CONSUMED.labels(topic=sub.topic).inc(count)
+        HANDLE_SECONDS.labels(topic=sub.topic).observe(asyncio.get_running_loop().time() - started)
+        for record in records:
+            self._positions[record.topic, record.partition] = record.offset + 1
+        oldest = min(record.timestamp for record in records) / 1000
+        MESSAGE_AGE.labels(topic=sub.topic).set(max(0.0, self._clock.now().timestamp() - oldest))
+
+    def stuck_seconds(self) -> float:
+        """How long messages have waited without one being handled, holds apart."""
+        return 0.0 if self.holding() or not self._lagging else asyncio.get_running_loop().time() - self._progress_at
+
+    def measure_lag(self, router: KafkaRouter) -> None:
+        """Set the lag of every assigned partition, from what the consumers know without asking."""
+        self._lagging = False
+        for subscriber in router.subscribers:
+            consumer = getattr(subscriber, "consumer", None)
+            if consumer is None:
+                continue
+            for tp in consumer.assignment():
+                high, at = consumer.highwater(tp), self._positions.get((tp.topic, tp.partition))
+                if high is not None and at is not None:
+                    LAG.labels(topic=tp.topic, partition=str(tp.partition)).set(max(0, high - at))
+                    self._lagging = self._lagging or high > at
+
+
+def _bare(record: ConsumerRecord[bytes, bytes]) -> ConsumerRecord[bytes, bytes]:
+    return ConsumerRecord(
+        record.topic, record.partition, record.offset, record.timestamp, record.timestamp_type, None, b"", 0, 0, 0, ()
+    )
+
+
+def _letter(record: ConsumerRecord[bytes, bytes], reason: str, detail: str) -> DeadLetter:
+    headers: dict[str, str] = {}
+    for name, value in record.headers:
+        text = value.decode("utf-8", "backslashreplace") if value is not None else ""
+        headers[name] = text.replace("\x00", "\\0")
+    company = event = None
+    try:
+        company, event = UUID(headers.get("ce_companyid", "")), UUID(headers.get("ce_id", ""))
+    except ValueError:
+        pass
+    return DeadLetter(
+        record.topic,
+        record.partition,
+        record.offset,
+        reason,
+        detail,
+        headers,
+        key=record.key,
+        body=record.value,
+        company_id=company,
+        event_id=event,
+        type=headers.get("ce_type"),
+    )

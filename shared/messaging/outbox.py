@@ -1,0 +1,122 @@
+"""Saying something: a row in the outbox, in the transaction that made it true. The relay carries it."""
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid5
+
+import orjson
+
+from shared.clock import Clock
+from shared.contracts.events import Body, Message
+from shared.contracts.records import Lane
+from shared.db.tx import Tx
+
+LANES: dict[Lane, int] = {Lane.REAL_TIME: 0, Lane.BULK: 1}
+
+_APPEND = """
+WITH said AS (
+    INSERT INTO outbox (event_time, event_id, company_id, lane, topic, partition, key, headers, body)
+    SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::smallint[], $7::bytea[],
+                             $8::bytea[], $9::bytea[])
+)
+SELECT pg_notify($10, '')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One thing to say. What it answers (`cause`) gives it its id, run, actor and lane, so a repeat says the same."""
+
+    body: Body
+    company_id: UUID
+    cause: Message[Body] | None = None
+    lane: Lane | None = None
+    run_id: UUID | None = None
+    actor: str | None = None
+    partition: int | None = None
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, the same for every producer of ours. Keys are ids, so any even hash will do; this one is C."""
+    return zlib.crc32(key) % partitions
+
+
+class Outbox:
+    """Appends to the outbox of the service whose transaction it is given."""
+
+    def __init__(self, clock: Clock) -> None:
+        """`clock` gives the time of the first writing, and ids to what answers nothing."""
+        self._clock = clock
+
+    async def append(self, tx: Tx, outgoing: Sequence[Outgoing]) -> None:
+        """Say all of it when `tx` commits, in this order per key. One statement, one wake-up."""
+        if not outgoing:
+            return
+        now = self._clock.now()
+        seen: Counter[tuple[UUID, str, UUID, int | None]] = Counter()
+        columns: tuple[list[object], ...] = ([], [], [], [], [], [], [], [])
+        for said in outgoing:
+            for column, value in zip(columns, self._row(tx.service, said, now, seen), strict=True):
+                column.append(value)
+        await tx.execute(_APPEND, now, *columns, f"outbox_{tx.service}")
+
+    def _row(
+        self, service: str, said: Outgoing, now: datetime, seen: Counter[tuple[UUID, str, UUID, int | None]]
+    ) -> tuple[object, ...]:
+        kind, key, cause = said.body.wire_type(), said.body.key(), said.cause
+        lane = said.lane or (cause.lane if cause else Lane.REAL_TIME)
+        if cause is None:
+            event_id = self._clock.new_id()
+        else:
+            same = (cause.id, kind, key, said.partition)
+            seen[same] += 1
+            event_id = uuid5(cause.id, f"{service}/{kind}/{key}/{lane}/{said.partition}/{seen[same]}")
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": str(event_id),
+            "ce_type": kind,
+            "ce_source": f"/muster/{service}",
+            "ce_time": now.isoformat(),
+            "ce_subject": str(key),
+            "ce_companyid": str(said.company_id),
+            "ce_lane": lane.value,
+            "content-type": "application/json",
+        }
+        run_id = said.run_id or (cause.run_id if cause else None)
+        actor = said.actor or (cause.actor if cause else None)
+        if run_id is not None:
+            headers["ce_runid"] = str(run_id)
+        if actor is not None:
+            headers["ce_actor"] = actor
+        if cause is not None:
+            headers["ce_causationid"] = str(cause.id)
+            if cause.traceparent is not None:
+                headers["traceparent"] = cause.traceparent
+        return (
+            event_id,
+            said.company_id,
+            LANES[lane],
+            said.body.topic.on(lane),
+            said.partition,
+            str(key).encode(),
+            orjson.dumps(headers),
+            said.body.model_dump_json(exclude_unset=True).encode(),
+        )
+
+
+_REWIND = """
+UPDATE relay_cursor c SET (xid, id) = (
+    SELECT xid, id FROM (
+        (SELECT o.xid, o.id - 1 AS id FROM outbox o WHERE o.lane = c.lane AND o.event_time >= $1 ORDER BY o.xid, o.id LIMIT 1)
+        UNION ALL SELECT c.xid, c.id
+    ) AS first ORDER BY xid, id LIMIT 1
+)
+"""
+
+
+async def rewind(tx: Tx, since: datetime) -> None:
+    """Let the relay send again everything said since then. Who hears it twice knows."""
+    await tx.execute(_REWIND, since)

@@ -1,0 +1,195 @@
+"""Carrying the outbox to Kafka: one active relay a service, woken by NOTIFY and by polling.
+
+The cursor `(xid, id)` reads only below the snapshot's xmin, so a transaction that commits late is never skipped. It moves
+after the broker acknowledged; a relay that dies in between says the same again, and the inboxes know. Producer
+idempotence is off: an idempotent aiokafka producer never gives up on a dead broker (reliability.md §5.3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+import orjson
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared.db.tx import Database, Record
+from shared.errors import Unavailable
+from shared.messaging.outbox import partition_of
+from shared.settings import ServiceSettings
+from shared.telemetry.logs import log
+from shared.telemetry.metrics import RELAY_AGE, RELAYED
+
+BATCH = 2000
+POLL_SECONDS = 1.0
+PARTITIONS_EVERY_SECONDS = 3600.0
+STUCK_SECONDS = 30.0
+_MAX_BATCH_BYTES = 900_000
+
+_LEAD = "SELECT pg_try_advisory_lock(8702, hashtext($1))"
+_CURSOR = "SELECT xid::text AS xid, id FROM relay_cursor WHERE lane = $1"
+_NEXT = """
+SELECT o.xid::text AS xid, o.id, o.topic, o.partition, o.key, o.headers, o.body, o.event_time
+FROM outbox o
+WHERE o.lane = $1 AND (o.xid, o.id) > ($2::text::xid8, $3::bigint) AND o.xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY o.xid, o.id
+LIMIT $4
+"""
+_MOVE = """
+UPDATE relay_cursor SET xid = $4::text::xid8, id = $5, moved_at = now()
+WHERE lane = $1 AND (xid, id) = ($2::text::xid8, $3::bigint)
+"""
+_OLDEST = """
+SELECT extract(epoch FROM now() - min(o.event_time))
+FROM relay_cursor c CROSS JOIN LATERAL (
+    SELECT event_time FROM outbox o WHERE o.lane = c.lane AND (o.xid, o.id) > (c.xid, c.id) ORDER BY o.xid, o.id LIMIT 1
+) o
+"""
+_BLOCKER = """
+SELECT pid FROM pg_stat_activity
+WHERE backend_xid IS NOT NULL AND xact_start < now() - interval '5 seconds' ORDER BY xact_start LIMIT 1
+"""
+_KEEP = "SELECT muster.keep_partitions('outbox', $1), muster.keep_partitions('inbox', $2)"
+
+REAL_TIME, BULK = 0, 1
+
+
+class Relay:
+    """Runs beside the service; `run` ends only when cancelled."""
+
+    def __init__(self, settings: ServiceSettings, database: Database) -> None:
+        """Uses its own connection for the leader's lock and LISTEN, and the pool for the rest."""
+        self._settings = settings
+        self._database = database
+        self._woken = asyncio.Event()
+        self._producer: AIOKafkaProducer | None = None
+        self.leading = False
+
+    async def run(self) -> None:
+        """Lead when nobody else does; relay while leading. Any failure: let go, wait, start anew."""
+        pause = 0.2
+        while True:
+            try:
+                await self._lead()
+                pause = 0.2
+            except (Unavailable, KafkaError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("relay.pause", outcome=type(error).__name__, delay_s=pause)
+            finally:
+                self.leading = False
+                await self._drop_producer()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _lead(self) -> None:
+        dsn = self._settings.database.dsn.get_secret_value()
+        service = self._database.service
+        connection = await asyncpg.connect(dsn, timeout=5, server_settings={"application_name": f"{service}-relay"})
+        try:
+            while not await connection.fetchval(_LEAD, service):
+                await asyncio.sleep(POLL_SECONDS)
+            self.leading = True
+            await connection.add_listener(f"outbox_{service}", lambda *_: self._woken.set())
+            await self._relay(connection)
+        finally:
+            with suppress(Exception):
+                async with asyncio.timeout(2):
+                    await connection.close()
+            connection.terminate()
+
+    async def _relay(self, leader: asyncpg.Connection[Record]) -> None:
+        loop = asyncio.get_running_loop()
+        tidy_at = watch_at = 0.0
+        while True:
+            if loop.time() >= tidy_at:
+                await self._keep_partitions()
+                tidy_at = loop.time() + PARTITIONS_EVERY_SECONDS
+            if loop.time() >= watch_at:
+                await self._watch()
+                watch_at = loop.time() + 5.0
+            self._woken.clear()
+            if leader.is_closed():
+                raise Unavailable("database: the leader's connection is gone")
+            moved = await self.step(REAL_TIME)
+            if moved < BATCH:
+                moved += await self.step(BULK)
+            if not moved:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._woken.wait()
+
+    async def step(self, lane: int) -> int:
+        """Relay the next messages of one lane; how many."""
+        async with self._database.system() as tx:
+            cursor = await tx.fetchrow(_CURSOR, lane)
+            if cursor is None:
+                return 0
+            rows = await tx.fetch(_NEXT, lane, cursor["xid"], cursor["id"], BATCH)
+        if not rows:
+            return 0
+        await self._send(rows)
+        async with self._database.system() as tx:
+            await tx.execute(_MOVE, lane, cursor["xid"], cursor["id"], rows[-1]["xid"], rows[-1]["id"])
+        RELAYED.labels(lane="bulk" if lane else "real_time").inc(len(rows))
+        return len(rows)
+
+    async def _send(self, rows: Sequence[Record]) -> None:
+        producer = await self._ready_producer()
+        prefix, partitions = self._settings.kafka.prefix, self._settings.kafka.partitions
+        batches: dict[tuple[str, int], Any] = {}
+        full: list[tuple[Any, str, int]] = []
+        for row in rows:
+            key, partition = row["key"], row["partition"]
+            at = (row["topic"], partition if partition is not None else partition_of(key, partitions))
+            headers = [(name, value.encode()) for name, value in orjson.loads(row["headers"]).items()]
+            batch = batches.get(at)
+            if batch is None:
+                batch = batches[at] = producer.create_batch()
+            if batch.append(key=key, value=row["body"], timestamp=None, headers=headers) is None:
+                full.append((batch, *at))
+                batch = batches[at] = producer.create_batch()
+                batch.append(key=key, value=row["body"], timestamp=None, headers=headers)
+        full.extend((batch, *at) for at, batch in batches.items())
+        async with asyncio.timeout(20):
+            futures = [await producer.send_batch(b, prefix + topic, partition=partition) for b, topic, partition in full]
+            for future in futures:
+                await future
+
+    async def _ready_producer(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._settings.kafka.bootstrap,
+                client_id=f"{self._database.service}-relay",
+                acks="all",
+                enable_idempotence=False,
+                request_timeout_ms=15_000,
+                retry_backoff_ms=200,
+                max_batch_size=_MAX_BATCH_BYTES,
+                max_request_size=_MAX_BATCH_BYTES,
+                linger_ms=0,
+            )
+            async with asyncio.timeout(20):
+                await producer.start()
+            self._producer = producer
+        return self._producer
+
+    async def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(Exception):
+                async with asyncio.timeout(5):
+                    await producer.stop()
+
+    async def _keep_partitions(self) -> None:
+        async with self._database.system() as tx:
+            await tx.execute(_KEEP, self._settings.outbox_days, self._settings.inbox_days)
+
+    async def _watch(self) -> None:
+        async with self._database.system() as tx:
+            age = await tx.fetchval(_OLDEST)
+            RELAY_AGE.set(float(age or 0))
+            if age and age > STUCK_SECONDS:
+                log.error("relay.stuck", outcome="old", delay_s=float(age), blocked_by=await tx.fetchval(_BLOCKER))

@@ -1,0 +1,86 @@
+"""Both sandboxes as processes: port, seed file, a cut connection, and a clean end."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[3]
+Start = Callable[..., tuple[subprocess.Popen[bytes], str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    running: list[subprocess.Popen[bytes]] = []
+
+    def started(*args: str) -> tuple[subprocess.Popen[bytes], str]:
+        port = tmp_path / f"port-{len(running)}"
+        options = ["--port", "0", "--port-file", str(port), "--data", str(tmp_path / "data")]
+        log = (tmp_path / "log").open("ab")
+        running.append(
+            subprocess.Popen([sys.executable, "-m", *args, *options], cwd=ROOT, stdout=log, stderr=log)
+        )
+        deadline = time.monotonic() + 20
+        while not port.exists():
+            assert running[-1].poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return running[-1], f"http://127.0.0.1:{port.read_text().strip()}"
+
+    yield started
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_quickbooks_serves_seeds_cuts_and_ends(start: Start, tmp_path: Path) -> None:
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps({"77": [{"Id": "4", "GivenName": "Ana"}]}))
+    credentials = ("--client-id", "app", "--client-secret", "hush", "--refresh-token", "77:first")
+    process, base = start("sandbox.quickbooks", "--realm", "77", *credentials, "--seed-file", str(seed))
+    with httpx.Client(base_url=base) as http:
+        form = {"grant_type": "refresh_token", "refresh_token": "first"}
+        tokens = http.post("/oauth2/v1/tokens/bearer", data=form, auth=("app", "hush")).json()
+        http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        assert http.get("/v3/company/77/employee/4").json()["Employee"]["GivenName"] == "Ana"
+        rules = [
+            {"match": {"operation": "create"}, "action": "timeout_after_commit", "seconds": 0.05, "count": 1}
+        ]
+        http.put("/admin/faults", json={"rules": rules})
+        call = {"json": {"GivenName": "Bea"}, "params": {"requestid": "r"}}
+        with pytest.raises(httpx.RemoteProtocolError):
+            http.request("POST", "/v3/company/77/employee", **call)  # type: ignore[arg-type]
+        again = http.request("POST", "/v3/company/77/employee", **call)  # type: ignore[arg-type]
+        assert again.json()["Employee"]["Id"] == "5"
+        hang = [{"match": {"operation": "companyinfo"}, "action": "latency", "seconds": 60}]
+        http.put("/admin/faults", json={"rules": hang})
+        with pytest.raises(httpx.ReadTimeout):
+            http.get("/v3/company/77/companyinfo/77", timeout=0.2)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(http.get, "/v3/company/77/companyinfo/77")
+            while http.get("/admin/counts").json()["calls"]["companyinfo"] < 2:
+                time.sleep(0.02)
+            began = time.monotonic()
+            process.terminate()
+            assert process.wait(5) == 0
+            assert time.monotonic() - began < 2
+            with pytest.raises(httpx.RemoteProtocolError):
+                waiting.result()
+    log = (tmp_path / "log").read_text()
+    assert log.startswith(f"listening on {base}\n")
+    assert "Traceback" not in log
+
+
+def test_linarc_serves_and_ends(start: Start) -> None:
+    process, base = start("sandbox.linarc", "--tenant", "acme:key")
+    answer = httpx.get(f"{base}/api/v1/company", headers={"Authorization": "Bearer key"})
+    assert answer.json() == {"id": "acme", "name": "Sandbox Company acme"}
+    process.terminate()
+    assert process.wait(5) == 0

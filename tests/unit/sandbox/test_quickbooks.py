@@ -1,0 +1,368 @@
+"""The QuickBooks stand-in over HTTP, in process."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from sandbox.admin import Sandbox
+from sandbox.quickbooks.app import make_app
+from sandbox.quickbooks.oauth import ANY, Client, Tokens
+from sandbox.store import Store
+
+REALM = "9130350000000417"
+BASE = f"/v3/company/{REALM}"
+BASIC = ("app", "hush")
+
+
+class Clock:
+    now = 1_795_432_051.75
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class QuickBooks:
+    """A connected client of the sandbox."""
+
+    def __init__(self, http: httpx.AsyncClient, box: Sandbox, clock: Clock) -> None:
+        self.http, self.box, self.clock = http, box, clock
+
+    async def post(self, path: str, body: dict[str, Any], **params: str) -> httpx.Response:
+        return await self.http.post(BASE + path, json=body, params=params)
+
+    async def create(self, **fields: Any) -> dict[str, Any]:
+        answer = await self.post("/employee", fields)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["Employee"])
+
+    async def query(self, text: str) -> dict[str, Any]:
+        answer = await self.http.get(f"{BASE}/query", params={"query": text})
+        return dict(answer.json())
+
+
+@pytest_asyncio.fixture
+async def qbo(tmp_path: Path) -> AsyncIterator[QuickBooks]:
+    clock = Clock()
+    store = Store(tmp_path / "quickbooks.db", clock)
+    app, box = make_app(store, [REALM, "77"], Client(*BASIC), "admin")
+    Tokens(box).keep("the-access", "access", REALM, 3600)
+    headers = {"Authorization": "Bearer the-access", "X-Sandbox-Admin": "admin"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://qbo", headers=headers) as http:
+        yield QuickBooks(http, box, clock)
+    store.close()
+
+
+def code(answer: httpx.Response) -> str:
+    assert answer.status_code == 400, answer.text
+    return str(answer.json()["Fault"]["Error"][0]["code"])
+
+
+@pytest.mark.asyncio
+async def test_create_fills_in_defaults_and_read_answers_the_same(qbo: QuickBooks) -> None:
+    made = await qbo.create(
+        Title="Ms.",
+        GivenName="Ottoline",
+        MiddleName="",
+        FamilyName="Vassbakk",
+        SyncToken=0,
+        SSN="123-45-6789",
+        PrimaryAddr={"City": "Millbridge", "Line1": ""},
+    )
+    assert made["DisplayName"] == made["PrintOnCheckName"] == "Ms. Ottoline Vassbakk"
+    assert (made["Id"], made["SyncToken"], made["SSN"]) == ("1", "0", "XXX-XX-XXXX")
+    assert made["Active"] is True
+    assert "MiddleName" not in made
+    assert set(made["PrimaryAddr"]) == {"Id", "City"}
+    assert made["MetaData"]["CreateTime"] == "2026-11-23T03:07:31-08:00"
+    answer = await qbo.http.get(f"{BASE}/employee/1")
+    assert answer.json()["Employee"] == made
+    assert answer.headers["intuit_tid"]
+    assert code(await qbo.http.get(f"{BASE}/employee/99")) == "610"
+
+
+@pytest.mark.asyncio
+async def test_a_full_update_clears_what_it_leaves_out(qbo: QuickBooks) -> None:
+    made = await qbo.create(GivenName="Ana", FamilyName="Silva", EmployeeNumber="E-1", SSN="123-45-6789")
+    body = {"Id": made["Id"], "SyncToken": "0", "GivenName": "Ana", "FamilyName": "Souza", "sparse": True}
+    changed = (await qbo.post("/employee", body, operation="update")).json()["Employee"]
+    assert changed["SyncToken"] == "1"
+    assert changed["DisplayName"] == "Ana Souza"
+    assert "EmployeeNumber" not in changed
+    assert changed["SSN"] == "XXX-XX-XXXX"
+
+
+@pytest.mark.asyncio
+async def test_a_stale_sync_token_is_5010_and_changes_nothing(qbo: QuickBooks) -> None:
+    await qbo.create(GivenName="Ana", FamilyName="Silva")
+    update = {"Id": "1", "SyncToken": "0", "GivenName": "Ann", "FamilyName": "Silva"}
+    assert (await qbo.post("/employee", update)).status_code == 200
+    assert code(await qbo.post("/employee", {**update, "GivenName": "Anna"})) == "5010"
+    assert (await qbo.http.get(f"{BASE}/employee/1")).json()["Employee"]["GivenName"] == "Ann"
+
+
+@pytest.mark.asyncio
+async def test_a_repeated_display_name_is_6240_whatever_its_case(qbo: QuickBooks) -> None:
+    await qbo.create(GivenName="Zoë", FamilyName="O'Brien")
+    assert code(await qbo.post("/employee", {"GivenName": "ZOË", "FamilyName": "o'brien"})) == "6240"
+    assert (await qbo.post("/employee", {"GivenName": "Zoe", "FamilyName": "O'Brien"})).status_code == 200
+
+
+@pytest.mark.asyncio
+async def test_vendors_and_customers_hold_names_too(qbo: QuickBooks) -> None:
+    await qbo.http.post(
+        "/admin/seed", params={"list": "Vendor"}, json={"employees": [{"DisplayName": "Ana Silva"}]}
+    )
+    assert code(await qbo.post("/employee", {"GivenName": "Ana", "FamilyName": "silva"})) == "6240"
+    found = await qbo.query("select * from Vendor where DisplayName = 'ana silva'")
+    assert [vendor["Id"] for vendor in found["QueryResponse"]["Vendor"]] == ["1"]
+    assert (await qbo.query("select * from Customer"))["QueryResponse"] == {}
+
+
+@pytest.mark.asyncio
+async def test_deactivation_renames_and_frees_the_name(qbo: QuickBooks) -> None:
+    for n in range(2):
+        made = await qbo.create(GivenName="Bram", FamilyName="Pike")
+        gone = (await qbo.post("/employee", {**made, "Active": False})).json()["Employee"]
+        assert gone["DisplayName"] == ("Bram Pike (deleted)", "Bram Pike (deleted 2)")[n]
+        assert gone["PrintOnCheckName"] == "Bram Pike"
+    assert (await qbo.query("select * from Employee"))["QueryResponse"] == {}
+    shown = await qbo.query(
+        "select * from Employee where DisplayName like 'bram pike (deleted%' and Active in (true,false)"
+    )
+    assert len(shown["QueryResponse"]["Employee"]) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"DisplayName": "Nobody"}, "2020"),
+        ({"GivenName": "x" * 101}, "2050"),
+        ({"GivenName": "A", "Title": "x" * 17}, "2050"),
+        ({"GivenName": "A", "PrimaryPhone": {"FreeFormNumber": "1" * 21}}, "2050"),
+        ({"GivenName": "A:B"}, "2040"),
+        ({"GivenName": "A", "DisplayName": "A\tB"}, "2040"),
+        ({"GivenName": "A", "PrimaryEmailAddr": {"Address": "nowhere"}}, "2210"),
+        ({"GivenName": "A", "Nickname": "Al"}, "2010"),
+        ({"GivenName": "A", "Gender": "robot"}, "2170"),
+        ({"GivenName": "A", "HiredDate": "11/23/2026"}, "2090"),
+    ],
+)
+async def test_validation(qbo: QuickBooks, fields: dict[str, Any], expected: str) -> None:
+    assert code(await qbo.post("/employee", fields)) == expected
+
+
+@pytest.mark.asyncio
+async def test_a_request_id_answers_the_first_answer_again_for_a_day(qbo: QuickBooks) -> None:
+    first = await qbo.post("/employee", {"GivenName": "Ana"}, requestid="r-1")
+    again = await qbo.post("/employee", {"GivenName": "Somebody else"}, requestid="r-1")
+    assert again.content == first.content
+    refused = await qbo.post("/employee", {"GivenName": "Ana"}, requestid="r-2")
+    assert (await qbo.post("/employee", {"GivenName": "Bea"}, requestid="r-2")).content == refused.content
+    journal = (await qbo.http.get("/admin/journal", params={"after": 0})).json()["entries"]
+    assert [entry["outcome"] for entry in journal] == ["applied", "replayed", "refused", "replayed"]
+    assert journal[0]["body"] == {"GivenName": "Ana"}
+    qbo.clock.now += 24 * 3600 + 1
+    Tokens(qbo.box).keep("next-day", "access", REALM, 3600)
+    qbo.http.headers["Authorization"] = "Bearer next-day"
+    late = await qbo.post("/employee", {"GivenName": "Cyd"}, requestid="r-1")
+    assert late.json()["Employee"]["Id"] == "2"
+
+
+@pytest.mark.asyncio
+async def test_a_batch_mixes_answers_and_faults(qbo: QuickBooks) -> None:
+    await qbo.create(GivenName="Ana", FamilyName="Silva")
+    items = [
+        {"bId": "one", "operation": "create", "Employee": {"GivenName": "Bea"}},
+        {"bId": "two", "operation": "create", "Employee": {"GivenName": "Ana", "FamilyName": "Silva"}},
+        {
+            "bId": "three",
+            "operation": "update",
+            "Employee": {"Id": "1", "SyncToken": "7", "GivenName": "Ann"},
+        },
+        {"bId": "four", "Query": "select count(*) from Employee"},
+        {"bId": "five", "operation": "create", "Employee": {"GivenName": "bea"}},
+        {"bId": "six", "operation": "delete", "Employee": {"Id": "1"}},
+    ]
+    first = await qbo.post("/batch", {"BatchItemRequest": items}, requestid="b-1")
+    found = {item["bId"]: item for item in first.json()["BatchItemResponse"]}
+    faults = {bid: item["Fault"]["Error"][0]["code"] for bid, item in found.items() if "Fault" in item}
+    assert first.status_code == 200
+    assert faults == {"two": "6240", "three": "5010", "five": "6240", "six": "500"}
+    assert found["one"]["Employee"]["Id"] == "2"
+    assert found["four"]["QueryResponse"] == {"totalCount": 2}
+    assert (await qbo.post("/batch", {"BatchItemRequest": []}, requestid="b-1")).content == first.content
+    assert code(await qbo.post("/batch", {"BatchItemRequest": items[:1] * 31})) == "1040"
+
+
+@pytest.mark.asyncio
+async def test_queries_page_in_the_order_of_ids(qbo: QuickBooks) -> None:
+    people = [
+        {"GivenName": f"P{n}", "FamilyName": "O'Brien" if n % 2 else "Núñez", "Active": n != 3}
+        for n in range(12)
+    ]
+    await qbo.http.post("/admin/seed", json={"employees": people})
+    page = await qbo.query(
+        "select * from Employee where Active in (true,false) orderby Id startposition 9 maxresults 3"
+    )
+    assert [e["Id"] for e in page["QueryResponse"]["Employee"]] == ["9", "10", "11"]
+    assert (page["QueryResponse"]["startPosition"], page["QueryResponse"]["maxResults"]) == (9, 3)
+
+    async def ids(where: str) -> list[str]:
+        found = await qbo.query(f"select * from Employee where {where}")
+        return [e["Id"] for e in found["QueryResponse"].get("Employee", [])]
+
+    assert await ids(r"FamilyName = 'o\'brien'") == ["2", "6", "8", "10", "12"]
+    assert await ids("FamilyName LIKE 'NÚ%' and GivenName IN ('p0','P4','P5')") == ["1", "5"]
+    assert await ids("Id IN ('12','3','x')") == ["3", "12"]
+    assert await ids("GivenName LIKE 'P_'") == []
+    assert await ids("Active = false") == ["4"]
+    assert await ids("MetaData.LastUpdatedTime >= '2026-11-23T11:07:31Z'") != []
+    assert await ids("MetaData.LastUpdatedTime > '2026-11-23T03:07:31-08:00'") == []
+    assert (await qbo.query("select count(*) from Employee"))["QueryResponse"] == {"totalCount": 11}
+    assert (await qbo.query("select * from Vendor where DisplayName = 'P0'"))["QueryResponse"] == {}
+    posted = await qbo.http.post(f"{BASE}/query", content="select * from Employee maxresults 1")
+    assert len(posted.json()["QueryResponse"]["Employee"]) == 1
+
+
+@pytest.mark.asyncio
+async def test_cdc_answers_whole_objects_of_the_last_30_days(qbo: QuickBooks) -> None:
+    await qbo.create(GivenName="Ana")
+    asked = {"entities": "Employee,Vendor", "changedSince": "2026-11-23T00:00:00"}
+    answer = (await qbo.http.get(f"{BASE}/cdc", params=asked)).json()
+    employees, vendors = answer["CDCResponse"][0]["QueryResponse"]
+    assert (employees["totalCount"], employees["Employee"][0]["GivenName"], vendors) == (1, "Ana", {})
+    asked["changedSince"] = "2026-09-01"
+    assert code(await qbo.http.get(f"{BASE}/cdc", params=asked)) == "4001"
+
+
+@pytest.mark.asyncio
+async def test_only_a_live_token_of_the_realm_gets_in(qbo: QuickBooks) -> None:
+    info = await qbo.http.get(f"{BASE}/companyinfo/{REALM}")
+    assert info.json()["CompanyInfo"]["Country"] == "US"
+    assert (await qbo.http.get("/v3/company/77/companyinfo/77")).status_code == 403
+    qbo.clock.now += 3601
+    expired = await qbo.http.get(f"{BASE}/employee/1")
+    assert expired.status_code == 401
+    assert expired.json()["fault"]["error"][0]["code"] == "3200"
+    assert isinstance(expired.json()["time"], int)
+
+
+@pytest.mark.asyncio
+async def test_oauth_from_consent_to_rotation_to_revocation(qbo: QuickBooks) -> None:
+    asked = {
+        "client_id": "app",
+        "redirect_uri": "http://app/back",
+        "state": "s/1",
+        "realm": "77",
+        "response_type": "code",
+    }
+    sent = httpx.URL((await qbo.http.get("/connect/oauth2", params=asked)).headers["location"])
+    assert (sent.params["state"], sent.params["realmId"]) == ("s/1", "77")
+
+    async def grant(**form: str) -> httpx.Response:
+        return await qbo.http.post("/oauth2/v1/tokens/bearer", data=form, auth=BASIC)
+
+    first = (await grant(grant_type="authorization_code", code=sent.params["code"])).json()
+    assert (first["expires_in"], first["x_refresh_token_expires_in"]) == (3600, 8_726_400)
+    assert (await grant(grant_type="authorization_code", code=sent.params["code"])).status_code == 400
+    second = (await grant(grant_type="refresh_token", refresh_token=first["refresh_token"])).json()
+    assert second["refresh_token"] != first["refresh_token"]
+    dead = await grant(grant_type="refresh_token", refresh_token=first["refresh_token"])
+    assert (dead.status_code, dead.json()["error"]) == (400, "invalid_grant")
+    bearer = {"Authorization": f"Bearer {second['access_token']}"}
+    assert (await qbo.http.get("/v3/company/77/companyinfo/77", headers=bearer)).status_code == 200
+
+    await qbo.http.put("/admin/switches", json={"rotate_refresh": False})
+    third = (await grant(grant_type="refresh_token", refresh_token=second["refresh_token"])).json()
+    assert third["refresh_token"] == second["refresh_token"]
+    token = third["refresh_token"]
+    revoked = await qbo.http.post("/v2/oauth2/tokens/revoke", json={"token": token}, auth=BASIC)
+    assert revoked.status_code == 200
+    assert (await qbo.http.get("/v3/company/77/companyinfo/77", headers=bearer)).status_code == 401
+    wrong = await qbo.http.post(
+        "/oauth2/v1/tokens/bearer", data={"grant_type": "refresh_token"}, auth=("app", "no")
+    )
+    assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.asyncio
+async def test_faults_strike_as_told(qbo: QuickBooks) -> None:
+    rules = [
+        {
+            "match": {"operation": "create", "name_contains": "ana"},
+            "action": "fault",
+            "code": "6000",
+            "count": 1,
+        },
+        {"match": {"operation": "create", "name_contains": "bea"}, "action": "timeout_after_commit"},
+        {"match": {"operation": "query", "every": 2}, "action": "status", "status": 503, "retry_after": 3},
+    ]
+    assert (await qbo.http.put("/admin/faults", json={"rules": rules})).status_code == 200
+    assert code(await qbo.post("/employee", {"GivenName": "Ana"})) == "6000"
+    assert (await qbo.post("/employee", {"GivenName": "Ana"})).status_code == 200
+    with pytest.raises(ConnectionResetError):
+        await qbo.post("/employee", {"GivenName": "Bea"}, requestid="lost")
+    again = await qbo.post("/employee", {"GivenName": "Cyd"}, requestid="lost-2")
+    assert again.json()["Employee"]["Id"] == "3"
+    statuses = [
+        (await qbo.http.get(f"{BASE}/query", params={"query": "select * from Employee"})) for _ in range(2)
+    ]
+    assert [answer.status_code for answer in statuses] == [200, 503]
+    assert statuses[1].headers["retry-after"] == "3"
+    assert (await qbo.http.put("/admin/faults", json={"rules": [{"action": "melt"}]})).status_code == 422
+
+
+@pytest.mark.asyncio
+async def test_rate_limits_answer_429_when_switched_on(qbo: QuickBooks) -> None:
+    await qbo.http.put("/admin/switches", json={"requests_per_second": 2})
+    answers = [await qbo.http.get(f"{BASE}/companyinfo/{REALM}") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["Fault"]["Error"][0]["code"] == "3001"
+    qbo.clock.now += 1.1
+    assert (await qbo.http.get(f"{BASE}/companyinfo/{REALM}")).status_code == 200
+
+
+@pytest.mark.asyncio
+async def test_admin_edits_by_hand_counts_and_resets(qbo: QuickBooks) -> None:
+    assert (await qbo.http.get("/admin/counts", headers={"X-Sandbox-Admin": "no"})).status_code == 403
+    people = [{"Id": "5", "GivenName": "Ana", "EmployeeNumber": "E-1"}, {"GivenName": "Bea"}]
+    assert (await qbo.http.post("/admin/seed", json={"employees": people})).json()["ids"] == ["5", "6"]
+    assert (await qbo.http.post("/admin/seed", json={"employees": people})).status_code == 409
+    qbo.clock.now += 5
+    edit = (
+        await qbo.http.patch("/admin/employees/5", json={"EmployeeNumber": None, "Gender": "Female"})
+    ).json()
+    assert (edit["SyncToken"], edit["Gender"], "EmployeeNumber" in edit) == ("1", "Female", False)
+    assert edit["MetaData"]["LastUpdatedTime"] > edit["MetaData"]["CreateTime"]
+    page = (await qbo.http.get("/admin/employees", params={"after_id": "5"})).json()
+    assert [e["Id"] for e in page["employees"]] == ["6"]
+    counts = (await qbo.http.get("/admin/counts")).json()
+    assert counts["employees"][REALM] == {"total": 2, "active": 2}
+    assert counts["writes"][0]["operation"] == "hand_edit"
+    await qbo.http.post("/admin/reset")
+    assert (await qbo.http.get("/admin/counts")).json()["employees"] == {}
+
+
+@pytest.mark.asyncio
+async def test_everything_survives_a_restart(tmp_path: Path) -> None:
+    for start in range(2):
+        store = Store(tmp_path / "q.db")
+        app, box = make_app(store, [REALM], Client(*BASIC))
+        tokens = Tokens(box)
+        tokens.keep("seed-token", "refresh", ANY, 100)
+        if start == 0:
+            tokens.spend("seed-token")
+            tokens.keep("live", "access", ANY, 100)
+        transport = httpx.ASGITransport(app)
+        headers = {"Authorization": "Bearer live"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://qbo", headers=headers) as http:
+            answer = await http.post(f"{BASE}/employee", json={"GivenName": "Ana"}, params={"requestid": "r"})
+        assert answer.json()["Employee"]["Id"] == "1"
+        assert tokens.scope("seed-token", "refresh") is None
+        store.close()

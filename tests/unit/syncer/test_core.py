@@ -1,0 +1,316 @@
+"""The standing of a record, what is planned for it, and what a claim finds."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid5
+
+import pytest
+
+from services.syncer import core
+from services.syncer.core import Case, Fact, Failure, Item, Standing
+from shared.contracts.commands import Selected
+from shared.contracts.events import Basis
+from shared.contracts.records import Account, Change, CompanySettings, Employee, Route, Rules, Situation, Status, System
+
+COMPANY = UUID(int=1)
+LINARC, QBO = UUID(int=2), UUID(int=3)
+SOURCE, DESTINATION = UUID(int=4), UUID(int=5)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def settings(**rules: bool) -> CompanySettings:
+    """A company whose source is Linarc."""
+    return CompanySettings(
+        company_id=COMPANY,
+        version=3,
+        name="Stonecourse",
+        accounts=(
+            Account(account_id=LINARC, system=System.LINARC, environment="sandbox", tenant_id="t", base_url="http://l"),
+            Account(account_id=QBO, system=System.QUICKBOOKS, environment="sandbox", tenant_id="r", base_url="http://q"),
+        ),
+        route=Route(source=LINARC, destination=QBO, rules=Rules(**rules)),
+    )
+
+
+def fact(record: UUID, account: UUID, rev: int = 7, **values: object) -> Fact:
+    """A present record with these values."""
+    return Fact(record, account, "r1", rev, "present", Employee(**values), "1", NOW)
+
+
+def case(**more: object) -> Case:
+    """A source record called Ana that mapper found nobody for, its directory read."""
+    plain = Case(
+        company_id=COMPANY,
+        record_id=SOURCE,
+        settings=settings(),
+        source=fact(SOURCE, LINARC, first_name="Ana", last_name="Li", active=True),
+        destination=None,
+        situation=Situation.UNMATCHED,
+        link_rev=1,
+        link_source_rev=7,
+        link_reason="",
+        destination_record_id=None,
+        destination_remote_id=None,
+        created=False,
+        unknown_call=None,
+        status=Status.NEEDS_SYNC,
+        reason="not_pushed",
+        field=None,
+        status_rev=1,
+        synced_at=None,
+        sent=None,
+        answered=None,
+        failure=None,
+        automatic_rev=None,
+        item=None,
+        directory_read=True,
+    )
+    return replace(plain, **more)  # type: ignore[arg-type]
+
+
+def linked(**more: object) -> Case:
+    """The same record, linked to a destination record that holds the same name."""
+    there = fact(DESTINATION, QBO, first_name="Ana", last_name="Li", active=True)
+    plain = case(situation=Situation.LINKED, destination=there, destination_record_id=DESTINATION)
+    return replace(plain, **more)  # type: ignore[arg-type]
+
+
+FAILURE = Failure("unavailable", None, 7, 1, 3)
+
+STANDINGS = {
+    "nothing known of the company": (case(settings=None), Standing(Status.NEEDS_SYNC, "checking")),
+    "not answered by mapper": (case(situation=None), Standing(Status.NEEDS_SYNC, "checking")),
+    "answered for an older version": (case(link_source_rev=6), Standing(Status.NEEDS_SYNC, "checking")),
+    "a linked record goes on while checked": (linked(link_source_rev=6), Standing(Status.NEEDS_SYNC, "never_pushed")),
+    "nobody there": (case(), Standing(Status.NEEDS_SYNC, "not_pushed")),
+    "the directory is not read": (case(directory_read=False), Standing(Status.NEEDS_SYNC, "directory_being_read")),
+    "creation switched off": (case(settings=settings(create_missing=False)), Standing(Status.NEEDS_ACTION, "creation_off")),
+    "disputed": (
+        case(situation=Situation.DISPUTED, link_reason="similar_name"),
+        Standing(Status.NEEDS_ACTION, "similar_name"),
+    ),
+    "one certain twin, to be confirmed": (
+        case(situation=Situation.UNLINKED, link_reason="confirm_match"),
+        Standing(Status.NEEDS_ACTION, "confirm_match"),
+    ),
+    "one certain twin, directory being read": (
+        case(situation=Situation.UNLINKED, link_reason="directory_being_read"),
+        Standing(Status.NEEDS_SYNC, "directory_being_read"),
+    ),
+    "no name": (
+        case(source=fact(SOURCE, LINARC, first_name=None, active=True)),
+        Standing(Status.NEEDS_ACTION, "missing_name", "last_name"),
+    ),
+    "a colon in the name": (
+        case(source=fact(SOURCE, LINARC, first_name="A:na", active=True)),
+        Standing(Status.NEEDS_ACTION, "invalid_name", "first_name"),
+    ),
+    "not active": (
+        case(source=fact(SOURCE, LINARC, first_name="Ana", active=False)),
+        Standing(Status.NEEDS_ACTION, "inactive_at_source", "active"),
+    ),
+    "equal, never pushed": (linked(), Standing(Status.NEEDS_SYNC, "never_pushed")),
+    "equal, pushed": (linked(synced_at=NOW), Standing(Status.SYNCED)),
+    "gone at the destination": (
+        linked(destination=replace(fact(DESTINATION, QBO), state="removed")),
+        Standing(Status.NEEDS_ACTION, "deleted_at_destination"),
+    ),
+    "gone at the source": (
+        linked(source=replace(fact(SOURCE, LINARC), state="removed")),
+        Standing(Status.NEEDS_ACTION, "deleted_at_source"),
+    ),
+    "unreadable": (
+        case(source=replace(fact(SOURCE, LINARC), state="unreadable", reason="unreadable")),
+        Standing(Status.NEEDS_ACTION, "unreadable"),
+    ),
+    "failed, and nothing moved since": (case(failure=FAILURE), Standing(Status.FAILED, "unavailable")),
+    "failed before a newer version": (case(failure=replace(FAILURE, source_rev=6)), Standing(Status.NEEDS_SYNC, "not_pushed")),
+    "refused for its content": (
+        case(failure=replace(FAILURE, reason="duplicate_name", field="display_name")),
+        Standing(Status.NEEDS_ACTION, "duplicate_name", "display_name"),
+    ),
+    "held": (case(failure=replace(FAILURE, reason="conflict")), Standing(Status.HELD, "conflict")),
+    "created by us, links not heard": (
+        replace(linked(synced_at=NOW), situation=Situation.UNMATCHED, created=True),
+        Standing(Status.SYNCED),
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "expected"), STANDINGS.values(), ids=STANDINGS)
+def test_standing(given: Case, expected: Standing) -> None:
+    """The first rule that applies gives the status and its reason."""
+    assert expected == core.standing(given)
+
+
+def test_absent_and_masked_values_are_never_written() -> None:
+    """Only what the source says, and only what it lets us see."""
+    source = Employee(first_name="Ana", email="a@b.example", phone=None, masked=("email",))
+    there = Employee(first_name="Ana", last_name="Li", email="x@y.example", phone="+15035550142")
+
+    assert core.differing(linked(), source, there) == {}
+
+
+def test_an_empty_value_clears_only_what_came_from_the_source() -> None:
+    """A phone number that we wrote goes when the source clears it; one that was there before stays."""
+    source = Employee(first_name="Ana", phone=None)
+    there = Employee(first_name="Ana", phone="+15035550142")
+    ours = linked(sent=there, answered=there)
+
+    assert {} == core.differing(linked(), source, there)
+    assert {"phone": Change(before="+15035550142", after=None)} == core.differing(ours, source, there)
+
+
+def test_what_the_destination_answered_is_not_drift() -> None:
+    """A value that the destination writes its own way counts as the one we sent."""
+    sent, answered = Employee(gender="female"), Employee(gender="Female")
+
+    assert {} == core.differing(linked(sent=sent, answered=answered), sent, answered)
+    assert {"gender"} == set(core.differing(linked(), sent, answered))
+
+
+def test_a_push_of_an_unmatched_record_is_planned_as_a_creation() -> None:
+    """Every known value that the destination carries is in the plan."""
+    asked = Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")
+
+    decision = core.decide(case(), asked)
+
+    assert decision.planned
+    assert decision.item is not None
+    assert ("planned", "create") == (decision.item.state, decision.item.action)
+    assert {"first_name": Change(after="Ana"), "last_name": Change(after="Li")} == dict(decision.item.fields)
+    assert Standing(Status.SYNCING, "queued") == decision.standing
+
+
+def test_a_push_waits_for_the_directory() -> None:
+    """Asked before the directory is read: an intent; planned when it has been read."""
+    asked = Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")
+
+    early = core.decide(case(directory_read=False), asked)
+    later = core.decide(case(item=early.item))
+
+    assert early.item is not None
+    assert ("waiting", False) == (early.item.state, early.planned)
+    assert Standing(Status.SYNCING, "waiting") == early.standing
+    assert later.planned
+
+
+def test_a_waiting_push_of_a_disputed_record_ends() -> None:
+    """It ends as Needs Action; nothing is guessed."""
+    waiting = Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")
+
+    decision = core.decide(case(item=waiting, situation=Situation.DISPUTED, link_reason="similar_name"))
+
+    assert decision.ended is not None
+    assert "needs_action" == decision.ended.outcome
+    assert Standing(Status.NEEDS_ACTION, "similar_name") == decision.standing
+
+
+def test_automatic_sync_pushes_what_a_hook_staged() -> None:
+    """And only with the switch on, and only that version (S40)."""
+    on = settings(auto_sync=True)
+
+    assert core.decide(case(settings=on, automatic_rev=7)).planned
+    assert not core.decide(case(settings=on, automatic_rev=6)).planned
+    assert not core.decide(case(automatic_rev=7)).planned
+
+
+SKIPS = {
+    "ready": (case(), Status.NEEDS_SYNC, 7, None),
+    "failed": (case(status=Status.FAILED, failure=FAILURE), Status.FAILED, 7, None),
+    "moved since": (case(), Status.NEEDS_SYNC, 6, "moved"),
+    "another status since": (case(status=Status.SYNCED), Status.NEEDS_SYNC, 7, "moved"),
+    "on its way": (case(item=Item(SOURCE, SOURCE, QBO, "planned")), Status.NEEDS_SYNC, 7, "already_running"),
+    "synced": (case(status=Status.SYNCED), Status.SYNCED, 7, "synced"),
+    "needs a person": (case(status=Status.NEEDS_ACTION), Status.NEEDS_ACTION, 7, "needs_action"),
+    "held": (case(status=Status.HELD), Status.HELD, 7, "held"),
+    "unknown": (None, Status.NEEDS_SYNC, 7, "unknown"),
+}
+
+
+@pytest.mark.parametrize(("given", "status", "rev", "expected"), SKIPS.values(), ids=SKIPS)
+def test_what_is_skipped(given: Case | None, status: Status, rev: int, expected: str | None) -> None:
+    """A selected record is pushed, or counted with why not."""
+    assert expected == core.skipped(given, Selected(record_id=SOURCE, source_rev=rev, status=status), alone=False)
+
+
+def planned(given: Case, **more: object) -> Item:
+    """The item that a push of this case becomes."""
+    item = core.decide(given, Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")).item
+    assert item is not None
+    return replace(item, **more)  # type: ignore[arg-type]
+
+
+def test_a_claim_refreshes_the_basis_when_other_things_moved() -> None:
+    """The plan is the same, so it goes on."""
+    item = planned(case())
+    newer = case(source=fact(SOURCE, LINARC, rev=9, first_name="Ana", last_name="Li", active=True, title="Foreman"))
+
+    found = core.recheck(newer, item)
+
+    assert not (found.held or found.ended or found.replanned)
+    assert found.item.basis is not None
+    assert 9 == found.item.basis.source_rev
+
+
+def test_a_claim_holds_when_a_planned_field_moved() -> None:
+    """A person approved another value; an automatic push is planned again."""
+    before = linked(destination=fact(DESTINATION, QBO, first_name="Anna", last_name="Li", active=True))
+    item = planned(before)
+    moved = replace(before, source=fact(SOURCE, LINARC, rev=9, first_name="Anne", last_name="Li", active=True))
+
+    assert core.recheck(moved, item).held
+    assert core.recheck(moved, replace(item, automatic=True)).replanned
+
+
+def test_a_creation_that_became_a_link_is_planned_as_an_update() -> None:
+    """A person linked it meanwhile, or an earlier call made it after all: nothing is created."""
+    item = planned(case())
+    edited = replace(linked(), source=fact(SOURCE, LINARC, first_name="Anne", last_name="Li", active=True))
+
+    found = core.recheck(edited, item)
+
+    assert found.replanned
+    assert ("update", {"first_name"}) == (found.item.action, set(found.item.fields))
+
+
+def test_a_fresh_read_decides_last() -> None:
+    """What is there already is not written; what somebody else changed stops the push."""
+    item = Item(
+        SOURCE,
+        SOURCE,
+        QBO,
+        "claimed",
+        "update",
+        {"first_name": Change(before="Anna", after="Ana"), "last_name": Change(before="Lee", after="Li")},
+    )
+
+    assert ({"last_name": "Li"}, None) == core.still_wanted(item, Employee(first_name="Ana", last_name="Lee"))
+    assert ({}, "first_name") == core.still_wanted(item, Employee(first_name="Bob", last_name="Lee"))
+
+
+def test_our_own_answer_is_not_replaced_by_an_older_read() -> None:
+    """A page that was read before our write never undoes it, whatever its rev."""
+    ours = replace(fact(DESTINATION, QBO, rev=5), remote_version="2")
+
+    assert not core.replaces(ours, "1", NOW + timedelta(minutes=1), 6)
+    assert core.replaces(ours, "3", NOW, 6)
+    assert not core.replaces(ours, "3", NOW, 5)
+    assert not core.replaces(replace(ours, remote_version=None), None, NOW - timedelta(seconds=1), 6)
+
+
+def test_what_was_sent_is_the_plan_when_the_source_moved_on() -> None:
+    """A newer edit at the source was not sent, so it is not remembered as sent."""
+    item = planned(case())
+    moved = case(source=fact(SOURCE, LINARC, rev=9, first_name="Anne", last_name="Li", active=True))
+
+    assert "Ana" == core.sent(case(), item).first_name
+    assert "Ana" == core.sent(moved, item).first_name
+
+
+def test_a_failure_stands_only_for_its_versions() -> None:
+    """A newer source, link or rule makes it worth another try."""
+    basis = Basis(source_rev=7, link_rev=1, settings_version=3, destination_account_id=QBO)
+
+    assert FAILURE.stands(basis)
+    assert not FAILURE.stands(basis.model_copy(update={"settings_version": 4}))
