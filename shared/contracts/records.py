@@ -130,7 +130,7 @@ def _plain(value: Decimal | None) -> str | None:
 
 
 Text = Annotated[str | None, BeforeValidator(_text)]
-Email = Annotated[str | None, BeforeValidator(_text), AfterValidator(_lower)]
+Lower = Annotated[str | None, BeforeValidator(_text), AfterValidator(_lower)]
 Phone = Annotated[str | None, BeforeValidator(_text), AfterValidator(_phone)]
 Country = Annotated[str | None, BeforeValidator(_text), AfterValidator(_country)]
 Money = Annotated[
@@ -158,7 +158,7 @@ class Employee(BaseModel):
     suffix: Text = None
     honorific: Text = None
     display_name: Text = None
-    email: Email = None
+    email: Lower = None
     phone: Phone = None
     mobile: Phone = None
     title: Text = None
@@ -171,7 +171,7 @@ class Employee(BaseModel):
     hire_date: date | None = None
     end_date: date | None = None
     birth_date: date | None = None
-    gender: Text = None
+    gender: Lower = None
     address_line1: Text = None
     address_line2: Text = None
     address_city: Text = None

@@ -1,5 +1,8 @@
 """Apache Kafka: the broker object a service hears through, and the topics."""
 
+from collections.abc import Mapping
+
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faststream.kafka import KafkaBroker, KafkaRouter
 
@@ -55,3 +58,17 @@ async def create_topics(bootstrap: str, *, partitions: int, replication_factor: 
         return [topic.name for topic in new]
     finally:
         await admin.close()
+
+
+async def send_raw(
+    bootstrap: str, topic: str, key: bytes | None, body: bytes | None, headers: Mapping[str, str], *, partition: int
+) -> None:
+    """Put one message on a topic as it is: for sending a parked one again."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    await producer.start()
+    try:
+        await producer.send_and_wait(
+            topic, body, key, partition, headers=[(name, value.encode()) for name, value in headers.items()]
+        )
+    finally:
+        await producer.stop()

@@ -97,7 +97,7 @@ def parse(record: ConsumerRecord[bytes, bytes], types: dict[str, type[Body]]) ->
         headers.get("traceparent"),
         value,
     )
-    return Received(message, record.topic, record.partition, record.offset)
+    return Received(message, record.topic, record.partition, record.offset, headers)
 
 
 @dataclass(slots=True)
@@ -265,7 +265,7 @@ class Consume:
             one.offset,
             "failed",
             f"{type(error).__name__} at {where}",
-            {"ce_type": message.body.wire_type()},
+            one.headers,
             key=str(message.body.key()).encode(),
             body=message.raw,
             company_id=message.company_id,

@@ -1,7 +1,7 @@
 """Remembering what was heard, in the transaction of its effect, so that nothing has an effect twice."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -26,6 +26,7 @@ class Received(Generic[B]):
     topic: str
     partition: int
     offset: int
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 async def remember(tx: Tx, received: Sequence[Received[Body]]) -> list[Message[Body]]:

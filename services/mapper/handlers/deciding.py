@@ -48,6 +48,7 @@ class Deciding:
 
     async def ways(self, tx: Tx) -> dict[UUID, Way]:
         """The ways of this transaction's companies, by company; one without an active route has none."""
+        await store.plan_freshly(tx)
         settings = await load_settings(tx, tx.companies)
         complete = await store.complete_directories(tx)
         ways = {}
@@ -95,7 +96,7 @@ class Deciding:
         return said
 
     async def sweep(self, tx: Tx, company: UUID, records: Sequence[UUID]) -> list[Outgoing]:
-        """Decide these source records again, then the company's marks. Without a route nothing: it marks all when it comes."""
+        """Decide these source records again, then the company's marks. A route that comes later marks all due."""
         ways = await self.ways(tx)
         said = await self.answer(tx, ways, (), dict.fromkeys(records, company)) if records else []
         return said + await self.finish(tx, ways)

@@ -67,7 +67,7 @@ RETURNING d.company_id, d.account_id, d.complete_as_of
 
 
 async def finish_directories(tx: Tx, companies: Sequence[UUID]) -> list[tuple[UUID, UUID, datetime]]:
-    """The marks (company, account, as of) of these companies that are matched now: nothing of the company is due, nothing parked."""
+    """The marks (company, account, as of) of these companies that are matched now: nothing is due, nothing parked."""
     rows = await tx.fetch(_FINISH, companies)
     return [(r["company_id"], r["account_id"], r["complete_as_of"]) for r in rows]
 
@@ -91,8 +91,9 @@ async def due_companies(tx: Tx) -> list[UUID]:
 
 
 _TAKE = """
-DELETE FROM due WHERE company_id = $1 AND record_id IN (
-    SELECT record_id FROM due WHERE company_id = $1 ORDER BY record_id LIMIT $2
+DELETE FROM due WHERE company_id = $1 AND record_id <= coalesce(
+    (SELECT record_id FROM due WHERE company_id = $1 ORDER BY record_id OFFSET $2::int - 1 LIMIT 1),
+    'ffffffff-ffff-ffff-ffff-ffffffffffff'
 )
 RETURNING record_id
 """

@@ -1,4 +1,7 @@
-"""The facts of both accounts' records, and everything stored about a source record."""
+"""The facts of both accounts' records, and everything stored about a source record.
+
+`OFFSET 0` keeps the planner to one index look-up a row.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -7,6 +10,16 @@ from uuid import UUID
 
 from services.mapper.core import Answer, Facts, Link
 from shared.db.tx import Record, Tx
+
+_PLAN_FRESHLY = """
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)
+"""
+
+
+async def plan_freshly(tx: Tx) -> None:
+    """Plan each statement of `tx` anew: a plan made while a table was empty takes any index, and is kept for ever."""
+    await tx.execute(_PLAN_FRESHLY)
+
 
 COLUMNS = len(fields(Facts))
 _VALUES = attrgetter(*(f.name for f in fields(Facts)))
@@ -19,7 +32,7 @@ def facts_at(row: Record, start: int) -> Facts:
 
 _FACTS = """
 SELECT r.* FROM unnest($1::uuid[], $2::uuid[]) AS w (company_id, record_id)
-JOIN records r ON r.company_id = w.company_id AND r.record_id = w.record_id
+CROSS JOIN LATERAL (SELECT * FROM records r WHERE r.company_id = w.company_id AND r.record_id = w.record_id OFFSET 0) r
 """
 
 
@@ -66,16 +79,21 @@ _SUBJECTS = """
 SELECT a.situation, a.link_rev, a.source_rev, a.hash, l.destination_record_id, l.destination_remote_id, l.origin,
        d.created, d.refused, r.*, t.*
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (company_id, record_id, destination_account_id)
-JOIN records r ON r.company_id = w.company_id AND r.record_id = w.record_id
-LEFT JOIN answers a ON a.company_id = w.company_id AND a.record_id = w.record_id
-LEFT JOIN links l ON l.company_id = w.company_id AND l.source_record_id = w.record_id
-    AND l.destination_account_id = w.destination_account_id
-LEFT JOIN records t ON t.company_id = l.company_id AND t.record_id = l.destination_record_id
-LEFT JOIN (
-    SELECT company_id, source_record_id, bool_or(kind = 'create') AS created,
-           array_agg(destination_record_id) FILTER (WHERE kind = 'unlink') AS refused
-    FROM decisions WHERE company_id = ANY ($1) AND source_record_id = ANY ($2) GROUP BY 1, 2
-) d ON d.company_id = w.company_id AND d.source_record_id = w.record_id
+CROSS JOIN LATERAL (SELECT * FROM records r WHERE r.company_id = w.company_id AND r.record_id = w.record_id OFFSET 0) r
+LEFT JOIN LATERAL (
+    SELECT * FROM answers a WHERE a.company_id = w.company_id AND a.record_id = w.record_id OFFSET 0
+) a ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM links l WHERE l.company_id = w.company_id AND l.source_record_id = w.record_id
+    AND l.destination_account_id = w.destination_account_id OFFSET 0
+) l ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM records t WHERE t.company_id = l.company_id AND t.record_id = l.destination_record_id OFFSET 0
+) t ON true
+LEFT JOIN LATERAL (
+    SELECT bool_or(kind = 'create') AS created, array_agg(destination_record_id) FILTER (WHERE kind = 'unlink') AS refused
+    FROM decisions d WHERE d.company_id = w.company_id AND d.source_record_id = w.record_id
+) d ON true
 """
 _HEAD = 9
 

