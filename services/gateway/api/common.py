@@ -1,0 +1,149 @@
+"""What every route needs: who is asking, what they may do here, and answers that are safe to ask for again."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import orjson
+from fastapi import Depends, Header, Request
+from pydantic import BaseModel, ConfigDict
+
+from services.gateway import store
+from services.gateway.core import Role, request_hash, secret_hash
+from services.gateway.settings import Settings
+from services.gateway.store import Person
+from shared.clock import Clock
+from shared.connectors.vault import Vault
+from shared.db.tx import Database, Tx
+from shared.http.internal import Internal
+from shared.http.problems import ProblemError
+from shared.messaging.outbox import Outbox
+
+COOKIE = "muster_session"
+NOT_HERE = "There is no such thing here."
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+
+class Input(BaseModel):
+    """Base of every request body: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the routes are built from."""
+
+    database: Database
+    outbox: Outbox
+    clock: Clock
+    settings: Settings
+    vault: Vault
+    history: Internal
+    mapper: Internal
+    importer: Internal
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A person in one company."""
+
+    person: Person
+    company: UUID
+    role: Role
+
+
+async def signed_in(deps: Deps, request: Request) -> tuple[Person, dict[UUID, Role]]:
+    """Who is asking, and the companies they may see. Raises `unauthenticated`."""
+    authorization = request.headers.get("authorization", "")
+    if authorization.startswith("Bearer mk_"):
+        return await _by_key(deps, authorization.removeprefix("Bearer mk_"))
+    cookie = request.cookies.get(COOKIE)
+    if cookie is None:
+        raise ProblemError("unauthenticated", "Sign in, or send an API key.")
+    check_same_site(request)
+    async with deps.database.system() as tx:
+        settings = deps.settings
+        person = await store.session_user(
+            tx, secret_hash(cookie), settings.session_idle_minutes, settings.session_hours
+        )
+        if person is None or person.user_id is None:
+            raise ProblemError("unauthenticated", "Your session has ended. Sign in again.")
+        return person, await store.memberships(tx, person.user_id)
+
+
+async def _by_key(deps: Deps, text: str) -> tuple[Person, dict[UUID, Role]]:
+    key_id, _, secret = text.partition("_")
+    async with deps.database.system() as tx:
+        row = await store.find_key(tx, key_id)
+    if row is None or not hmac.compare_digest(bytes(row["secret_hash"]), secret_hash(secret)):
+        raise ProblemError("unauthenticated", "This API key does not exist or was taken back.")
+    person = Person(f"key:{key_id}", None, row["name"], "")
+    return person, {row["company_id"]: Role.named(row["role"])}
+
+
+def check_same_site(request: Request) -> None:
+    """A change that comes with a cookie must come from our own page (CSRF)."""
+    if request.method in _SAFE:
+        return
+    origin = request.headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if foreign or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise ProblemError("forbidden", "This request comes from another site.")
+    if "x-muster" not in request.headers:
+        raise ProblemError("forbidden", "Send the header X-Muster: 1 with every change.")
+
+
+def allowed(deps: Deps, least: Role) -> Callable[[Request, UUID], Awaitable[Access]]:
+    """A dependency: the person in the company of the path, at least in this role. A stranger gets 404."""
+
+    async def check(request: Request, company: UUID) -> Access:
+        person, roles = await signed_in(deps, request)
+        role = roles.get(company)
+        if role is None:
+            raise ProblemError("not-found", NOT_HERE)
+        if role < least:
+            raise ProblemError("forbidden", f"This needs the role {least.name.lower()}. Ask the Company Administrator.")
+        return Access(person, company, role)
+
+    return check
+
+
+def viewer(deps: Deps) -> Any:
+    """May look."""
+    return Depends(allowed(deps, Role.VIEWER))
+
+
+def operator(deps: Deps) -> Any:
+    """May import, push and map."""
+    return Depends(allowed(deps, Role.OPERATOR))
+
+
+def admin(deps: Deps) -> Any:
+    """May change settings."""
+    return Depends(allowed(deps, Role.ADMIN))
+
+
+async def once(
+    deps: Deps, request: Request, company: UUID, key: str | None, act: Callable[[Tx], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Do it in one transaction; with an idempotency key, do it once and give the same answer again for a day."""
+    asked = request_hash(request.method, request.url.path, await request.body())
+    async with deps.database.transaction([company]) as tx:
+        if key is not None:
+            known = await store.saved_answer(tx, company, key)
+            if known is not None:
+                if bytes(known["request_hash"]) != asked:
+                    raise ProblemError("key-reused", "Send another Idempotency-Key with another request.")
+                saved: dict[str, Any] = orjson.loads(known["answer"])
+                return saved
+        answer = await act(tx)
+        if key is not None:
+            await store.save_answer(tx, company, key, asked, answer)
+        return answer

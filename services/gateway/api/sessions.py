@@ -1,0 +1,80 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+import argon2
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from services.gateway import store
+from services.gateway.api.common import COOKIE, Deps, Input, signed_in
+from services.gateway.core import secret_hash
+from shared.http.problems import ProblemError
+
+_HASHER = argon2.PasswordHasher()
+_NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
+
+
+class SignIn(Input):
+    """An address and its password."""
+
+    email: str = Field(min_length=3, max_length=254)
+    password: str = Field(min_length=1, max_length=500)
+
+
+def make(deps: Deps) -> APIRouter:
+    """The session of a browser."""
+    routes = APIRouter(prefix="/v1/session", tags=["session"])
+
+    @routes.post("", status_code=201)
+    async def sign_in(body: SignIn, response: Response) -> dict[str, Any]:
+        """Start a session; its cookie opens everything else."""
+        async with deps.database.system() as tx:
+            if await store.recent_failures(tx, body.email) >= deps.settings.sign_in_tries:
+                raise ProblemError("too-many", "Too many wrong passwords. Wait a minute.")
+            user = await store.find_user(tx, body.email)
+        good = await asyncio.to_thread(_verify, user["password_hash"] if user else _NOBODY, body.password)
+        if user is None or not good:
+            async with deps.database.system() as tx:
+                await store.note_failure(tx, body.email)
+            raise ProblemError("unauthenticated", "The address or the password is wrong.")
+        token = secrets.token_urlsafe(32)
+        async with deps.database.system() as tx:
+            await store.start_session(tx, secret_hash(token), user["user_id"])
+        response.set_cookie(
+            COOKIE, token, httponly=True, samesite="lax", secure=deps.settings.secure_cookies, path="/"
+        )
+        return {"name": user["name"], "email": user["email"]}
+
+    @routes.get("")
+    async def who(request: Request) -> dict[str, Any]:
+        """Who is signed in, and what they may do where."""
+        person, roles = await signed_in(deps, request)
+        return {
+            "name": person.name,
+            "email": person.email,
+            "superuser": person.superuser,
+            "companies": [{"company_id": str(c), "role": r.name.lower()} for c, r in roles.items()],
+        }
+
+    @routes.delete("", status_code=204)
+    async def sign_out(request: Request, response: Response) -> None:
+        """End the session."""
+        await signed_in(deps, request)
+        token = request.cookies.get(COOKIE, "")
+        async with deps.database.system() as tx:
+            await store.end_session(tx, secret_hash(token))
+        response.delete_cookie(COOKIE, path="/")
+
+    return routes
+
+
+def _verify(hashed: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(hashed, password)
+    except argon2.exceptions.VerificationError:
+        return False
