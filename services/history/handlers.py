@@ -1,115 +1,138 @@
-"""Kafka in: every event is appended to its company's log and folded into what people read."""
+"""Kafka in: every event goes to the end of its company's chain, and into the views."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from faststream.kafka import KafkaRouter
 
-from services.history import core, store
-from services.history.core import Entry
+from services.history.core import chain, fold
+from services.history.core.chain import Head
+from services.history.settings import Settings
+from services.history.store import fold as views
+from services.history.store import log
+from shared.clock import Clock
 from shared.contracts import topics
-from shared.contracts.events import (
-    Decided,
-    EmployeeRemoved,
-    EmployeeStaged,
-    EmployeeUnreadable,
-    ImportFailed,
-    ImportProgressed,
-    ImportStarted,
-    Message,
-    StatusChanged,
-    SyncProgressed,
-    SyncStarted,
-    ViewChanged,
-)
-from shared.db.companies import save_settings
+from shared.contracts.events import Message, ViewChanged
+from shared.contracts.records import Lane
+from shared.db.companies import load_settings, save_settings
 from shared.db.tx import Tx
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox, Outgoing
 
-HINTED = 100
+MAX_HINTS = 100
+Events = Sequence[Message[Any]]
+Handler = Callable[[Events, Tx], Awaitable[None]]
+Fold = Callable[[Events, Tx, Mapping[UUID, Head]], Awaitable[None]]
 
 
-def make_router(consume: Consume, outbox: Outbox) -> KafkaRouter:
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What every handler needs: whom to tell, the time, and how long the inbox remembers."""
+
+    outbox: Outbox
+    clock: Clock
+    inbox_days: int
+
+
+def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settings) -> KafkaRouter:
     """history's subscriptions."""
     router = KafkaRouter()
-    handlers = Handlers(outbox)
-    consume.subscribe(router, topics.SETTINGS)(handlers.on_settings)
-    for topic in (topics.IMPORTS, topics.SYNCS, topics.EMPLOYEES, topics.LINKS, topics.PUSHES):
-        consume.subscribe(router, topic)(handlers.on_events)
+    recording = Recording(outbox, clock, settings.inbox_days)
+    consume.subscribe(router, topics.SETTINGS)(make_handler(recording, fold_settings))
+    consume.subscribe(router, topics.IMPORTS)(make_handler(recording, fold_runs))
+    consume.subscribe(router, topics.SYNCS)(make_handler(recording, fold_runs))
+    consume.subscribe(router, topics.EMPLOYEES)(make_handler(recording, fold_employees))
+    consume.subscribe(router, topics.LINKS)(make_handler(recording, fold_links))
+    consume.subscribe(router, topics.PUSHES)(make_handler(recording, fold_pushes))
     return router
 
 
-class Handlers:
-    """history's handlers."""
+def make_handler(recording: Recording, fold_into_views: Fold) -> Handler:
+    """Log, fold, tell: the three steps of every topic."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    async def handle(events: Events, tx: Tx) -> None:
+        heads = await log.lock_heads(tx, list({event.company_id for event in events}))
+        events = await _unheard(recording, events, tx)
+        if not events:
+            return
+        entries, ends = chain.chain(heads, events)
+        await log.append(tx, entries, ends)
+        await fold_into_views(events, tx, heads)
+        await recording.outbox.append(tx, hints(events, ends))
 
-    async def on_settings(self, events: Sequence[Message[Any]], tx: Tx) -> None:
-        """Keep the settings: they say whose records are shown."""
-        await save_settings(tx, events)
-        await self.on_events(events, tx)
-
-    async def on_events(self, events: Sequence[Message[Any]], tx: Tx) -> None:
-        """Append all, fold all, and leave one hint a company for the pages that are open."""
-        heads = await store.lock_heads(tx)
-        entries: list[tuple[UUID, Entry]] = []
-        for event in events:
-            n, previous = heads[event.company_id]
-            entry = core.link(previous, event.company_id, n + 1, event)
-            heads[event.company_id] = (entry.n, entry.hash)
-            entries.append((event.company_id, entry))
-        await store.append(tx, heads, entries)
-        await _fold(events, tx)
-        await self._outbox.append(tx, _hints(events, heads))
+    return handle
 
 
-async def _fold(events: Sequence[Message[Any]], tx: Tx) -> None:
-    staged, removed, unreadable, decided, statuses = [], [], [], [], []
+async def _unheard(recording: Recording, events: Events, tx: Tx) -> Events:
+    """Without what the log holds: looked up only for events so old that the inbox may have forgotten them."""
+    limit = recording.clock.now() - timedelta(days=recording.inbox_days - 1)
+    old = [event.id for event in events if event.time < limit]
+    held = await log.logged(tx, old) if old else set()
+    return [event for event in events if event.id not in held] if held else events
+
+
+async def fold_settings(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+    """Keep the settings; a list whose source moved is made again from the facts, whether or not the route is active."""
+    moved = await save_settings(tx, events)
+    settings = await load_settings(tx, moved)
+    await views.set_sources(tx, [(c, s.route.source if s.route else None) for c, s in settings.items()])
+
+
+async def fold_employees(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+    """Both accounts' employees are facts; the source's are shown."""
+    sources = [(h.company_id, h.source_account_id) for h in heads.values() if h.source_account_id is not None]
+    await views.save_facts(tx, fold.facts(events), sources)
+
+
+async def fold_links(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+    """How each record stands to the other side."""
+    await views.save_linkings(tx, fold.linkings(events))
+
+
+async def fold_pushes(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+    """Each record's status."""
+    await views.save_standings(tx, fold.standings(events))
+
+
+async def fold_runs(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+    """How far imports and pushes have come."""
+    runs = await views.load_runs(tx, list({event.body.run_id for event in events}))
     for event in events:
-        match event.body:
-            case EmployeeStaged():
-                staged.append(event)
-            case EmployeeRemoved():
-                removed.append(event)
-            case EmployeeUnreadable():
-                unreadable.append(event)
-            case Decided():
-                decided.append(event)
-            case StatusChanged():
-                statuses.append(event)
-            case ImportStarted() | ImportProgressed() | ImportFailed() | SyncStarted() | SyncProgressed():
-                await store.save_run(tx, event)
-    await store.save_employees(tx, list(core.newest(staged, "rev").values()))
-    await store.save_gone(tx, list(core.newest(removed, "rev").values()), removed=True)
-    await store.save_gone(tx, list(core.newest(unreadable, "rev").values()), removed=False)
-    await store.save_links(tx, list(core.newest(decided, "link_rev").values()))
-    await store.save_statuses(tx, list(core.newest(statuses, "status_rev").values()))
+        key = (event.company_id, event.body.run_id)
+        runs[key] = fold.fold_run(runs.get(key), event)
+    await views.save_runs(tx, list(runs.values()))
 
 
-def _hints(events: Sequence[Message[Any]], heads: dict[UUID, tuple[int, bytes]]) -> list[Outgoing]:
-    records: dict[UUID, set[UUID]] = defaultdict(set)
-    runs: dict[UUID, set[UUID]] = defaultdict(set)
+def hints(events: Events, ends: Mapping[UUID, Head]) -> list[Outgoing]:
+    """One a company, answering its last event: what moved, or no records where too many did."""
     last: dict[UUID, Message[Any]] = {}
+    records: dict[UUID, dict[UUID, None]] = {}
+    runs: dict[UUID, dict[UUID, None]] = {}
     for event in events:
-        last[event.company_id] = event
-        if (record := getattr(event.body, "record_id", None)) is not None:
-            records[event.company_id].add(record)
-        if event.run_id is not None:
-            runs[event.company_id].add(event.run_id)
+        company, body = event.company_id, event.body
+        last[company] = event
+        if (record := getattr(body, "record_id", None)) is not None:
+            records.setdefault(company, {})[record] = None
+        elif (run := getattr(body, "run_id", None)) is not None:
+            runs.setdefault(company, {})[run] = None
     return [
         Outgoing(
             ViewChanged(
                 company_id=company,
-                position=heads[company][0],
-                records=tuple(sorted(records[company])) if len(records[company]) <= HINTED else (),
-                runs=tuple(sorted(runs[company]))[:HINTED],
+                position=ends[company].n,
+                records=_few(records.get(company, {})),
+                runs=_few(runs.get(company, {})),
             ),
             company,
-            cause,
+            event,
+            lane=Lane.REAL_TIME,
         )
-        for company, cause in last.items()
+        for company, event in last.items()
     ]
+
+
+def _few(ids: Mapping[UUID, None]) -> tuple[UUID, ...]:
+    return tuple(ids) if len(ids) <= MAX_HINTS else ()

@@ -52,11 +52,12 @@ CREATE TABLE candidates (
     company_id uuid NOT NULL,
     destination_record_id uuid NOT NULL,
     source_record_id uuid NOT NULL,
-    PRIMARY KEY (company_id, destination_record_id, source_record_id)
+    PRIMARY KEY (destination_record_id, source_record_id, company_id)
 );
-CREATE INDEX candidates_source ON candidates (company_id, source_record_id);
+CREATE INDEX candidates_source ON candidates (source_record_id);
 SELECT muster.protect('candidates');
 
+-- Record first in the keys: with the company first, a plan made while the table is empty reads all of the company's links.
 CREATE TABLE links (
     company_id uuid NOT NULL,
     source_record_id uuid NOT NULL,
@@ -67,8 +68,8 @@ CREATE TABLE links (
     origin text NOT NULL CHECK (origin IN ('auto', 'manual', 'created')),
     actor text,
     linked_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (company_id, source_record_id, destination_account_id),
-    UNIQUE (company_id, destination_record_id, source_account_id)
+    PRIMARY KEY (source_record_id, destination_account_id, company_id),
+    UNIQUE (destination_record_id, source_account_id, company_id)
 );
 SELECT muster.protect('links');
 

@@ -11,14 +11,12 @@ from uuid import UUID
 from services.mapper.core import Answer, Facts, Link
 from shared.db.tx import Record, Tx
 
-_PLAN_FRESHLY = """
-SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)
-"""
+_USE_INDEXES = "SELECT set_config('enable_seqscan', 'off', true)"
 
 
-async def plan_freshly(tx: Tx) -> None:
-    """Plan each statement of `tx` anew: a plan made while a table was empty takes any index, and is kept for ever."""
-    await tx.execute(_PLAN_FRESHLY)
+async def use_indexes(tx: Tx) -> None:
+    """Let the planner take indexes in `tx`: a plan made while a table was empty would read it whole for ever."""
+    await tx.execute(_USE_INDEXES)
 
 
 COLUMNS = len(fields(Facts))

@@ -1,0 +1,1 @@
+"""history's SQL: the log, the writing of views, and the reading of them."""
