@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -23,12 +24,17 @@ from muster.kafka import JarError, fetch_jars
 from muster.screen import Screen
 from muster.stack import GATEWAY_PORT, Options, Stack, StackError, running
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Muster keeps a workforce directory the same in two systems.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Muster keeps a workforce directory the same in two systems.",
+)
 letters = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 app.add_typer(letters, name="dead-letters")
 
 console = Console()
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 T = TypeVar("T")
 
 Data = Annotated[Path, typer.Option("--data", help="The folder that keeps everything.")]
@@ -60,11 +66,17 @@ def _jars(kafka: str | None) -> None:
 @app.command()
 def up(
     data: Data = Path(".muster"),
-    demo: Annotated[bool, typer.Option("--demo", help="With both sandboxes, people in them, and two companies.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With both sandboxes, people in them, and two companies.")
+    ] = False,
     employees: Annotated[int, typer.Option(help="People in each demo company.")] = 250,
     kafka: Annotated[str | None, typer.Option(help="HOST:PORT of an Apache Kafka that runs already.")] = None,
-    database: Annotated[str | None, typer.Option(help="Owner's address of a PostgreSQL that runs already.")] = None,
-    port: Annotated[int, typer.Option(help="Where the gateway listens; another one if it is taken.")] = GATEWAY_PORT,
+    database: Annotated[
+        str | None, typer.Option(help="Owner's address of a PostgreSQL that runs already.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(help="Where the gateway listens; another one if it is taken.")
+    ] = GATEWAY_PORT,
 ) -> None:
     """Start everything here; Ctrl-C stops it."""
     _jars(kafka)
@@ -94,7 +106,9 @@ async def _up(data: Path, options: Options) -> None:
 
 async def _start(stack: Stack, screen: Screen) -> None:
     await stack.start()
-    footer = f"The API is at {stack.urls['gateway']}/v1 (description: /v1/openapi.json). Ctrl-C stops everything."
+    footer = (
+        f"The API is at {stack.urls['gateway']}/v1 (description: /v1/openapi.json). Ctrl-C stops everything."
+    )
     if stack.options.demo:
         from muster.demo import prepare  # noqa: PLC0415  (drives a service's own code)
 
@@ -114,8 +128,12 @@ async def _start(stack: Stack, screen: Screen) -> None:
 def demo_run(
     employees: Annotated[int, typer.Option(help="People at the source.")] = 250,
     direction: Annotated[str, typer.Option(help="linarc-to-qbo or qbo-to-linarc.")] = "linarc-to-qbo",
-    kill_every: Annotated[float | None, typer.Option(help="Kill a random service every so many seconds.")] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="A folder to keep; else a temporary one.")] = None,
+    kill_every: Annotated[
+        float | None, typer.Option(help="Kill a random service every so many seconds.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A folder to keep; else a temporary one.")
+    ] = None,
 ) -> None:
     """Import everybody, push what needs it, and judge the result from outside. Exit code 0 only if all is well."""
     if direction not in ("linarc-to-qbo", "qbo-to-linarc"):
@@ -141,7 +159,7 @@ async def _demo_run(data: Path, options: Options, kill_every: float | None) -> b
             await stack.start()
         return (await run(stack, console, kill_every=kill_every)).good
     except (TooSlowError, asyncio.CancelledError) as error:
-        console.print(f"[red]{error or 'Stopped.'}[/red]")
+        console.print(f"[red]{error if isinstance(error, TooSlowError) else 'Stopped.'}[/red]")
         for name, child in stack.children.items():
             if child.failed:
                 console.print(f"{name}: {child.failed}, restarted {child.restarts} times")
@@ -166,7 +184,9 @@ def status(data: Data = Path(".muster")) -> None:
 
 @app.command()
 def migrate(
-    database: Annotated[str | None, typer.Option(help="Owner's address; else MUSTER_DATABASE__DSN, or the running stack's.")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Owner's address; else MUSTER_DATABASE__DSN, or the running stack's.")
+    ] = None,
     data: Data = Path(".muster"),
 ) -> None:
     """Bring the database up to date. Passwords of the services' roles come from MUSTER_PASSWORD_<SERVICE>."""
@@ -177,7 +197,9 @@ def migrate(
 
 @app.command()
 def topics(
-    kafka: Annotated[str | None, typer.Option(help="HOST:PORT; else MUSTER_KAFKA__BOOTSTRAP, or the running stack's.")] = None,
+    kafka: Annotated[
+        str | None, typer.Option(help="HOST:PORT; else MUSTER_KAFKA__BOOTSTRAP, or the running stack's.")
+    ] = None,
     partitions: Annotated[int | None, typer.Option(help="Of every topic; for good.")] = None,
     replicas: Annotated[int, typer.Option(help="Copies of every partition; 3 in production.")] = 1,
     data: Data = Path(".muster"),
@@ -205,9 +227,15 @@ def replay(
 ) -> None:
     """Send again everything a service has said since then. Who heard it already does nothing twice."""
     try:
-        at = datetime.now(UTC) - timedelta(hours=float(since[:-1])) if since.endswith("h") else datetime.fromisoformat(since)
+        at = (
+            datetime.now(UTC) - timedelta(hours=float(since[:-1]))
+            if since.endswith("h")
+            else datetime.fromisoformat(since)
+        )
     except ValueError:
-        console.print("[red]--since is a time such as 2026-11-23T08:00:00+00:00, or hours back such as 6h[/red]")
+        console.print(
+            "[red]--since is a time such as 2026-11-23T08:00:00+00:00, or hours back such as 6h[/red]"
+        )
         raise typer.Exit(2) from None
     _run(operate.replay(data, service, at if at.tzinfo else at.replace(tzinfo=UTC)))
     console.print(f"{service} says again what it said since {at:%Y-%m-%d %H:%M:%S}.")
@@ -222,7 +250,9 @@ def letters_list(data: Data = Path(".muster"), every: Annotated[bool, typer.Opti
     for service, letter in _run(operate.parked(data, replayed=every)):
         where = (str(letter.partition), str(letter.offset))
         parked_at = f"{letter.parked_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(service, letter.topic, *where, letter.type or "", letter.reason, letter.detail, parked_at)
+        table.add_row(
+            service, letter.topic, *where, letter.type or "", letter.reason, letter.detail, parked_at
+        )
     console.print(table if table.row_count else "Nothing is parked.")
 
 
@@ -238,7 +268,9 @@ def letters_show(service: str, topic: str, partition: int, offset: int, data: Da
 
 
 @letters.command("replay")
-def letters_replay(service: str, topic: str, partition: int, offset: int, data: Data = Path(".muster")) -> None:
+def letters_replay(
+    service: str, topic: str, partition: int, offset: int, data: Data = Path(".muster")
+) -> None:
     """Send one parked message again, after what stopped it has been mended."""
     _run(operate.replay_parked(data, service, topic, partition, offset))
     console.print("Sent again.")

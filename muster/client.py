@@ -23,13 +23,17 @@ class Client:
     """One signed-in person. A gateway that is away for a moment is waited for."""
 
     def __init__(self, base_url: str) -> None:
-        self._http = httpx.AsyncClient(base_url=base_url, timeout=20, trust_env=False, headers={"X-Muster": "1"})
+        self._http = httpx.AsyncClient(
+            base_url=base_url, timeout=20, trust_env=False, headers={"X-Muster": "1"}
+        )
 
     async def __aenter__(self) -> Self:
         """Close it with `async with`."""
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         """Give the connections back."""
         await self._http.aclose()
 

@@ -17,6 +17,7 @@ from shared.clock import SystemClock
 from shared.db.pool import open_database
 from shared.settings import DatabaseSettings
 
+ROOT = Path(__file__).resolve().parent.parent
 EMAIL = "admin@muster.example"
 NAMES = {"linarc-to-qbo": "Stonecourse Builders", "qbo-to-linarc": "Millbridge Contractors"}
 
@@ -79,12 +80,20 @@ async def seed(stack: Stack, number: int, direction: str) -> None:
     out = folder(stack, direction)
     out.mkdir(parents=True, exist_ok=True)
     options = stack.options
-    command = [sys.executable, "-m", "sandbox.people", "--employees", str(options.employees), "--direction", direction]
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox.people",
+        "--employees",
+        str(options.employees),
+        "--direction",
+        direction,
+    ]
     command += ["--overlap", str(options.overlap), "--seed", str(7 + number), "--out", str(out)]
     command += ["--tenant", TENANTS[number], "--realm", REALMS[number]]
     if options.overlap == 0:
         command += ["--shared-names", "0"]
-    process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).resolve().parent.parent)
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
     if await process.wait():
         msg = "the made-up people could not be made"
         raise RuntimeError(msg)
@@ -99,13 +108,19 @@ async def seed(stack: Stack, number: int, direction: str) -> None:
 
 async def _company(stack: Stack, client: Client, number: int, direction: str, known: str | None) -> Company:
     if known is None:
-        made = await client.call("POST", "/v1/companies", json={"name": NAMES[direction]}, key=f"demo-{direction}")
+        made = await client.call(
+            "POST", "/v1/companies", json={"name": NAMES[direction]}, key=f"demo-{direction}"
+        )
         known = str(made["company_id"])
     path = f"/v1/companies/{known}"
     linarc = await _account(client, path, _linarc(stack, number))
     quickbooks = await _account(client, path, _quickbooks(stack, number))
     source, destination = (linarc, quickbooks) if direction == "linarc-to-qbo" else (quickbooks, linarc)
-    route = {"source": source, "destination": destination, "rules": {"auto_create": True, "auto_update": True}}
+    route = {
+        "source": source,
+        "destination": destination,
+        "rules": {"auto_create": True, "auto_update": True},
+    }
     await client.call("PUT", f"{path}/route", json={**route, "active": True})
     return Company(known, NAMES[direction], direction, source, destination)
 

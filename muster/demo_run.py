@@ -26,6 +26,7 @@ from shared.messaging.dead_letters import list_parked
 from shared.settings import DatabaseSettings
 
 PATIENCE_SECONDS = 900.0
+SHOWN = 20
 UNSETTLED = frozenset({"checking", "directory_being_read", "waiting", "queued", "writing"})
 
 
@@ -125,10 +126,15 @@ async def settled(
                 if record["reason"] in UNSETTLED:
                     unsettled += 1
                     break
-            if not unsettled:
+            if not unsettled and await _linked(client, company):
                 return
         await asyncio.sleep(0.5)
     raise TooSlowError("the records were not all worked out in time")
+
+
+async def _linked(client: Client, company: str) -> bool:
+    """Whether the link of every record that was pushed has been heard of."""
+    return all([r["destination_remote_id"] async for r in all_records(client, company, status="synced")])
 
 
 async def _ended(
@@ -139,7 +145,9 @@ async def _ended(
     while loop.time() < until:
         run: dict[str, Any] = await client.call("GET", f"{path}/runs/{run_id}")
         if progress is not None and shown is not None:
-            progress.update(shown, completed=run["counts"].get("succeeded", 0) + run["counts"].get("failed", 0))
+            progress.update(
+                shown, completed=run["counts"].get("succeeded", 0) + run["counts"].get("failed", 0)
+            )
         if run["state"] in ("completed", "failed"):
             return run
         await asyncio.sleep(0.3)
@@ -153,7 +161,9 @@ async def _push(client: Client, company: Company, progress: Progress, console: C
         page = await client.call("GET", f"{path}/records", params={"limit": 1})
         counts = page["counts"]
         ready = [s for s in ("needs_sync", "failed") if counts.get(s)]
-        progress.console.print(f"Before push {attempt + 1}: " + ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if n))
+        progress.console.print(
+            f"Before push {attempt + 1}: " + ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if n)
+        )
         if not ready:
             return
         asked = await client.call(
@@ -166,7 +176,9 @@ async def _push(client: Client, company: Company, progress: Progress, console: C
         await settled(client, company.company_id, 0)
 
 
-async def _show_one(client: Client, company: Company, records: list[dict[str, Any]], console: Console) -> None:
+async def _show_one(
+    client: Client, company: Company, records: list[dict[str, Any]], console: Console
+) -> None:
     record = next((r for r in records if r["status"] == "synced"), None)
     if record is None:
         return
@@ -184,7 +196,11 @@ async def _everyone(http: httpx.AsyncClient, url: str, scope: str, key: str) -> 
     found: dict[str, dict[str, Any]] = {}
     after = ""
     while True:
-        page = (await http.get(f"{url}/admin/employees", params={"scope": scope, "after_id": after, "limit": 5000})).json()
+        page = (
+            await http.get(
+                f"{url}/admin/employees", params={"scope": scope, "after_id": after, "limit": 5000}
+            )
+        ).json()
         found |= {str(e[key]): e for e in page["employees"]}
         after = page["next_after_id"]
         if not after:
@@ -192,9 +208,12 @@ async def _everyone(http: httpx.AsyncClient, url: str, scope: str, key: str) -> 
 
 
 async def _created(http: httpx.AsyncClient, url: str, scope: str) -> list[str]:
-    made, after = [], 0
+    made: list[str] = []
+    after = 0
     while True:
-        entries = (await http.get(f"{url}/admin/journal", params={"after": after, "limit": 5000})).json()["entries"]
+        entries = (await http.get(f"{url}/admin/journal", params={"after": after, "limit": 5000})).json()[
+            "entries"
+        ]
         if not entries:
             return made
         made += [
@@ -217,7 +236,7 @@ async def _judge(stack: Stack, access: Access, records: list[dict[str, Any]]) ->
         else:
             made = await _created(http, stack.urls["sandbox_linarc"], TENANTS[0])
             source, destination = ("quickbooks", quickbooks), ("linarc", linarc)
-    twins = {a: b for a, b in pairs} if direction == "linarc-to-qbo" else {b: a for a, b in pairs}
+    twins = dict(pairs) if direction == "linarc-to-qbo" else {b: a for a, b in pairs}
     return judge(records, source, destination, made, twins)
 
 
@@ -238,11 +257,13 @@ def _show(console: Console, verdict: Verdict, parked: int) -> None:
     for reason, count in Counter(verdict.reasons).most_common():
         table.add_row(reason, str(count))
     console.print(table)
-    for line in verdict.wrong[:20]:
+    for line in verdict.wrong[:SHOWN]:
         console.print(f"[red]Wrong:[/red] {line}")
-    if len(verdict.wrong) > 20:
-        console.print(f"[red]… and {len(verdict.wrong) - 20} more[/red]")
+    if len(verdict.wrong) > SHOWN:
+        console.print(f"[red]… and {len(verdict.wrong) - SHOWN} more[/red]")
     if parked:
         console.print(f"[red]{parked} messages are parked; see: muster dead-letters list[/red]")
     if not verdict.wrong and not parked:
-        console.print("[green]Every record is Synced and equal, or says what a person must do. Nobody exists twice.[/green]")
+        console.print(
+            "[green]Every record is Synced and equal, or says what a person must do. Nobody exists twice.[/green]"
+        )

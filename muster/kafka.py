@@ -107,7 +107,9 @@ def fetch_jars(progress: Callable[[int, int], None] = lambda _done, _all: None) 
 class Broker:
     """One KRaft node, broker and controller in one. Several with the same `voters` are a cluster."""
 
-    def __init__(self, folder: Path, *, node: int = 1, ports: Sequence[tuple[int, int]] = (), cluster_id: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, node: int = 1, ports: Sequence[tuple[int, int]] = (), cluster_id: str = ""
+    ) -> None:
         """`ports` are (client, controller) of every node of the cluster, in order; one node chooses its own."""
         self.folder = folder
         self.node = node
@@ -148,7 +150,9 @@ class Broker:
         if not (self.folder / "logs" / "meta.properties").exists():
             cluster = self.cluster_id or base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
             arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
-            done = await asyncio.to_thread(subprocess.run, [*java, *arguments], capture_output=True, check=False)
+            done = await asyncio.to_thread(
+                subprocess.run, [*java, *arguments], capture_output=True, check=False
+            )
             if done.returncode != 0:
                 msg = f"Apache Kafka could not format {self.folder}: {done.stderr.decode(errors='replace')[-500:]}"
                 raise RuntimeError(msg)
@@ -181,12 +185,19 @@ class Broker:
         await wait_for_broker(self.address, self.child)
 
 
-async def wait_for_broker(address: str, child: Child | None = None, *, seconds: float = START_SECONDS) -> None:
+async def wait_for_broker(
+    address: str, child: Child | None = None, *, seconds: float = START_SECONDS
+) -> None:
     """Return when a client is served at `address`."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while True:
-        if child is not None and child.process is not None and child.process.returncode is not None and not child.restarts:
+        if (
+            child is not None
+            and child.process is not None
+            and child.process.returncode is not None
+            and not child.restarts
+        ):
             lines = "\n".join(child.tail(10))
             msg = f"Apache Kafka ended with {child.process.returncode}:\n{lines}"
             raise RuntimeError(msg)

@@ -93,6 +93,8 @@ async def replay_parked(data: Path, service: str, topic: str, partition: int, of
     if letter is None:
         msg = "There is no such parked message."
         raise StackError(msg)
-    await send_raw(found["kafka"], letter.topic, letter.key, letter.body, letter.headers, partition=letter.partition)
+    await send_raw(
+        found["kafka"], letter.topic, letter.key, letter.body, letter.headers, partition=letter.partition
+    )
     async with _database(found, service) as database, database.system() as tx:
         await dead_letters.mark_replayed(tx, topic, partition, offset)

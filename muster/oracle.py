@@ -118,7 +118,9 @@ def judge(
     return verdict
 
 
-def _judge_link(verdict: Verdict, remote_id: str, there: str, made: Counter[str], pairs: Mapping[str, str]) -> None:
+def _judge_link(
+    verdict: Verdict, remote_id: str, there: str, made: Counter[str], pairs: Mapping[str, str]
+) -> None:
     twin = pairs.get(remote_id)
     if there in made and twin is not None:
         verdict.wrong.append(f"{remote_id} was created as {there}, but stood there as {twin}")

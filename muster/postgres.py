@@ -81,7 +81,7 @@ class Postgres:
         home, data = self._home, self._home / "data"
         password = self._password()
         if self._user is not None:
-            os.chmod(home, 0o755)
+            home.chmod(0o755)
         binaries = self._binaries()
         if not (data / "PG_VERSION").exists():
             shutil.rmtree(data, ignore_errors=True)
@@ -92,12 +92,27 @@ class Postgres:
             if self._user is not None:
                 os.chown(data, self._user, self._user)
                 os.chown(secret, self._user, self._user)
-            command = [str(binaries / "initdb"), "-D", str(data), "-U", "muster", "-E", "UTF8", "--locale=C.UTF-8"]
+            command = [
+                str(binaries / "initdb"),
+                "-D",
+                str(data),
+                "-U",
+                "muster",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+            ]
             command += ["--auth=scram-sha-256", f"--pwfile={secret}", "--data-checksums", "--no-sync"]
-            done = subprocess.run(  # noqa: S603
-                command, capture_output=True, check=False, user=self._user, group=self._user, cwd="/", env={"PATH": os.environ["PATH"]},
-                **({"extra_groups": []} if self._user is not None else {}),
-            )  # fmt: skip
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                check=False,
+                cwd="/",
+                env={"PATH": os.environ["PATH"]},
+                user=self._user,
+                group=self._user,
+                extra_groups=None if self._user is None else [],
+            )
             secret.unlink()
             if done.returncode != 0:
                 msg = f"PostgreSQL could not make its folder: {done.stderr.decode(errors='replace')[-500:]}"

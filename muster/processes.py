@@ -54,7 +54,6 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
-        more = {"user": self.user, "group": self.user, "extra_groups": []} if self.user is not None else {}
         with self.log.open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command,
@@ -65,7 +64,9 @@ class Child:
                 cwd=self.cwd,
                 start_new_session=True,
                 preexec_fn=die_with_parent(self.death_signal),
-                **more,
+                user=self.user,
+                group=self.user,
+                extra_groups=None if self.user is None else [],
             )
         self.started_at = time.monotonic()
         self.stopping = False
@@ -97,6 +98,11 @@ class Child:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
+    async def restart(self) -> None:
+        """Start it again, unless it was told to stop meanwhile."""
+        if not self.stopping:
+            await self.start()
+
     async def watch(self, changed: Callable[[], None]) -> None:
         """Restart it whenever it ends by itself, after 0.5, 1, 2 … 10 s; the pause is short again after a healthy while."""
         pause = 0.5
@@ -111,9 +117,7 @@ class Child:
             changed()
             await asyncio.sleep(pause)
             pause = min(10.0, pause * 2)
-            if self.stopping:
-                return
-            await self.start()
+            await self.restart()
             changed()
 
     def tail(self, lines: int = 5) -> list[str]:

@@ -19,7 +19,9 @@ class Screen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
+        self._live = (
+            Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
+        )
         self._said = ""
         self.stack: Stack | None = None
         self.footer = ""
@@ -30,7 +32,9 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         """Leave the last picture."""
         if self._live is not None:
             self._live.stop()

@@ -28,7 +28,7 @@ READY_SECONDS = 90.0
 GATEWAY_PORT = 8700
 TENANTS = ("stonecourse", "millbridge")
 REALMS = ("9130350000000417", "9130350000000833")
-CLIENT_ID, CLIENT_SECRET = "muster-demo", "muster-demo-secret"  # noqa: S105  (of the sandbox, on this machine only)
+CLIENT_ID, CLIENT_SECRET = "muster-demo", "muster-demo-secret"
 
 
 class StackError(Exception):
@@ -103,7 +103,7 @@ class Stack:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             pid = os.pread(self._lock, 32, 0).decode() or "another process"
-            msg = f"Muster already runs in {self.data} (process {pid.strip()}). Stop it first, or name another folder with --data."
+            msg = f"Muster already runs in {self.data} (process {pid.strip()}). Stop it, or name another folder with --data."
             raise StackError(msg) from None
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
@@ -154,10 +154,19 @@ class Stack:
         self._changed()
 
     async def _start_quickbooks(self) -> None:
-        tokens = [f"--refresh-token={realm}:{self._secrets[f'refresh_{i}']}" for i, realm in enumerate(REALMS)]
+        tokens = [
+            f"--refresh-token={realm}:{self._secrets[f'refresh_{i}']}" for i, realm in enumerate(REALMS)
+        ]
         await self._start_sandbox(
             "quickbooks",
-            [*(f"--realm={realm}" for realm in REALMS), *tokens, "--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET],
+            [
+                *(f"--realm={realm}" for realm in REALMS),
+                *tokens,
+                "--client-id",
+                CLIENT_ID,
+                "--client-secret",
+                CLIENT_SECRET,
+            ],
         )
 
     async def _start_linarc(self) -> None:
@@ -168,7 +177,16 @@ class Stack:
         folder = self.data / "sandbox"
         folder.mkdir(exist_ok=True)
         port = self._port(f"sandbox_{name}")
-        command = [sys.executable, "-m", f"sandbox.{name}", "--port", str(port), "--data", str(folder), *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            f"sandbox.{name}",
+            "--port",
+            str(port),
+            "--data",
+            str(folder),
+            *arguments,
+        ]
         child = Child(f"sandbox-{name}", command, self.data / "logs" / f"sandbox-{name}.log", cwd=_root())
         await child.start()
         self._add(child)
@@ -176,7 +194,10 @@ class Stack:
         await self._answers(child, f"{self.urls[f'sandbox_{name}']}/admin/counts")
 
     async def _start_services(self) -> None:
-        ports = {s: free_port(self.options.port) if s == "gateway" else self._port(s) for s in self.options.services}
+        ports = {
+            s: free_port(self.options.port) if s == "gateway" else self._port(s)
+            for s in self.options.services
+        }
         self.urls |= {service: f"http://127.0.0.1:{port}" for service, port in ports.items()}
         for service in self.options.services:
             for copy in range(self.options.copies.get(service, 1)):
@@ -222,7 +243,7 @@ class Stack:
         async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
             while True:
                 try:
-                    if (await client.get(url)).status_code == 200:
+                    if (await client.get(url)).is_success:
                         return
                 except httpx.HTTPError:
                     pass

@@ -21,6 +21,7 @@ T = TypeVar("T")
 Direction = Literal["linarc-to-qbo", "qbo-to-linarc"]
 SHARED_NAMES = 0.01
 ALL_FAMILY_NAMES = tuple(name for culture in CULTURES for name in culture.family)
+MOST_DRAWS = 100
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -90,7 +91,8 @@ class _Cast:
 
     def _name(self) -> tuple[str, str, str]:
         r = self._random
-        for attempt in range(100):
+        attempt = 0
+        while True:
             culture = r.choice(CULTURES)
             gender = r.choice(("Female", "Male"))
             first = r.choice(culture.women if gender == "Female" else culture.men)
@@ -98,10 +100,10 @@ class _Cast:
             if attempt > 2 or r.random() < 0.02:
                 last = f"{last}-{r.choice(ALL_FAMILY_NAMES)}"
             key = (first.casefold(), last.casefold())
-            if key not in self._names:
-                break
-        self._names.add(key)
-        return first, last, gender
+            attempt += 1
+            if key not in self._names or attempt == MOST_DRAWS:
+                self._names.add(key)
+                return first, last, gender
 
     def _email(self, first: str, last: str) -> str:
         r = self._random

@@ -45,7 +45,7 @@ class UrlSettings(BaseModel):
 
 
 class VaultSettings(BaseModel):
-    """The key that seals credentials: 32 bytes in base64. Several, separated by commas, while it is being rotated (newest first)."""
+    """The key that seals credentials: 32 bytes in base64; several with commas, newest first, while it is rotated."""
 
     key: SecretStr
 
@@ -53,7 +53,9 @@ class VaultSettings(BaseModel):
 class ServiceSettings(BaseSettings):
     """What each service reads from its environment, prefix `MUSTER_`, groups joined by `__`."""
 
-    model_config = SettingsConfigDict(env_prefix="MUSTER_", env_nested_delimiter="__", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="MUSTER_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
 
     database: DatabaseSettings
     kafka: KafkaSettings

@@ -42,7 +42,7 @@ class _Meter:
     calls: deque[float] = field(default_factory=deque)
     batches: deque[float] = field(default_factory=deque)
 
-    def allows(self, now: float, batch: bool, limits: dict[str, bool | int]) -> bool:
+    def allows(self, now: float, limits: dict[str, bool | int], *, batch: bool) -> bool:
         for times in (self.calls, self.batches):
             while times and times[0] <= now - 60:
                 times.popleft()
@@ -99,7 +99,7 @@ def make_app(
     meters = {realm: _Meter() for realm in realms}
     app = FastAPI(title="QuickBooks Online sandbox", docs_url=None, redoc_url=None, openapi_url=None)
 
-    def admitted(request: Request, realm: str, batch: bool = False) -> Response | None:
+    def admitted(request: Request, realm: str, *, batch: bool = False) -> Response | None:
         """The answer that keeps this call out, if it may not come in."""
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         scope = tokens.scope(value, "access") if scheme.lower() == "bearer" else None
@@ -115,7 +115,7 @@ def make_app(
             }
             fault = {"Fault": {"Error": [error], "type": "AuthorizatonFault"}, "time": company.time()}
             return reply(orjson.dumps(fault), 403)
-        if not meters[realm].allows(store.clock(), batch, box.switches):
+        if not meters[realm].allows(store.clock(), box.switches, batch=batch):
             return reply(orjson.dumps(faults.throttled(company.time())), 429)
         return None
 

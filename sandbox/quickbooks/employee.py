@@ -72,7 +72,7 @@ def stamp_millis(micros: int) -> str:
 def without_empty(value: dict[str, Any]) -> dict[str, Any]:
     """The object without nulls, empty strings and objects that hold nothing else; all mean "absent"."""
     kept = {k: without_empty(v) if isinstance(v, dict) else v for k, v in value.items()}
-    return {k: v for k, v in kept.items() if v is not None and v != "" and v != {}}
+    return {k: v for k, v in kept.items() if v not in (None, "", {})}
 
 
 def _text(value: object, name: str, limit: int) -> str:

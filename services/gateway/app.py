@@ -18,7 +18,9 @@ from shared.http.internal import Internal
 from shared.http.problems import problem
 
 _HEADERS = {
-    b"content-security-policy": b"default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    b"content-security-policy": (
+        b"default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
     b"cross-origin-opener-policy": b"same-origin",
@@ -42,7 +44,10 @@ class Edge:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(h for h in _HEADERS.items() if h[0] not in present)]
+                message["headers"] = [
+                    *message["headers"],
+                    *(h for h in _HEADERS.items() if h[0] not in present),
+                ]
             await send(message)
 
         if b"%00" in scope.get("query_string", b"") or b"\x00" in scope.get("raw_path", b""):
@@ -53,7 +58,9 @@ class Edge:
             return
         body = await _whole(receive)
         if body is None:
-            await problem("too-large", f"A body has at most {MAX_BODY_BYTES} bytes.")(scope, receive, with_headers)
+            await problem("too-large", f"A body has at most {MAX_BODY_BYTES} bytes.")(
+                scope, receive, with_headers
+            )
             return
         try:
             if body:
@@ -66,7 +73,7 @@ class Edge:
 
 
 async def _whole(receive: Receive) -> bytes | None:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         body += message.get("body", b"")

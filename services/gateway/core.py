@@ -39,7 +39,9 @@ def parts(run_id: UUID, records: Sequence[Selected]) -> Iterable[SyncRecords]:
     """The commands of one selection, at most 500 records each, `part k of n`."""
     chunks = [records[i : i + MAX_IDS] for i in range(0, len(records), MAX_IDS)]
     for number, chunk in enumerate(chunks, 1):
-        yield SyncRecords(run_id=run_id, records=tuple(chunk), part=number, parts=len(chunks), total=len(records))
+        yield SyncRecords(
+            run_id=run_id, records=tuple(chunk), part=number, parts=len(chunks), total=len(records)
+        )
 
 
 class BadJsonError(ValueError):

@@ -33,7 +33,9 @@ ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, superu
 """
 
 
-async def create_administrator(database: Database, email: str, name: str, password: str, clock: Clock) -> None:
+async def create_administrator(
+    database: Database, email: str, name: str, password: str, clock: Clock
+) -> None:
     """The first person, who may make companies. Asked again, the password is set anew."""
     hashed = argon2.PasswordHasher().hash(password)
     async with database.system() as tx:
@@ -48,7 +50,9 @@ async def find_user(tx: Tx, email: str) -> Record | None:
     return await tx.fetchrow(_USER, email)
 
 
-_FAILURES = "SELECT count(*) FROM sign_in_failures WHERE email = lower($1) AND at > now() - interval '1 minute'"
+_FAILURES = (
+    "SELECT count(*) FROM sign_in_failures WHERE email = lower($1) AND at > now() - interval '1 minute'"
+)
 
 
 async def recent_failures(tx: Tx, email: str) -> int:
@@ -86,7 +90,11 @@ RETURNING u.user_id, u.email, u.name, u.superuser
 async def session_user(tx: Tx, session_hash: bytes, idle_minutes: int, hours: int) -> Person | None:
     """Whose session this is, if it has not ended."""
     row = await tx.fetchrow(_SESSION, session_hash, idle_minutes, hours)
-    return Person(f"user:{row['user_id']}", row["user_id"], row["name"], row["email"], row["superuser"]) if row else None
+    return (
+        Person(f"user:{row['user_id']}", row["user_id"], row["name"], row["email"], row["superuser"])
+        if row
+        else None
+    )
 
 
 _END = "DELETE FROM sessions WHERE session_hash = $1 OR started_at < now() - interval '2 days'"
@@ -157,7 +165,9 @@ async def load_companies(tx: Tx, companies: Sequence[UUID]) -> list[CompanySetti
     return [_settings(row) for row in await tx.fetch(_COMPANIES, companies)]
 
 
-_LOCK_COMPANY = "SELECT company_id, version, name, accounts, route FROM companies WHERE company_id = $1 FOR UPDATE"
+_LOCK_COMPANY = (
+    "SELECT company_id, version, name, accounts, route FROM companies WHERE company_id = $1 FOR UPDATE"
+)
 
 
 async def lock_company(tx: Tx, company: UUID) -> CompanySettings:
@@ -177,7 +187,9 @@ def _settings(row: Record) -> CompanySettings:
     )
 
 
-_SAVE_COMPANY = "UPDATE companies SET version = $2, name = $3, accounts = $4, route = $5 WHERE company_id = $1"
+_SAVE_COMPANY = (
+    "UPDATE companies SET version = $2, name = $3, accounts = $4, route = $5 WHERE company_id = $1"
+)
 
 
 async def save_company(tx: Tx, settings: CompanySettings) -> None:
@@ -218,12 +230,16 @@ INSERT INTO commands (company_id, run_id, kind, mode, actor, total) VALUES ($1, 
 """
 
 
-async def add_command(tx: Tx, company: UUID, run: UUID, kind: str, mode: str | None, actor: str, total: int) -> None:
+async def add_command(
+    tx: Tx, company: UUID, run: UUID, kind: str, mode: str | None, actor: str, total: int
+) -> None:
     """Note what was asked, so that it can be shown before its owner has begun."""
     await tx.execute(_ADD_COMMAND, company, run, kind, mode, actor, total)
 
 
-_COMMAND = "SELECT run_id, kind, mode, actor, total, created_at FROM commands WHERE company_id = $1 AND run_id = $2"
+_COMMAND = (
+    "SELECT run_id, kind, mode, actor, total, created_at FROM commands WHERE company_id = $1 AND run_id = $2"
+)
 
 
 async def find_command(tx: Tx, company: UUID, run: UUID) -> Record | None:
@@ -254,4 +270,7 @@ async def find_selection(tx: Tx, company: UUID, selection: UUID) -> list[Selecte
     text = await tx.fetchval(_SELECTION, company, selection)
     if text is None:
         return None
-    return [Selected.model_validate({"record_id": r, "source_rev": v, "status": s}) for r, v, s in orjson.loads(text)]
+    return [
+        Selected.model_validate({"record_id": r, "source_rev": v, "status": s})
+        for r, v, s in orjson.loads(text)
+    ]

@@ -45,7 +45,9 @@ class ToResolve(BaseModel):
 
 def make_routes(database: Database, settings: Settings) -> APIRouter:
     """history's internal API."""
-    routes = APIRouter(prefix="/internal/{company}", dependencies=[Depends(internal_only(settings.internal_token))])
+    routes = APIRouter(
+        prefix="/internal/{company}", dependencies=[Depends(internal_only(settings.internal_token))]
+    )
     _records(routes, database)
     _runs(routes, database)
     _log(routes, database)
@@ -62,7 +64,7 @@ def _records(routes: APIRouter, database: Database) -> None:
         after: str | None = None,
         limit: Limit = 100,
     ) -> RecordPage:
-        """One page of the source's records; `sort` is a key of `show.SORTS`, with `-` before it (or `:desc` behind) from the end."""
+        """One page of the source's records; `sort` is a key of `show.SORTS`, from the end with `:desc` or a `-` before it."""
         key, down = _sort(sort)
         cursor = _cursor(after, sort)
         wanted = _filter(status, q)
@@ -73,7 +75,9 @@ def _records(routes: APIRouter, database: Database) -> None:
         items = tuple(_view(row, called) for row in rows[:limit])
         more = len(rows) > limit
         end = rows[limit - 1] if more else None
-        following = Cursor(sort, end["sort_text"], end["sort_time"], end["record_id"]).encode() if end else None
+        following = (
+            Cursor(sort, end["sort_text"], end["sort_time"], end["record_id"]).encode() if end else None
+        )
         total = sum(n for name, n in counts.items() if not wanted.statuses or name in wanted.statuses)
         return RecordPage(items=items, next=following, total=total, counts=counts)
 
@@ -207,7 +211,9 @@ def _view(row: Record, called: Names) -> RecordView:
     values = {name: row[name] for name in RecordView.model_fields if name not in ("reason_text", "fix")}
     text, fix = show.reason_words(row["reason"], row["field"], called) if row["reason"] else ("", "")
     remote = row["destination_remote_id"] or row["found_remote_id"]
-    return RecordView.model_validate(values | {"reason_text": text, "fix": fix, "destination_remote_id": remote})
+    return RecordView.model_validate(
+        values | {"reason_text": text, "fix": fix, "destination_remote_id": remote}
+    )
 
 
 def _run(run: Run) -> RunView:
@@ -216,7 +222,9 @@ def _run(run: Run) -> RunView:
 
 def _entry(entry: Entry) -> dict[str, Any]:
     values = entry._asdict() | {"prev_hash": entry.prev_hash.hex(), "hash": entry.hash.hex()}
-    return {name: v if isinstance(v, str | int | None) else str(v) for name, v in values.items() if name != "body"} | {
+    return {
+        name: v if isinstance(v, str | int | None) else str(v) for name, v in values.items() if name != "body"
+    } | {
         "event_time": entry.event_time.isoformat(),
         "body": orjson.Fragment(entry.body),
     }

@@ -25,7 +25,6 @@ from shared.messaging.outbox import Outbox, Outgoing
 MAX_HINTS = 100
 Events = Sequence[Message[Any]]
 Handler = Callable[[Events, Tx], Awaitable[None]]
-Fold = Callable[[Events, Tx, Mapping[UUID, Head]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
     return router
 
 
-def make_handler(recording: Recording, fold_into_views: Fold) -> Handler:
+def make_handler(recording: Recording, fold_into_views: Handler) -> Handler:
     """Log, fold, tell: the three steps of every topic."""
 
     async def handle(events: Events, tx: Tx) -> None:
@@ -60,7 +59,7 @@ def make_handler(recording: Recording, fold_into_views: Fold) -> Handler:
             return
         entries, ends = chain.chain(heads, events)
         await log.append(tx, entries, ends)
-        await fold_into_views(events, tx, heads)
+        await fold_into_views(events, tx)
         await recording.outbox.append(tx, hints(events, ends))
 
     return handle
@@ -74,30 +73,29 @@ async def _unheard(recording: Recording, events: Events, tx: Tx) -> Events:
     return [event for event in events if event.id not in held] if held else events
 
 
-async def fold_settings(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+async def fold_settings(events: Events, tx: Tx) -> None:
     """Keep the settings; a list whose source moved is made again from the facts, whether or not the route is active."""
     moved = await save_settings(tx, events)
     settings = await load_settings(tx, moved)
     await views.set_sources(tx, [(c, s.route.source if s.route else None) for c, s in settings.items()])
 
 
-async def fold_employees(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+async def fold_employees(events: Events, tx: Tx) -> None:
     """Both accounts' employees are facts; the source's are shown."""
-    sources = [(h.company_id, h.source_account_id) for h in heads.values() if h.source_account_id is not None]
-    await views.save_facts(tx, fold.facts(events), sources)
+    await views.save_facts(tx, fold.facts(events))
 
 
-async def fold_links(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+async def fold_links(events: Events, tx: Tx) -> None:
     """How each record stands to the other side."""
     await views.save_linkings(tx, fold.linkings(events))
 
 
-async def fold_pushes(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+async def fold_pushes(events: Events, tx: Tx) -> None:
     """Each record's status."""
     await views.save_standings(tx, fold.standings(events))
 
 
-async def fold_runs(events: Events, tx: Tx, heads: Mapping[UUID, Head]) -> None:
+async def fold_runs(events: Events, tx: Tx) -> None:
     """How far imports and pushes have come."""
     runs = await views.load_runs(tx, list({event.body.run_id for event in events}))
     for event in events:

@@ -15,7 +15,9 @@ from shared.http.problems import ProblemError
 
 def make_routes(database: Database, settings: Settings) -> APIRouter:
     """importer's internal API."""
-    routes = APIRouter(prefix="/internal/{company}", dependencies=[Depends(internal_only(settings.internal_token))])
+    routes = APIRouter(
+        prefix="/internal/{company}", dependencies=[Depends(internal_only(settings.internal_token))]
+    )
 
     @routes.get("/records/{record}/payload")
     async def payload(company: UUID, record: UUID) -> dict[str, Any]:

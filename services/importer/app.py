@@ -1,12 +1,11 @@
 """importer's composition root."""
 
-from shared.connectors.client import Connectors
-from shared.connectors.vault import Vault
-
 from services.importer.api import make_routes
 from services.importer.handlers import make_router
 from services.importer.settings import Settings
 from services.importer.worker import Reader
+from shared.connectors.client import Connectors
+from shared.connectors.vault import Vault
 from shared.http.app import Base, Parts, serve
 
 

@@ -82,7 +82,11 @@ def _compare(stored: Snapshot, fresh: Fresh) -> int:
     old, new = stored.remote_version, fresh.remote_version
     if old is not None and new is not None and old != new and old.isdigit() and new.isdigit():
         return 1 if int(new) > int(old) else -1
-    if stored.remote_updated_at and fresh.remote_updated_at and stored.remote_updated_at != fresh.remote_updated_at:
+    if (
+        stored.remote_updated_at
+        and fresh.remote_updated_at
+        and stored.remote_updated_at != fresh.remote_updated_at
+    ):
         return 1 if fresh.remote_updated_at > stored.remote_updated_at else -1
     return 0
 
@@ -135,23 +139,25 @@ def _take(result: Staging, stored: Snapshot | None, one: Fresh, rev: int, cause:
         result.saved.append(_snapshot(one, one.employee, stored.rev, content, "present"))
         return
     result.saved.append(_snapshot(one, one.employee, rev, content, "present"))
-    facts = {
-        "record_id": one.record_id,
-        "account_id": one.account_id,
-        "remote_id": one.remote_id,
-        "rev": rev,
-        "employee": one.employee,
-        "remote_version": one.remote_version,
-        "read_at": one.answered_at,
-        "cause": cause,
-        "written_for": one.written_for,
-    }
-    if stored is not None and present:
-        result.changed += 1
-        result.events.append(EmployeeChanged(**facts, changes=delta(stored.employee, one.employee)))
-    else:
+    plain = EmployeeStaged(
+        record_id=one.record_id,
+        account_id=one.account_id,
+        remote_id=one.remote_id,
+        rev=rev,
+        employee=one.employee,
+        remote_version=one.remote_version,
+        read_at=one.answered_at,
+        cause=cause,
+        written_for=one.written_for,
+    )
+    if stored is None or not present:
         result.staged += 1
-        result.events.append(EmployeeStaged(**facts))
+        result.events.append(plain)
+        return
+    result.changed += 1
+    moved = delta(stored.employee, one.employee)
+    values = {name: getattr(plain, name) for name in EmployeeStaged.model_fields}
+    result.events.append(EmployeeChanged.model_construct(**values, changes=moved))
 
 
 def _snapshot(one: Fresh, employee: Employee, rev: int, content: bytes, state: str) -> Snapshot:
@@ -176,7 +182,11 @@ def removals(account: UUID, cause: Cause, gone: Iterable[Any]) -> list[EmployeeR
     """The events of records that a complete read did not meet any more."""
     return [
         EmployeeRemoved(
-            record_id=row["record_id"], account_id=account, remote_id=row["remote_id"], rev=row["rev"], cause=cause
+            record_id=row["record_id"],
+            account_id=account,
+            remote_id=row["remote_id"],
+            rev=row["rev"],
+            cause=cause,
         )
         for row in gone
     ]

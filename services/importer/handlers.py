@@ -52,7 +52,14 @@ async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
             if known["complete_as_of"] is None:
                 task_id = uuid5(account.account_id, f"first/{settings.version}")
                 await store.add_task(
-                    tx, company, account.account_id, "full", task_id, Cause.READ, Lane.BULK, unless_waiting=True
+                    tx,
+                    company,
+                    account.account_id,
+                    "full",
+                    task_id,
+                    Cause.READ,
+                    Lane.BULK,
+                    unless_waiting=True,
                 )
 
 
@@ -78,7 +85,9 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
         for event in events:
             command: ImportEmployees = event.body
             if event.time < oldest:
-                answers.append(Outgoing(ImportFailed(run_id=command.run_id, reason="expired"), event.company_id, event))
+                answers.append(
+                    Outgoing(ImportFailed(run_id=command.run_id, reason="expired"), event.company_id, event)
+                )
                 continue
             kind = {"all": "full", "new": "new", "selected": "records"}[command.mode]
             lane = Lane.REAL_TIME if kind == "records" and command.parts == 1 else Lane.BULK
@@ -95,7 +104,9 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
                 remote_ids=command.remote_ids,
             )
             if command.part == 1:
-                started = ImportStarted(run_id=command.run_id, account_id=command.account_id, mode=command.mode)
+                started = ImportStarted(
+                    run_id=command.run_id, account_id=command.account_id, mode=command.mode
+                )
                 answers.append(Outgoing(started, event.company_id, event, run_id=command.run_id))
         await outbox.append(tx, answers)
 
@@ -117,13 +128,22 @@ def make_on_pushes(outbox: Outbox) -> Any:
                 if known["complete_as_of"] is None or known["complete_as_of"] < event.body.not_before:
                     kind = "delta" if known["complete_as_of"] else "full"
                     await store.add_task(
-                        tx, event.company_id, account, kind, event.id, Cause.READ, Lane.BULK, unless_waiting=True
+                        tx,
+                        event.company_id,
+                        account,
+                        kind,
+                        event.id,
+                        Cause.READ,
+                        Lane.BULK,
+                        unless_waiting=True,
                     )
 
     return on_pushes
 
 
-async def _stage_written(tx: Tx, outbox: Outbox, company: UUID, events: Sequence[Message[PushSucceeded]]) -> None:
+async def _stage_written(
+    tx: Tx, outbox: Outbox, company: UUID, events: Sequence[Message[PushSucceeded]]
+) -> None:
     await store.lock_accounts(tx, [e.body.destination_account_id for e in events])
     known = await store.load_snapshots(tx, [e.body.destination_record_id for e in events])
     now = await store.milliseconds(tx)
@@ -131,7 +151,13 @@ async def _stage_written(tx: Tx, outbox: Outbox, company: UUID, events: Sequence
     said: list[Outgoing] = []
     for event in events:
         staging = core.stage(
-            known, [_fresh(event.body)], rules=Rules(), cause=Cause.PUSH, is_source=False, only_new=False, milliseconds=now
+            known,
+            [_fresh(event.body)],
+            rules=Rules(),
+            cause=Cause.PUSH,
+            is_source=False,
+            only_new=False,
+            milliseconds=now,
         )
         for snapshot in staging.saved:
             known[snapshot.record_id] = saved[snapshot.record_id] = snapshot

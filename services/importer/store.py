@@ -41,7 +41,9 @@ class Task:
     lease_token: int
 
 
-_LOCK_ACCOUNTS = "SELECT pg_advisory_xact_lock(2, hashtext(k)) FROM (SELECT unnest($1::text[]) AS k ORDER BY k) AS t"
+_LOCK_ACCOUNTS = (
+    "SELECT pg_advisory_xact_lock(2, hashtext(k)) FROM (SELECT unnest($1::text[]) AS k ORDER BY k) AS t"
+)
 
 
 async def lock_accounts(tx: Tx, accounts: Sequence[UUID]) -> None:
@@ -49,7 +51,9 @@ async def lock_accounts(tx: Tx, accounts: Sequence[UUID]) -> None:
     await tx.execute(_LOCK_ACCOUNTS, [str(a) for a in set(accounts)])
 
 
-_HASHES = "SELECT record_id, raw_hash FROM snapshots WHERE company_id = $1 AND record_id = ANY ($2::uuid[]) AND state <> 'removed'"
+_HASHES = """
+SELECT record_id, raw_hash FROM snapshots WHERE company_id = $1 AND record_id = ANY ($2::uuid[]) AND state <> 'removed'
+"""
 
 
 async def load_hashes(tx: Tx, company: UUID, records: Sequence[UUID]) -> dict[UUID, bytes | None]:
@@ -158,7 +162,17 @@ async def add_task(
 ) -> None:
     """Ask for a read. `unless_waiting`: not when the system has already asked for one that brings the same."""
     await tx.execute(
-        _ADD_TASK, company, task_id, account, kind, cause, lane, run_id, actor, list(remote_ids), unless_waiting
+        _ADD_TASK,
+        company,
+        task_id,
+        account,
+        kind,
+        cause,
+        lane,
+        run_id,
+        actor,
+        list(remote_ids),
+        unless_waiting,
     )
 
 
@@ -241,9 +255,7 @@ async def save_page(tx: Tx, task: Task, records: Sequence[UUID]) -> None:
 _REMOVE = """
 UPDATE snapshots s SET state = 'removed', rev = greatest(s.rev + 1, $4), raw_hash = NULL
 WHERE s.company_id = $1 AND s.account_id = $2 AND s.state <> 'removed' AND s.answered_at < $5
-  AND NOT EXISTS (
-      SELECT FROM (SELECT unnest(record_ids) AS record_id FROM read_pages WHERE company_id = $1 AND task_id = $3) p
-      WHERE p.record_id = s.record_id)
+  AND s.record_id NOT IN (SELECT unnest(record_ids) FROM read_pages WHERE company_id = $1 AND task_id = $3)
 RETURNING s.record_id, s.remote_id, s.rev
 """
 

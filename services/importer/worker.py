@@ -9,13 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.connectors.client import Connectors
-
 from services.importer import core, store
 from services.importer.core import Fresh, Staging
 from services.importer.settings import Settings
 from services.importer.store import Task
 from shared.clock import Clock
+from shared.connectors.client import Connectors
 from shared.connectors.ports import Connector, Page, Unread
 from shared.contracts.events import DirectoryComplete, ImportCompleted, ImportFailed, ImportProgressed
 from shared.contracts.records import Account, Cause, CompanySettings, Lane, Remote, Rules, record_id
@@ -134,9 +133,18 @@ class Reader:
         ids = [record_id(task.account_id, raw.remote_id) for raw in page.records]
         async with self._database.transaction([task.company_id]) as tx:
             hashes = await store.load_hashes(tx, task.company_id, ids)
-            moved = [(i, raw) for i, raw in zip(ids, page.records, strict=True) if hashes.get(i) != raw.raw_hash]
+            moved = [
+                (i, raw) for i, raw in zip(ids, page.records, strict=True) if hashes.get(i) != raw.raw_hash
+            ]
             fresh = [
-                _fresh(i, task.account_id, connector.parse(raw), page.requested_at, page.answered_at, raw.raw_hash)
+                _fresh(
+                    i,
+                    task.account_id,
+                    connector.parse(raw),
+                    page.requested_at,
+                    page.answered_at,
+                    raw.raw_hash,
+                )
                 for i, raw in moved
             ]
             staging = await self._stage(tx, task, settings, fresh)
@@ -150,7 +158,9 @@ class Reader:
                 raise LeaseLostError
             elif task.run_id is not None:
                 progress = ImportProgressed(run_id=task.run_id, **_shown(task.counts, "removed"))
-                await self._outbox.append(tx, [Outgoing(progress, task.company_id, run_id=task.run_id, actor=task.actor)])
+                await self._outbox.append(
+                    tx, [Outgoing(progress, task.company_id, run_id=task.run_id, actor=task.actor)]
+                )
         log.info(
             "read.page",
             outcome="ok",
@@ -195,7 +205,10 @@ class Reader:
         if task.kind == "full":
             gone = await store.remove_unmet(tx, task, await store.milliseconds(tx))
             removed = len(gone)
-            said += [Outgoing(e, task.company_id, lane=task.lane, run_id=task.run_id) for e in core.removals(task.account_id, task.cause, gone)]
+            said += [
+                Outgoing(e, task.company_id, lane=task.lane, run_id=task.run_id)
+                for e in core.removals(task.account_id, task.cause, gone)
+            ]
         if task.kind in ("full", "delta"):
             generation = await store.complete_directory(tx, task, self._settings.generation_hours)
             said += self._marks(task, generation)
@@ -210,7 +223,11 @@ class Reader:
         return [
             Outgoing(
                 DirectoryComplete(
-                    account_id=task.account_id, generation=generation, as_of=task.as_of, part=part, parts=parts
+                    account_id=task.account_id,
+                    generation=generation,
+                    as_of=task.as_of,
+                    part=part,
+                    parts=parts,
                 ),
                 task.company_id,
                 lane=lane,
@@ -249,9 +266,13 @@ class Reader:
 
     async def _failed(self, task: Task, error: MusterError) -> None:
         """Later again; a person who waits is told after the last try."""
-        log.warning("read.failed", outcome=type(error).__name__, reason=str(error), account_id=task.account_id)
+        log.warning(
+            "read.failed", outcome=type(error).__name__, reason=str(error), account_id=task.account_id
+        )
         delay = error.retry_after if isinstance(error, RateLimited) else core.backoff_seconds(task.attempts)
-        final = isinstance(error, Unauthorized | Rejected) or task.attempts + 1 >= self._settings.import_attempts
+        final = (
+            isinstance(error, Unauthorized | Rejected) or task.attempts + 1 >= self._settings.import_attempts
+        )
         async with self._database.transaction([task.company_id]) as tx:
             if task.run_id is None or not final:
                 await store.retry_task(tx, task, delay)
@@ -259,7 +280,9 @@ class Reader:
                 reason = error.reason if isinstance(error, Rejected) else "unauthorized"
                 reason = reason if isinstance(error, Unauthorized | Rejected) else "unavailable"
                 failed = ImportFailed(run_id=task.run_id, reason=reason)
-                await self._outbox.append(tx, [Outgoing(failed, task.company_id, run_id=task.run_id, actor=task.actor)])
+                await self._outbox.append(
+                    tx, [Outgoing(failed, task.company_id, run_id=task.run_id, actor=task.actor)]
+                )
 
 
 def _next(task: Task, page: Page) -> tuple[Task, bool]:

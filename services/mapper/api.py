@@ -20,7 +20,9 @@ MAX_QUERY = 100
 
 def make_routes(database: Database, settings: Settings) -> APIRouter:
     """mapper's internal API."""
-    routes = APIRouter(prefix="/internal/{company}", dependencies=[Depends(internal_only(settings.internal_token))])
+    routes = APIRouter(
+        prefix="/internal/{company}", dependencies=[Depends(internal_only(settings.internal_token))]
+    )
 
     @routes.get("/records/{record}/candidates")
     async def candidates(company: UUID, record: UUID) -> dict[str, Any]:
@@ -39,7 +41,8 @@ def make_routes(database: Database, settings: Settings) -> APIRouter:
         if row.link is not None and row.link.destination is not None:
             found[row.link.destination_record_id] = row.link.destination, record
         ranked = sorted(
-            (_candidate(row.facts, f, by) for f, by in found.values()), key=lambda c: (-c["confidence"], c["record_id"])
+            (_candidate(row.facts, f, by) for f, by in found.values()),
+            key=lambda c: (-c["confidence"], c["record_id"]),
         )
         return {
             "record": _shown(row.facts),

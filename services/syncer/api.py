@@ -13,7 +13,9 @@ from shared.http.auth import internal_only
 
 def make_routes(database: Database, settings: Settings) -> APIRouter:
     """syncer's internal API."""
-    routes = APIRouter(prefix="/internal/{company}", dependencies=[Depends(internal_only(settings.internal_token))])
+    routes = APIRouter(
+        prefix="/internal/{company}", dependencies=[Depends(internal_only(settings.internal_token))]
+    )
 
     @routes.get("/records/{record}/plans")
     async def plans(company: UUID, record: UUID) -> list[dict[str, Any]]:

@@ -1,12 +1,11 @@
 """syncer's composition root."""
 
-from shared.connectors.client import Connectors
-from shared.connectors.vault import Vault
-
 from services.syncer.api import make_routes
 from services.syncer.handlers import make_router
 from services.syncer.settings import Settings
 from services.syncer.worker import Sender
+from shared.connectors.client import Connectors
+from shared.connectors.vault import Vault
 from shared.http.app import Base, Parts, serve
 
 

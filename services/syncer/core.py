@@ -12,7 +12,9 @@ from shared.contracts.events import Basis
 from shared.contracts.records import FIELDS, Change, CompanySettings, Employee, Situation, Status, System
 
 WAITING_REASONS = frozenset({"checking", "directory_being_read"})
-RETRYABLE = frozenset({"unavailable", "rate_limited", "unauthorized", "stale", "outcome_unknown", "internal", "cancelled"})
+RETRYABLE = frozenset(
+    {"unavailable", "rate_limited", "unauthorized", "stale", "outcome_unknown", "internal", "cancelled"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,8 @@ def differing(case: Case, source: Employee, destination: Employee) -> dict[str, 
     """
     assert case.settings is not None
     from_account, to_account = case.settings.source(), case.settings.destination()
-    assert from_account is not None and to_account is not None
+    assert from_account is not None
+    assert to_account is not None
     names = []
     for name in mapped_fields(from_account.system, to_account.system):
         wanted, there = getattr(source, name), getattr(destination, name)
@@ -201,10 +204,13 @@ def plan(case: Case) -> Plan | None:
         return Plan("update" if fields else "no_change", fields)
     if case.situation is Situation.UNMATCHED:
         source, destination = case.settings.source(), case.settings.destination()
-        assert source is not None and destination is not None
+        assert source is not None
+        assert destination is not None
         employee = case.source.employee
         names = [
-            n for n in mapped_fields(source.system, destination.system) if employee.known(n) and getattr(employee, n) is not None
+            n
+            for n in mapped_fields(source.system, destination.system)
+            if employee.known(n) and getattr(employee, n) is not None
         ]
         values = in_json(employee, names)
         return Plan("create", {name: Change(after=values[name]) for name in names})
@@ -238,8 +244,11 @@ def standing(case: Case) -> Standing:
 def _blocked(case: Case, employee: Employee, settings: CompanySettings, *, linked: bool) -> Standing | None:
     """What stops the record whatever its match: its content, or how the last attempt ended."""
     destination, basis = settings.destination(), case.basis()
-    assert destination is not None and basis is not None
-    if employee.active is False and not (linked and case.destination and case.destination.employee.active is False):
+    assert destination is not None
+    assert basis is not None
+    if employee.active is False and not (
+        linked and case.destination and case.destination.employee.active is False
+    ):
         return Standing(Status.NEEDS_ACTION, "inactive_at_source", "active")
     if problem := creation_problem(employee, System(destination.system)):
         return Standing(Status.NEEDS_ACTION, *problem)
@@ -252,7 +261,8 @@ def _blocked(case: Case, employee: Employee, settings: CompanySettings, *, linke
 
 
 def _unmatched(case: Case) -> Standing:
-    assert case.settings is not None and case.settings.route is not None
+    assert case.settings is not None
+    assert case.settings.route is not None
     if not case.settings.route.rules.create_missing:
         return Standing(Status.NEEDS_ACTION, "creation_off")
     return Standing(Status.NEEDS_SYNC, "not_pushed" if case.directory_read else "directory_being_read")
@@ -324,7 +334,11 @@ def skipped(case: Case | None, selected: Selected, *, alone: bool) -> str | None
         case Status.HELD:
             return None if alone else "held"
         case Status.NEEDS_ACTION:
-            return None if alone and case.failure is not None and case.reason == case.failure.reason else "needs_action"
+            return (
+                None
+                if alone and case.failure is not None and case.reason == case.failure.reason
+                else "needs_action"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,8 +352,11 @@ class Recheck:
 
 
 def recheck(case: Case, item: Item) -> Recheck:
-    """Compare the plan with the facts of now. Other fields moved: the basis is refreshed. A planned one moved: planned
-    again if automatic, Held if a person asked. A creation that has become an update is planned again in any case."""
+    """Compare the plan with the facts of now.
+
+    Other fields moved: the basis is refreshed. A planned one moved: planned again if automatic, Held if a person asked.
+    A creation that has become an update is planned again in any case.
+    """
     made = plan(replace(case, item=None))
     basis = case.basis()
     if made is None or basis is None:

@@ -78,7 +78,9 @@ class Handlers:
     async def on_employees(self, events: Sequence[Message[Any]], tx: Tx) -> None:
         """Newer facts of source and destination records."""
         await tx.lock_companies()
-        bodies = [e for e in events if isinstance(e.body, EmployeeStaged | EmployeeRemoved | EmployeeUnreadable)]
+        bodies = [
+            e for e in events if isinstance(e.body, EmployeeStaged | EmployeeRemoved | EmployeeUnreadable)
+        ]
         if not bodies:
             return
         settings = await load_settings(tx, tx.companies)
@@ -161,7 +163,9 @@ class Handlers:
                 failures.append((company, case.record_id, failure))
         await facts.save_failures(tx, failures)
 
-    async def _sync(self, tx: Tx, event: Message[SyncRecords], settings: Mapping[UUID, CompanySettings]) -> None:
+    async def _sync(
+        self, tx: Tx, event: Message[SyncRecords], settings: Mapping[UUID, CompanySettings]
+    ) -> None:
         command = event.body
         cases = await facts.load_cases(tx, [s.record_id for s in command.records], settings)
         skipped: Counter[str] = Counter()
@@ -176,7 +180,14 @@ class Handlers:
             else:
                 asked[selected.record_id] = item
         seen, together = await work.add_run_part(
-            tx, event.company_id, command.run_id, event.actor, command.total, command.parts, len(asked), skipped
+            tx,
+            event.company_id,
+            command.run_id,
+            event.actor,
+            command.total,
+            command.parts,
+            len(asked),
+            skipped,
         )
         said: list[Outgoing] = []
         if seen == command.parts:
@@ -198,7 +209,11 @@ class Handlers:
                 await self.outbox.append(tx, [Outgoing(body, event.company_id, event)])
 
     def _asked(
-        self, event: Message[Any], settings: Mapping[UUID, CompanySettings], name: str, record: UUID | None = None
+        self,
+        event: Message[Any],
+        settings: Mapping[UUID, CompanySettings],
+        name: str,
+        record: UUID | None = None,
     ) -> Item | None:
         """A new intent to push, with an id that a repeat of the command gives again."""
         document = settings.get(event.company_id)
@@ -252,7 +267,9 @@ def _fact(body: EmployeeStaged | EmployeeRemoved | EmployeeUnreadable) -> Fact:
                 body.read_at,
             )
         case EmployeeRemoved():
-            return Fact(body.record_id, body.account_id, body.remote_id, body.rev, "removed", Employee(), None, None)
+            return Fact(
+                body.record_id, body.account_id, body.remote_id, body.rev, "removed", Employee(), None, None
+            )
         case EmployeeUnreadable():
             return Fact(
                 body.record_id,

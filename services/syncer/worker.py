@@ -10,10 +10,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Literal
 from uuid import UUID
-
-from shared.connectors.client import Connectors
 
 from services.syncer import core
 from services.syncer.core import Case, Failure, Item
@@ -21,6 +19,7 @@ from services.syncer.settings import Settings
 from services.syncer.store import deciding, facts, work
 from services.syncer.store.work import Call
 from shared.clock import Clock
+from shared.connectors.client import Connectors
 from shared.connectors.ports import Connector, PreparedCall, Unread, Write, Written
 from shared.contracts.events import DirectoryWanted, PushFailed, PushHeld, PushSucceeded
 from shared.contracts.records import Account, CompanySettings, Lane, Remote, record_id
@@ -34,7 +33,8 @@ from shared.telemetry.metrics import WORK
 
 IDLE_SECONDS = 0.1
 DUE_CHUNK = 500
-CLAIM = 30
+CLAIM = 120
+"""Pushes taken at once: the batches of 30 that QuickBooks takes side by side."""
 GATE_SECONDS = 1.0
 
 
@@ -128,7 +128,9 @@ class Sender:
             settings = (await load_settings(tx, [company])).get(company)
             account = settings.account(account_id) if settings else None
             if settings is None or account is None or not account.connected:
-                await self._record(tx, company, None, [Outcome(i, error=Unauthorized("destination")) for i in items])
+                await self._record(
+                    tx, company, None, [Outcome(i, error=Unauthorized("destination")) for i in items]
+                )
                 return True
             cases = await facts.load_cases(tx, [i.record_id for i in items], {company: settings})
             items = await self._recheck(tx, company, settings, account, items, cases)
@@ -136,7 +138,9 @@ class Sender:
             return True
         try:
             connector = await self._connectors.get(account, company)
-            ready, over = await self._read_afresh(connector, [i for i in items if i.action != "create"], cases)
+            ready, over = await self._read_afresh(
+                connector, [i for i in items if i.action != "create"], cases
+            )
         except MusterError as error:
             async with self._database.transaction([company]) as tx:
                 await tx.lock_companies()
@@ -177,7 +181,11 @@ class Sender:
             else:
                 go.append(found.item)
                 if found.replanned:
-                    said.append(Outgoing(deciding.planned(found.item), company, lane=Lane(item.lane), run_id=item.run_id))
+                    said.append(
+                        Outgoing(
+                            deciding.planned(found.item), company, lane=Lane(item.lane), run_id=item.run_id
+                        )
+                    )
         await work.resume_calls(tx, company, resumed)
         await self._hold(tx, company, held, cases)
         await self._end_unplanned(tx, company, ended, cases)
@@ -202,20 +210,45 @@ class Sender:
             await self._outbox.append(tx, [Outgoing(wanted, company, lane=Lane.REAL_TIME)])
         return [i for i in items if i.action != "create"]
 
-    async def _send(self, company: UUID, account: Account, connector: Connector, ready: Sequence[Ready]) -> None:
-        """One call after another is stored and sent, as many at once as the system takes."""
+    async def _send(
+        self, company: UUID, account: Account, connector: Connector, ready: Sequence[Ready]
+    ) -> None:
+        """Store all calls in one transaction, then send them, as many at once as the system takes."""
         size = connector.batch_size
         creates = [r for r in ready if r.current is None]
         updates = [r for r in ready if r.current is not None]
-        calls = [(a, c[i : i + size]) for a, c in (("create", creates), ("update", updates)) for i in range(0, len(c), size)]
+        groups = [c[i : i + size] for c in (creates, updates) for i in range(0, len(c), size)]
+        if not groups:
+            return
+        calls = [
+            (self._call(company, account, connector, group), [r.item for r in group]) for group in groups
+        ]
+        before = {r.item.item_id: r.current.payload for r in updates if r.current is not None}
+        async with self._database.transaction([company]) as tx:
+            if not await work.add_calls(tx, calls, before, LEASE_SECONDS):
+                raise LeaseLostError
         limit = asyncio.Semaphore(connector.parallel_calls)
-        results = await asyncio.gather(
-            *(self._call(company, account, connector, action, members, limit) for action, members in calls),
-            return_exceptions=True,
-        )
-        for result in results:
+        sent = [self._transmit(call, connector, limit) for call, _ in calls]
+        for result in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
+
+    def _call(self, company: UUID, account: Account, connector: Connector, ready: Sequence[Ready]) -> Call:
+        action: Literal["create", "update"] = "create" if ready[0].current is None else "update"
+        call_id = self._clock.new_id()
+        writes = [Write(action, str(r.item.item_id), r.fields, r.current) for r in ready]
+        prepared = connector.prepare(str(call_id), writes)
+        return Call(
+            company,
+            call_id,
+            account.account_id,
+            action,
+            prepared.method,
+            prepared.path,
+            prepared.headers,
+            prepared.body,
+            [r.item.item_id for r in ready],
+        )
 
     async def _read_afresh(
         self, connector: Connector, items: Sequence[Item], cases: Mapping[UUID, Case]
@@ -239,38 +272,6 @@ class Sender:
                 ready.append(Ready(item, cases[item.record_id], wanted, current))
         return ready, over
 
-    async def _call(
-        self,
-        company: UUID,
-        account: Account,
-        connector: Connector,
-        action: str,
-        ready: Sequence[Ready],
-        limit: asyncio.Semaphore,
-    ) -> None:
-        async with limit:
-            call_id = self._clock.new_id()
-            kind = cast("Literal['create', 'update']", action)
-            writes = [Write(kind, str(r.item.item_id), r.fields, r.current) for r in ready]
-            prepared = connector.prepare(str(call_id), writes)
-            items = [r.item for r in ready]
-            call = Call(
-                company,
-                call_id,
-                account.account_id,
-                action,
-                prepared.method,
-                prepared.path,
-                prepared.headers,
-                prepared.body,
-                [i.item_id for i in items],
-            )
-            before = [r.current.payload if r.current else None for r in ready]
-            async with self._database.transaction([company]) as tx:
-                if not await work.add_call(tx, call, items, before, LEASE_SECONDS):
-                    raise LeaseLostError
-            await self._transmit(call, connector)
-
     async def _send_again(self, call: Call) -> None:
         async with self._database.transaction([call.company_id]) as tx:
             settings = (await load_settings(tx, [call.company_id])).get(call.company_id)
@@ -278,13 +279,14 @@ class Sender:
         if account is None:
             raise Unavailable("the account of a call is not known yet")
         connector = await self._connectors.get(account, call.company_id)
-        await self._transmit(call, connector)
+        await self._transmit(call, connector, asyncio.Semaphore(1))
 
-    async def _transmit(self, call: Call, connector: Connector) -> None:
+    async def _transmit(self, call: Call, connector: Connector, limit: asyncio.Semaphore) -> None:
         """Send a stored call and record its outcome; a failure of the whole call decides what may happen to it next."""
         requested_at = self._clock.now()
         try:
-            written = await connector.send(_prepared(call))
+            async with limit:
+                written = await connector.send(_prepared(call))
         except MusterError as error:
             await self._call_failed(call, error)
             return
@@ -298,7 +300,9 @@ class Sender:
                 raise LeaseLostError
             items = await work.members(tx, call)
             outcomes = [
-                Outcome(i, by_item[i.item_id].remote, by_item[i.item_id].error) for i in items if i.item_id in by_item
+                Outcome(i, by_item[i.item_id].remote, by_item[i.item_id].error)
+                for i in items
+                if i.item_id in by_item
             ]
             await self._record(tx, call.company_id, call, outcomes, requested_at)
             await work.postpone(tx, call.company_id, await work.waiting_for(tx, call), 0, attempt=False)
@@ -327,12 +331,16 @@ class Sender:
         """Certainly not carried out: again later, or Failed after the last try."""
         retry = isinstance(error, Unavailable | Conflict)
         again = [i for i in items if retry and i.attempts + 1 < self._settings.send_attempts]
-        pause = core.backoff_seconds(self._settings.retry_seconds, max((i.attempts for i in again), default=0) + 1)
+        pause = core.backoff_seconds(
+            self._settings.retry_seconds, max((i.attempts for i in again), default=0) + 1
+        )
         if isinstance(error, RateLimited):
             pause = max(pause, error.retry_after)
         await work.postpone(tx, company, again, pause, attempt=True)
         ids = {i.item_id for i in again}
-        await self._record(tx, company, None, [Outcome(i, error=error) for i in items if i.item_id not in ids])
+        await self._record(
+            tx, company, None, [Outcome(i, error=error) for i in items if i.item_id not in ids]
+        )
 
     async def _record(
         self,
@@ -346,7 +354,11 @@ class Sender:
         settings = await load_settings(tx, [company])
         records = [o.item.record_id for o in outcomes]
         cases = await facts.load_cases(tx, records, settings)
-        stale = [o for o in outcomes if isinstance(o.error, Conflict) and o.item.attempts + 1 < self._settings.send_attempts]
+        stale = [
+            o
+            for o in outcomes
+            if isinstance(o.error, Conflict) and o.item.attempts + 1 < self._settings.send_attempts
+        ]
         await work.postpone(tx, company, [o.item for o in stale], 0.0, attempt=True)
         await self._moved(tx, company, [o for o in outcomes if o.moved is not None], cases)
         failed = [o for o in outcomes if o.error is not None and o not in stale]
@@ -360,14 +372,21 @@ class Sender:
         WORK.labels(kind="push", outcome="succeeded").inc(len(good))
         WORK.labels(kind="push", outcome="failed").inc(len(failed))
 
-    async def _moved(self, tx: Tx, company: UUID, moved: Sequence[Outcome], cases: Mapping[UUID, Case]) -> None:
+    async def _moved(
+        self, tx: Tx, company: UUID, moved: Sequence[Outcome], cases: Mapping[UUID, Case]
+    ) -> None:
         """Someone else changed a planned field at the destination: planned again if automatic, Held if a person asked."""
         now = self._clock.now()
         fresh = []
         for outcome in moved:
             known, remote = cases[outcome.item.record_id].destination, outcome.remote
             if known is not None and remote is not None:
-                fresh.append((company, replace(known, employee=remote.employee, remote_version=remote.version, read_at=now)))
+                fresh.append(
+                    (
+                        company,
+                        replace(known, employee=remote.employee, remote_version=remote.version, read_at=now),
+                    )
+                )
         await facts.save_facts(tx, fresh)
         most = self._settings.send_attempts
         again = [o.item for o in moved if o.item.automatic and o.item.attempts + 1 < most]
@@ -416,7 +435,8 @@ class Sender:
         said, successes, answers, made = [], [], [], []
         for outcome in good:
             item, remote, case = outcome.item, outcome.remote, cases[outcome.item.record_id]
-            assert remote is not None and case.source is not None
+            assert remote is not None
+            assert case.source is not None
             there = record_id(item.account_id, remote.remote_id)
             action = "no_change" if not outcome.wrote else call.action if call else item.action
             source_rev = item.basis.source_rev if item.basis else case.source.rev
@@ -456,14 +476,20 @@ class Sender:
         for outcome in held:
             item, basis, concerned = outcome.item, cases[outcome.item.record_id].basis(), outcome.moved
             if basis is not None:
-                failure = Failure("conflict", concerned, basis.source_rev, basis.link_rev, basis.settings_version)
+                failure = Failure(
+                    "conflict", concerned, basis.source_rev, basis.link_rev, basis.settings_version
+                )
                 failures.append((company, item.record_id, failure))
-            body = PushHeld(record_id=item.record_id, item_id=item.item_id, reason="conflict", field=concerned)
+            body = PushHeld(
+                record_id=item.record_id, item_id=item.item_id, reason="conflict", field=concerned
+            )
             said.append(_outgoing(body, company, item))
         if not held:
             return
         await facts.save_failures(tx, failures)
-        said += deciding.run_events(company, await work.end_items(tx, company, [(o.item.item_id, "held") for o in held]))
+        said += deciding.run_events(
+            company, await work.end_items(tx, company, [(o.item.item_id, "held") for o in held])
+        )
         await self._outbox.append(tx, said)
         settings = await load_settings(tx, [company])
         await self._stand(tx, [o.item.record_id for o in held], settings)
@@ -481,7 +507,12 @@ class Sender:
 
 def _prepared(call: Call) -> PreparedCall:
     return PreparedCall(
-        str(call.call_id), call.method, call.path, call.body, call.headers, [str(member) for member in call.members]
+        str(call.call_id),
+        call.method,
+        call.path,
+        call.body,
+        call.headers,
+        [str(member) for member in call.members],
     )
 
 

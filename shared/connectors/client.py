@@ -34,7 +34,9 @@ def checked_url(base_url: str) -> str:
 class Http:
     """Calls one system."""
 
-    def __init__(self, system: System, base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, system: System, base_url: str, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._system = system
         self._client = httpx.AsyncClient(
             base_url=checked_url(base_url),
@@ -46,7 +48,14 @@ class Http:
         )
 
     async def call(
-        self, operation: str, method: str, path: str, *, writes: bool = False, headers: Mapping[str, str], **more: Any
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        writes: bool = False,
+        headers: Mapping[str, str],
+        **more: Any,
     ) -> httpx.Response:
         """The answer, whatever its status. Raises `Unavailable`; for a write that was sent, with its outcome unknown."""
         started = time.monotonic()
@@ -62,7 +71,9 @@ class Http:
             return response
         finally:
             REMOTE_CALLS.labels(system=self._system, operation=operation, outcome=outcome).inc()
-            REMOTE_SECONDS.labels(system=self._system, operation=operation).observe(time.monotonic() - started)
+            REMOTE_SECONDS.labels(system=self._system, operation=operation).observe(
+                time.monotonic() - started
+            )
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -106,4 +117,6 @@ def make_connector(account: Account, company: UUID, vault: Vault, clock: Clock) 
         case System.LINARC:
             return Linarc(http, vault, company, account, clock)
         case System.QUICKBOOKS:
-            return QuickBooks(http, Tokens(vault, company, account.account_id, clock), account.tenant_id, clock)
+            return QuickBooks(
+                http, Tokens(vault, company, account.account_id, clock), account.tenant_id, clock
+            )

@@ -24,8 +24,32 @@ _PATH = "/api/v1/employees"
 _TO_WIRE = {
     "number": "employee_number",
     "bill_rate": "hourly_rate",
-    **{n: n for n in ("first_name", "middle_name", "last_name", "suffix", "email", "phone", "mobile", "title", "gender")},
-    **{n: n for n in ("department", "permission_level", "pay_type", "cost_rate", "hire_date", "end_date", "birth_date")},
+    **{
+        n: n
+        for n in (
+            "first_name",
+            "middle_name",
+            "last_name",
+            "suffix",
+            "email",
+            "phone",
+            "mobile",
+            "title",
+            "gender",
+        )
+    },
+    **{
+        n: n
+        for n in (
+            "department",
+            "permission_level",
+            "pay_type",
+            "cost_rate",
+            "hire_date",
+            "end_date",
+            "birth_date",
+        )
+    },
 }
 _ADDRESS = {f"address_{n}": n for n in ("line1", "line2", "city", "state", "postal_code", "country")}
 _FROM_WIRE = {wire: name for name, wire in _TO_WIRE.items()} | {"state": "state"}
@@ -55,7 +79,14 @@ class Linarc:
         self._key: str | None = None
 
     async def _call(
-        self, operation: str, method: str, path: str, *, writes: bool = False, headers: Mapping[str, str] | None = None, **more: Any
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        writes: bool = False,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> httpx.Response:
         if self._key is None:
             self._key = (await self._vault.load(self._company, self._account.account_id)).api_key
@@ -154,7 +185,7 @@ class Linarc:
             raise Unavailable("linarc: an answer that cannot be read", outcome_unknown=True)
         return [Written(call.members[0], remote=parsed)]
 
-    async def find_created(self, write: Write) -> Remote | None:
+    async def find_created(self, write: Write) -> Remote | None:  # noqa: ARG002  (the port's)
         """Linarc keeps keys for a day, so the same call answers; nothing to look up."""
         return None
 

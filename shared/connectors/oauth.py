@@ -41,7 +41,11 @@ class Tokens:
 
     def _good(self, credential: Credential) -> bool:
         expires_at = credential.expires_at
-        return bool(credential.access_token) and expires_at is not None and expires_at - self._clock.now() > _EARLY
+        return (
+            bool(credential.access_token)
+            and expires_at is not None
+            and expires_at - self._clock.now() > _EARLY
+        )
 
     async def _refresh(self, refused: str) -> Credential:
         """After the lock is held the stored token may already be another one: then somebody else has refreshed it."""

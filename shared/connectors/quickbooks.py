@@ -93,27 +93,41 @@ class QuickBooks:
         self._clock = clock
 
     async def _call(
-        self, operation: str, method: str, path: str, *, params: Mapping[str, str], writes: bool = False, **more: Any
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str],
+        writes: bool = False,
+        **more: Any,
     ) -> httpx.Response:
         """With one more try under another token when this one is refused; the request id stays the same."""
         token = await self._tokens.access()
-        for last in (False, True):
-            headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-            if "content" in more:
-                headers["Content-Type"] = "application/json"
-            response = await self._http.call(
-                operation,
-                method,
-                path,
-                writes=writes,
-                headers=headers,
-                params={"minorversion": MINOR_VERSION, **params},
-                **more,
-            )
-            if response.status_code != httpx.codes.UNAUTHORIZED or last:
-                break
+        response = await self._once(operation, method, path, token, params, writes=writes, **more)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
             token = await self._tokens.renew(token)
+            response = await self._once(operation, method, path, token, params, writes=writes, **more)
         return response
+
+    async def _once(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        token: str,
+        params: Mapping[str, str],
+        *,
+        writes: bool,
+        **more: Any,
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        if "content" in more:
+            headers["Content-Type"] = "application/json"
+        params = {"minorversion": MINOR_VERSION, **params}
+        return await self._http.call(
+            operation, method, path, writes=writes, headers=headers, params=params, **more
+        )
 
     async def _query(self, statement: str) -> dict[str, Any]:
         response = await self._call("query", "GET", f"{self._base}/query", params={"query": statement})
@@ -122,14 +136,20 @@ class QuickBooks:
 
     async def test(self) -> str:
         """The company id that QuickBooks reports."""
-        response = await self._call("companyinfo", "GET", f"{self._base}/companyinfo/{self._realm}", params={})
+        response = await self._call(
+            "companyinfo", "GET", f"{self._base}/companyinfo/{self._realm}", params={}
+        )
         _answer(response, writes=False)
         return self._realm
 
     async def read_page(self, cursor: str | None, *, since: datetime | None = None) -> Page:
         """The directory's next page by Id, inactive people included; `cursor` is the next start position."""
         start = int(cursor or "1")
-        changed = f" and MetaData.LastUpdatedTime >= {literal(since.isoformat(timespec='seconds'))}" if since else ""
+        changed = (
+            f" and MetaData.LastUpdatedTime >= {literal(since.isoformat(timespec='seconds'))}"
+            if since
+            else ""
+        )
         requested_at = self._clock.now()
         answer = await self._query(
             f"select * from Employee where Active in (true,false){changed}"
@@ -155,7 +175,9 @@ class QuickBooks:
                 values[rate] = str(values[rate]) if values[rate] is not None else None
             values["active"] = values["active"] is not False
             meta = wire.get("MetaData") or {}
-            updated_at = datetime.fromisoformat(meta["LastUpdatedTime"]) if meta.get("LastUpdatedTime") else None
+            updated_at = (
+                datetime.fromisoformat(meta["LastUpdatedTime"]) if meta.get("LastUpdatedTime") else None
+            )
             employee = Employee.model_validate(values)
         except ValidationError as error:
             return Unread(raw.remote_id, "unreadable", str(error.errors()[0]["loc"][0]), raw.payload.decode())
@@ -174,7 +196,9 @@ class QuickBooks:
         found: dict[str, Remote | Unread] = {}
         for start in range(0, len(remote_ids), 100):
             ids = ",".join(literal(i) for i in remote_ids[start : start + 100])
-            answer = await self._query(f"select * from Employee where Id in ({ids}) and Active in (true,false) maxresults 100")
+            answer = await self._query(
+                f"select * from Employee where Id in ({ids}) and Active in (true,false) maxresults 100"
+            )
             for employee in answer["QueryResponse"].get("Employee", []):
                 raw = _raw(employee)
                 found[raw.remote_id] = self.parse(raw)
@@ -224,13 +248,17 @@ class QuickBooks:
             return Written(member, error=_fault_error(item["Fault"]))
         parsed = self.parse(_raw(item["Employee"]))
         if isinstance(parsed, Unread):
-            return Written(member, error=Unavailable("quickbooks: an unreadable answer", outcome_unknown=True))
+            return Written(
+                member, error=Unavailable("quickbooks: an unreadable answer", outcome_unknown=True)
+            )
         return Written(member, remote=parsed)
 
     async def find_created(self, write: Write) -> Remote | None:
         """The employee whose number or e-mail is the one that was to be created, among those of that name."""
         name = literal(_default_name(_body(write)))
-        answer = await self._query(f"select * from Employee where DisplayName = {name} and Active in (true,false)")
+        answer = await self._query(
+            f"select * from Employee where DisplayName = {name} and Active in (true,false)"
+        )
         for employee in answer["QueryResponse"].get("Employee", []):
             parsed = self.parse(_raw(employee))
             if isinstance(parsed, Remote) and parsed.employee.number == write.fields.get("number"):

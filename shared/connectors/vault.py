@@ -76,7 +76,9 @@ class Seal:
         if cipher is None:
             raise Unauthorized("vault", "the key that sealed this credential is not listed any more")
         try:
-            text = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(company, account, key_id))
+            text = cipher.decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(company, account, key_id)
+            )
         except InvalidTag:
             raise Unauthorized("vault", "this credential does not belong to its row") from None
         return Credential.model_validate_json(text)
@@ -87,7 +89,9 @@ def _bound(company: UUID, account: UUID, key_id: str) -> bytes:
 
 
 _LOAD = "SELECT key_id, sealed, state FROM vault.credentials WHERE company_id = $1 AND account_id = $2"
-_LOAD_LOCKED = "SELECT key_id, sealed, state FROM vault.credentials WHERE company_id = $1 AND account_id = $2 FOR UPDATE"
+_LOAD_LOCKED = (
+    "SELECT key_id, sealed, state FROM vault.credentials WHERE company_id = $1 AND account_id = $2 FOR UPDATE"
+)
 _SAVE = """
 INSERT INTO vault.credentials (company_id, account_id, system, key_id, sealed) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (company_id, account_id) DO UPDATE SET

@@ -251,7 +251,18 @@ ZA ZAF South Africa
 ZM ZMB Zambia
 ZW ZWE Zimbabwe
 """
-_ALSO = {"usa": "US", "u.s.a.": "US", "u.s.": "US", "united states of america": "US", "uk": "GB", "england": "GB", "great britain": "GB", "south korea": "KR", "russia": "RU", "vietnam": "VN"}
+_ALSO = {
+    "usa": "US",
+    "u.s.a.": "US",
+    "u.s.": "US",
+    "united states of america": "US",
+    "uk": "GB",
+    "england": "GB",
+    "great britain": "GB",
+    "south korea": "KR",
+    "russia": "RU",
+    "vietnam": "VN",
+}
 
 
 def _table() -> dict[str, str]:

@@ -13,45 +13,101 @@ class Reason:
 
 REASONS: dict[str, Reason] = {
     "checking": Reason("Muster is looking for this person in {destination}.", "Wait a moment."),
-    "directory_being_read": Reason("The directory of {destination} is being read.", "Wait until it has been read."),
-    "waiting": Reason("The push waits until this person has been looked for in {destination}.", "Wait a moment."),
+    "directory_being_read": Reason(
+        "The directory of {destination} is being read.", "Wait until it has been read."
+    ),
+    "waiting": Reason(
+        "The push waits until this person has been looked for in {destination}.", "Wait a moment."
+    ),
     "queued": Reason("The push waits for its turn.", "Wait a moment."),
     "writing": Reason("The record is being written to {destination}.", "Wait a moment."),
     "not_pushed": Reason("{destination} does not have this record yet.", "Push it."),
     "changed": Reason("The record changed in {source} after it was last pushed.", "Push it."),
     "differs": Reason("{destination} holds other values than {source}.", "Push it."),
-    "never_pushed": Reason("{destination} already holds the same values; they were never confirmed.", "Push it."),
-    "similar_name": Reason("Someone in {destination} has an equal or similar name.", "Say whether it is the same person."),
-    "contradiction": Reason("Someone in {destination} matches in one field and differs in another.", "Say who this is."),
+    "never_pushed": Reason(
+        "{destination} already holds the same values; they were never confirmed.", "Push it."
+    ),
+    "similar_name": Reason(
+        "Someone in {destination} has an equal or similar name.", "Say whether it is the same person."
+    ),
+    "contradiction": Reason(
+        "Someone in {destination} matches in one field and differs in another.", "Say who this is."
+    ),
     "several_matches": Reason("Several people in {destination} match.", "Say who this is."),
-    "number_not_unique": Reason("Another record in {source} has the same employee number.", "Correct one number."),
-    "email_not_unique": Reason("Another record in {source} has the same e-mail address.", "Correct one address."),
+    "number_not_unique": Reason(
+        "Another record in {source} has the same employee number.", "Correct one number."
+    ),
+    "email_not_unique": Reason(
+        "Another record in {source} has the same e-mail address.", "Correct one address."
+    ),
     "confirm_match": Reason("One person in {destination} matches.", "Confirm that it is the same person."),
-    "match_taken": Reason("The matching person in {destination} is already linked to another record.", "Say who this is."),
-    "creation_off": Reason("Nobody in {destination} matches, and creating people is switched off.", "Link it, or ask the Company Administrator to switch creation on."),
-    "inactive_at_source": Reason("This person is not active in {source}.", "Nothing is sent for people who are not active."),
+    "match_taken": Reason(
+        "The matching person in {destination} is already linked to another record.", "Say who this is."
+    ),
+    "creation_off": Reason(
+        "Nobody in {destination} matches, and creating people is switched off.",
+        "Link it, or ask the Company Administrator to switch creation on.",
+    ),
+    "inactive_at_source": Reason(
+        "This person is not active in {source}.", "Nothing is sent for people who are not active."
+    ),
     "deleted_at_source": Reason("This person is gone from {source}.", "Decide what to do in {destination}."),
-    "deleted_at_destination": Reason("The linked person is gone from {destination}.", "Link another person, or create a new one."),
+    "deleted_at_destination": Reason(
+        "The linked person is gone from {destination}.", "Link another person, or create a new one."
+    ),
     "missing_name": Reason("The record has neither a first nor a last name.", "Add a name in {source}."),
-    "invalid_name": Reason("The name has a character that {destination} refuses (colon, tab or line break).", "Correct the name in {source}."),
-    "text_too_long": Reason("The value of {field} is longer than {destination} takes.", "Shorten it in {source}."),
+    "invalid_name": Reason(
+        "The name has a character that {destination} refuses (colon, tab or line break).",
+        "Correct the name in {source}.",
+    ),
+    "text_too_long": Reason(
+        "The value of {field} is longer than {destination} takes.", "Shorten it in {source}."
+    ),
     "invalid_email": Reason("{destination} refuses the e-mail address.", "Correct the address in {source}."),
     "invalid_value": Reason("{destination} refuses the value of {field}.", "Correct it in {source}."),
     "missing_value": Reason("{destination} needs a value in {field}.", "Add it in {source}."),
-    "duplicate_name": Reason("Another customer, vendor or employee in {destination} has this name.", "Link that person, or change one of the names."),
-    "duplicate_number": Reason("Another person in {destination} has this employee number.", "Link that person, or correct the number."),
-    "duplicate_email": Reason("Another person in {destination} has this e-mail address.", "Link that person, or correct the address."),
-    "unreadable": Reason("The record came from {source} in a form that Muster cannot read.", "Look at its JSON and correct it in {source}."),
-    "unsupported_field": Reason("{destination} does not take {field}.", "Ask the Company Administrator to look at the mapping."),
-    "not_permitted": Reason("The connected user may not write employees in {destination}.", "Ask the Company Administrator."),
-    "subscription_lapsed": Reason("The subscription of {destination} has lapsed.", "Renew it, then push again."),
-    "refused": Reason("{destination} refused the record.", "See the answer in the JSON view and correct the record in {source}."),
+    "duplicate_name": Reason(
+        "Another customer, vendor or employee in {destination} has this name.",
+        "Link that person, or change one of the names.",
+    ),
+    "duplicate_number": Reason(
+        "Another person in {destination} has this employee number.",
+        "Link that person, or correct the number.",
+    ),
+    "duplicate_email": Reason(
+        "Another person in {destination} has this e-mail address.",
+        "Link that person, or correct the address.",
+    ),
+    "unreadable": Reason(
+        "The record came from {source} in a form that Muster cannot read.",
+        "Look at its JSON and correct it in {source}.",
+    ),
+    "unsupported_field": Reason(
+        "{destination} does not take {field}.", "Ask the Company Administrator to look at the mapping."
+    ),
+    "not_permitted": Reason(
+        "The connected user may not write employees in {destination}.", "Ask the Company Administrator."
+    ),
+    "subscription_lapsed": Reason(
+        "The subscription of {destination} has lapsed.", "Renew it, then push again."
+    ),
+    "refused": Reason(
+        "{destination} refused the record.",
+        "See the answer in the JSON view and correct the record in {source}.",
+    ),
     "unavailable": Reason("{destination} did not answer.", "Try again."),
     "rate_limited": Reason("{destination} asks to wait.", "Try again in a minute."),
-    "unauthorized": Reason("The connection to {destination} has ended.", "Ask the Company Administrator to reconnect, then try again."),
+    "unauthorized": Reason(
+        "The connection to {destination} has ended.",
+        "Ask the Company Administrator to reconnect, then try again.",
+    ),
     "stale": Reason("The record was changed in {destination} at the same moment.", "Try again."),
-    "outcome_unknown": Reason("{destination} did not say whether it took the record.", "Try again: nothing is written twice."),
-    "internal": Reason("Muster could not handle this record.", "Try again; if it stays, tell the Company Administrator."),
+    "outcome_unknown": Reason(
+        "{destination} did not say whether it took the record.", "Try again: nothing is written twice."
+    ),
+    "internal": Reason(
+        "Muster could not handle this record.", "Try again; if it stays, tell the Company Administrator."
+    ),
     "expired": Reason("The request came too late to be carried out.", "Ask again."),
     "cancelled": Reason("The connection was closed before the push was sent.", "Reconnect, then push again."),
     "conflict": Reason("{destination} changed the same field after the change was approved.", "Review it."),

@@ -99,9 +99,9 @@ def normal_phone(value: str) -> str:
 
     An extension is kept as `;ext=12` (RFC 3966).
     """
-    if match := _NANP.fullmatch(_NOT_DIGITS.sub("", value)):
-        if "x" not in value.lower() and "+" not in value[1:]:
-            return f"+1{match[1]}"
+    match = _NANP.fullmatch(_NOT_DIGITS.sub("", value))
+    if match and "x" not in value.lower() and "+" not in value[1:]:
+        return f"+1{match[1]}"
     try:
         number = phonenumbers.parse(value, "US")
     except phonenumbers.NumberParseException:

@@ -26,7 +26,10 @@ async def save_settings(tx: Tx, events: Sequence[Message[SettingsChanged]]) -> s
         if known is None or known.version < settings.version:
             newest[settings.company_id] = settings
     rows = await tx.fetch(
-        _SAVE, list(newest), [s.version for s in newest.values()], [s.model_dump_json() for s in newest.values()]
+        _SAVE,
+        list(newest),
+        [s.version for s in newest.values()],
+        [s.model_dump_json() for s in newest.values()],
     )
     return {row["company_id"] for row in rows}
 

@@ -57,7 +57,9 @@ async def migrate(dsn: str, passwords: Mapping[str, str] | None = None) -> list[
         await connection.execute(_LOCK)
         await connection.execute(_TABLE)
         await _roles(connection, passwords or {})
-        done = {(r["schema_name"], r["package"], r["name"]): r["checksum"] for r in await connection.fetch(_DONE)}
+        done = {
+            (r["schema_name"], r["package"], r["name"]): r["checksum"] for r in await connection.fetch(_DONE)
+        }
         ran = []
         for schema, package in _STEPS:
             for name, text in _files(package):

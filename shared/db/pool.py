@@ -8,7 +8,10 @@ from shared.settings import DatabaseSettings
 
 
 async def open_database(settings: DatabaseSettings, service: str) -> Database:
-    """The pool of `service`, logged in as its own role. Raises `Unavailable` when PostgreSQL does not answer."""
+    """The pool of `service`, logged in as its own role. Raises `Unavailable` when PostgreSQL does not answer.
+
+    Plans are made for each batch and never scan whole tables: one cached while a table was empty is ruinous when it is full.
+    """
     try:
         pool = await asyncpg.create_pool(
             settings.dsn.get_secret_value(),
@@ -24,7 +27,8 @@ async def open_database(settings: DatabaseSettings, service: str) -> Database:
                 "lock_timeout": "10s",
                 "idle_in_transaction_session_timeout": "30s",
                 "jit": "off",
-                "plan_cache_mode": "auto",
+                "plan_cache_mode": "force_custom_plan",
+                "enable_seqscan": "off",
             },
         )
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:

@@ -119,4 +119,3 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
-

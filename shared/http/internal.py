@@ -25,7 +25,9 @@ class Internal:
 
     async def get(self, path: str, *, company: UUID, **params: Any) -> Any:
         """The JSON at `path`. Raises the owner's own problem, or `unavailable`."""
-        return await self._ask("GET", path, company, params={k: v for k, v in params.items() if v is not None})
+        return await self._ask(
+            "GET", path, company, params={k: v for k, v in params.items() if v is not None}
+        )
 
     async def post(self, path: str, *, company: UUID, json: Any) -> Any:
         """A read whose question does not fit an address."""
@@ -35,7 +37,9 @@ class Internal:
         try:
             response = await self._client.request(method, f"/internal/{company}{path}", **more)
         except httpx.HTTPError:
-            raise ProblemError("unavailable", f"The {self._service} service does not answer. Try again.") from None
+            raise ProblemError(
+                "unavailable", f"The {self._service} service does not answer. Try again."
+            ) from None
         if response.is_success:
             return response.json()
         if response.headers.get("content-type", "").startswith("application/problem+json"):

@@ -48,7 +48,7 @@ def problem(kind: str, detail: str, **more: Any) -> JSONResponse:
     """The answer itself."""
     status, title = TYPES[kind]
     body = {"type": f"urn:muster:problem:{kind}", "title": title, "status": status, "detail": detail, **more}
-    headers = {"Retry-After": "5"} if status == 503 else None
+    headers = {"Retry-After": "5"} if kind == "unavailable" else None
     return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
 
 

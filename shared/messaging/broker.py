@@ -30,7 +30,9 @@ def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> K
     return broker
 
 
-async def create_topics(bootstrap: str, *, partitions: int, replication_factor: int = 1, prefix: str = "") -> list[str]:
+async def create_topics(
+    bootstrap: str, *, partitions: int, replication_factor: int = 1, prefix: str = ""
+) -> list[str]:
     """Create the topics that do not exist yet, as `contracts.topics` says; returns their names."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="muster-topics")
     await admin.start()
@@ -61,7 +63,13 @@ async def create_topics(bootstrap: str, *, partitions: int, replication_factor: 
 
 
 async def send_raw(
-    bootstrap: str, topic: str, key: bytes | None, body: bytes | None, headers: Mapping[str, str], *, partition: int
+    bootstrap: str,
+    topic: str,
+    key: bytes | None,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    partition: int,
 ) -> None:
     """Put one message on a topic as it is: for sending a parked one again."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -81,7 +82,9 @@ def parse(record: ConsumerRecord[bytes, bytes], types: dict[str, type[Body]]) ->
     try:
         body = cls.model_validate_json(value)
     except ValidationError as error:
-        where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False)[:5])
+        where = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False)[:5]
+        )
         raise PoisonError("bad_body", where) from None
     except (ValueError, RecursionError) as error:
         raise PoisonError("bad_body", type(error).__name__) from None
@@ -113,7 +116,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
     parked_in_row: int = 0
     holding: str | None = None
 
-    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:  # noqa: ARG002  (aiokafka's)
         """Let the running batch end before the partitions go, so that it need not be done again."""
         try:
             async with asyncio.timeout(8):
@@ -156,7 +159,9 @@ class Consume:
         def register(handler: Handler) -> Handler:
             types = {name: cls for name, cls in bodies().items() if cls.topic is topic}
             for lane in topic.lanes:
-                self._subscribe(router, topic.on(lane), lane, Subscription(topic.on(lane), handler, types, on_parked))
+                self._subscribe(
+                    router, topic.on(lane), lane, Subscription(topic.on(lane), handler, types, on_parked)
+                )
             return handler
 
         return register
@@ -275,7 +280,13 @@ class Consume:
         async with self._database.system() as tx:
             await dead_letters.park(tx, letter)
         PARKED.labels(topic=sub.topic, reason="failed").inc()
-        log.error("consume.parked", outcome=type(error).__name__, topic=sub.topic, event_id=str(message.id), where=where)
+        log.error(
+            "consume.parked",
+            outcome=type(error).__name__,
+            topic=sub.topic,
+            event_id=str(message.id),
+            where=where,
+        )
         if sub.on_parked is not None:
             try:
                 async with self._database.transaction([message.company_id]) as tx:
@@ -332,7 +343,11 @@ class Consume:
 
     def stuck_seconds(self) -> float:
         """How long messages have waited without one being handled, holds apart."""
-        return 0.0 if self.holding() or not self._lagging else asyncio.get_running_loop().time() - self._progress_at
+        return (
+            0.0
+            if self.holding() or not self._lagging
+            else asyncio.get_running_loop().time() - self._progress_at
+        )
 
     def measure_lag(self, router: KafkaRouter) -> None:
         """Set the lag of every assigned partition, from what the consumers know without asking."""
@@ -350,7 +365,17 @@ class Consume:
 
 def _bare(record: ConsumerRecord[bytes, bytes]) -> ConsumerRecord[bytes, bytes]:
     return ConsumerRecord(
-        record.topic, record.partition, record.offset, record.timestamp, record.timestamp_type, None, b"", 0, 0, 0, ()
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.timestamp_type,
+        None,
+        b"",
+        0,
+        0,
+        0,
+        (),
     )
 
 
@@ -360,10 +385,8 @@ def _letter(record: ConsumerRecord[bytes, bytes], reason: str, detail: str) -> D
         text = value.decode("utf-8", "backslashreplace") if value is not None else ""
         headers[name] = text.replace("\x00", "\\0")
     company = event = None
-    try:
+    with suppress(ValueError):
         company, event = UUID(headers.get("ce_companyid", "")), UUID(headers.get("ce_id", ""))
-    except ValueError:
-        pass
     return DeadLetter(
         record.topic,
         record.partition,

@@ -76,7 +76,14 @@ class Relay:
             try:
                 await self._lead()
                 pause = 0.2
-            except (Unavailable, KafkaError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (
+                Unavailable,
+                KafkaError,
+                OSError,
+                TimeoutError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ) as error:
                 log.warning("relay.pause", outcome=type(error).__name__, delay_s=pause)
             finally:
                 self.leading = False
@@ -87,9 +94,11 @@ class Relay:
     async def _lead(self) -> None:
         dsn = self._settings.database.dsn.get_secret_value()
         service = self._database.service
-        connection = await asyncpg.connect(dsn, timeout=5, server_settings={"application_name": f"{service}-relay"})
+        connection = await asyncpg.connect(
+            dsn, timeout=5, server_settings={"application_name": f"{service}-relay"}
+        )
         try:
-            while not await connection.fetchval(_LEAD, service):
+            while not await connection.fetchval(_LEAD, service):  # noqa: ASYNC110  (another process holds it)
                 await asyncio.sleep(POLL_SECONDS)
             self.leading = True
             await connection.add_listener(f"outbox_{service}", lambda *_: self._woken.set())
@@ -154,7 +163,10 @@ class Relay:
                 batch.append(key=key, value=row["body"], timestamp=None, headers=headers)
         full.extend((batch, *at) for at, batch in batches.items())
         async with asyncio.timeout(20):
-            futures = [await producer.send_batch(b, prefix + topic, partition=partition) for b, topic, partition in full]
+            futures = [
+                await producer.send_batch(b, prefix + topic, partition=partition)
+                for b, topic, partition in full
+            ]
             for future in futures:
                 await future
 
@@ -192,4 +204,6 @@ class Relay:
             age = await tx.fetchval(_OLDEST)
             RELAY_AGE.set(float(age or 0))
             if age and age > STUCK_SECONDS:
-                log.error("relay.stuck", outcome="old", delay_s=float(age), blocked_by=await tx.fetchval(_BLOCKER))
+                log.error(
+                    "relay.stuck", outcome="old", delay_s=float(age), blocked_by=await tx.fetchval(_BLOCKER)
+                )

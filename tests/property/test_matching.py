@@ -40,7 +40,8 @@ directories = st.lists(people, max_size=6)
 
 def _facts(account: UUID, values: list[dict[str, Any]]) -> list[Facts]:
     return [
-        facts_of(COMPANY, uuid5(account, str(n)), account, str(n), 1, Employee(**v)) for n, v in enumerate(values)
+        facts_of(COMPANY, uuid5(account, str(n)), account, str(n), 1, Employee(**v))
+        for n, v in enumerate(values)
     ]
 
 
@@ -64,7 +65,9 @@ def _subject(s: Facts, sources: list[Facts], destinations: list[Facts], **more: 
         for d in destinations
         if (s.number_key and d.number_key == s.number_key) or (s.email_key and d.email_key == s.email_key)
     )
-    return Subject(s, THERE, **({"directory_complete": True, "confirm_matches": False, "twins": twins} | more))
+    return Subject(
+        s, THERE, **({"directory_complete": True, "confirm_matches": False, "twins": twins} | more)
+    )
 
 
 @settings(max_examples=400, deadline=None)
@@ -89,10 +92,14 @@ def test_nobody_is_linked_before_the_directory_is_complete_or_against_a_persons_
         assert isinstance(decide(_subject(s, sources, destinations, refused=refused)), Disputed | Unmatched)
         if destinations:
             link = Link(destinations[0].record_id, "0", "manual", destinations[0])
-            decision = decide(_subject(s, sources, destinations, link=link, refused=refused, directory_complete=False))
+            decision = decide(
+                _subject(s, sources, destinations, link=link, refused=refused, directory_complete=False)
+            )
             assert isinstance(decision, Linked)
             assert decision.destination_record_id == destinations[0].record_id
-            taken = without(_subject(s, sources, destinations), {d.record_id: UUID(int=77) for d in destinations})
+            taken = without(
+                _subject(s, sources, destinations), {d.record_id: UUID(int=77) for d in destinations}
+            )
             assert not isinstance(decide(taken), Linked | Unlinked)
 
 
@@ -114,12 +121,17 @@ def slips(draw: st.DrawFn) -> tuple[str, str]:
 
 @settings(max_examples=500, deadline=None)
 @given(slips(), names, st.booleans(), st.booleans())
-def test_one_slip_is_found_by_a_key_and_is_similar(slip: tuple[str, str], other: str, first: bool, turned: bool) -> None:
+def test_one_slip_is_found_by_a_key_and_is_similar(
+    slip: tuple[str, str], other: str, first: bool, turned: bool
+) -> None:
     """Wherever in the first or the last name it is, the first letter included; turned names when nothing else slipped."""
     name, slipped = slip
     if turned:
         slipped = name
-    values = [{"first_name": n, "last_name": other} if first else {"first_name": other, "last_name": n} for n in (name, slipped)]
+    values = [
+        {"first_name": n, "last_name": other} if first else {"first_name": other, "last_name": n}
+        for n in (name, slipped)
+    ]
     if turned:
         values[1] = {"first_name": values[1]["last_name"], "last_name": values[1]["first_name"]}
     a, b = _facts(HERE, values)

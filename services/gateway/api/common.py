@@ -109,7 +109,9 @@ def allowed(deps: Deps, least: Role) -> Callable[[Request, UUID], Awaitable[Acce
         if role is None:
             raise ProblemError("not-found", NOT_HERE)
         if role < least:
-            raise ProblemError("forbidden", f"This needs the role {least.name.lower()}. Ask the Company Administrator.")
+            raise ProblemError(
+                "forbidden", f"This needs the role {least.name.lower()}. Ask the Company Administrator."
+            )
         return Access(person, company, role)
 
     return check
@@ -131,7 +133,11 @@ def admin(deps: Deps) -> Any:
 
 
 async def once(
-    deps: Deps, request: Request, company: UUID, key: str | None, act: Callable[[Tx], Awaitable[dict[str, Any]]]
+    deps: Deps,
+    request: Request,
+    company: UUID,
+    key: str | None,
+    act: Callable[[Tx], Awaitable[dict[str, Any]]],
 ) -> dict[str, Any]:
     """Do it in one transaction; with an idempotency key, do it once and give the same answer again for a day."""
     asked = request_hash(request.method, request.url.path, await request.body())

@@ -27,7 +27,16 @@ from services.gateway.core import Role, secret_hash
 from shared.connectors.client import checked_url, make_connector
 from shared.connectors.vault import Credential
 from shared.contracts.events import SettingsChanged, SourceChanged
-from shared.contracts.records import Account, CompanySettings, Lane, Route, Rules, System, account_id, record_id
+from shared.contracts.records import (
+    Account,
+    CompanySettings,
+    Lane,
+    Route,
+    Rules,
+    System,
+    account_id,
+    record_id,
+)
 from shared.db.tx import Tx
 from shared.errors import MusterError, Unavailable
 from shared.http.problems import ProblemError
@@ -102,7 +111,7 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
         return [{**_shown(s), "role": roles[s.company_id].name.lower()} for s in found]
 
     @routes.post("", status_code=201)
-    async def add_company(body: NewCompany, request: Request, key: IdempotencyKey = None) -> dict[str, Any]:
+    async def add_company(body: NewCompany, request: Request) -> dict[str, Any]:
         """Make a company and become its administrator."""
         person, _ = await signed_in(deps, request)
         check_same_site(request)
@@ -127,7 +136,11 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
 
     @routes.put("/{company}/route")
     async def set_route(
-        company: UUID, body: NewRoute, request: Request, access: Access = admin(deps), key: IdempotencyKey = None
+        company: UUID,
+        body: NewRoute,
+        request: Request,
+        access: Access = admin(deps),
+        key: IdempotencyKey = None,
     ) -> dict[str, Any]:
         """Say which account is the source of truth, and by what rules the other follows."""
         if body.source == body.destination:
@@ -136,8 +149,12 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
         def change(settings: CompanySettings) -> CompanySettings:
             ends = [settings.account(body.source), settings.account(body.destination)]
             if None in ends or len({a.system for a in ends if a}) < len(ends):
-                raise ProblemError("invalid", "Source and destination are accounts of this company, in different systems.")
-            route = Route(source=body.source, destination=body.destination, rules=body.rules, active=body.active)
+                raise ProblemError(
+                    "invalid", "Source and destination are accounts of this company, in different systems."
+                )
+            route = Route(
+                source=body.source, destination=body.destination, rules=body.rules, active=body.active
+            )
             return settings.model_copy(update={"route": route})
 
         async def act(tx: Tx) -> dict[str, Any]:
@@ -151,7 +168,11 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
     ) -> dict[str, Any]:
         """Change single rules."""
         if unknown := sorted(set(body) - set(Rules.model_fields)):
-            raise ProblemError("invalid", f"There are no such rules. Known are: {', '.join(Rules.model_fields)}.", unknown=unknown)
+            raise ProblemError(
+                "invalid",
+                f"There are no such rules. Known are: {', '.join(Rules.model_fields)}.",
+                unknown=unknown,
+            )
 
         def change(settings: CompanySettings) -> CompanySettings:
             if settings.route is None:
@@ -199,7 +220,9 @@ def _accounts(routes: APIRouter, deps: Deps) -> None:
         return _account(account, None)
 
     @routes.post("/{company}/accounts/{account}/notifications", status_code=202)
-    async def notify(company: UUID, account: UUID, body: Hints, access: Access = operator(deps)) -> dict[str, Any]:
+    async def notify(
+        company: UUID, account: UUID, body: Hints, access: Access = operator(deps)
+    ) -> dict[str, Any]:
         """Say that records may have moved; Muster reads them."""
         async with deps.database.transaction([company]) as tx:
             (settings,) = await store.load_companies(tx, [company])
@@ -210,7 +233,9 @@ def _accounts(routes: APIRouter, deps: Deps) -> None:
                 for i in dict.fromkeys(body.remote_ids)
             ]
             actor = access.person.actor
-            await deps.outbox.append(tx, [Outgoing(h, company, lane=Lane.REAL_TIME, actor=actor) for h in hints])
+            await deps.outbox.append(
+                tx, [Outgoing(h, company, lane=Lane.REAL_TIME, actor=actor) for h in hints]
+            )
         return {"accepted": len(hints)}
 
 

@@ -82,7 +82,9 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
     ) -> Any:
         """One page; `next` continues it, `counts` are by status over the search."""
         statuses = [s.value for s in status] if status else None
-        return await deps.history.get("/records", company=company, status=statuses, q=q, sort=sort, after=after, limit=limit)
+        return await deps.history.get(
+            "/records", company=company, status=statuses, q=q, sort=sort, after=after, limit=limit
+        )
 
     @routes.get("/records/{record}", response_model=RecordDetail)
     async def record(company: UUID, record: UUID, _: Access = viewer(deps)) -> Any:
@@ -98,7 +100,9 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
         _: Access = viewer(deps),
     ) -> Any:
         """What happened to it, newest first."""
-        return await deps.history.get(f"/records/{record}/timeline", company=company, after=after, limit=limit)
+        return await deps.history.get(
+            f"/records/{record}/timeline", company=company, after=after, limit=limit
+        )
 
     @routes.get("/records/{record}/json")
     async def raw(company: UUID, record: UUID, _: Access = viewer(deps)) -> dict[str, Any]:
@@ -137,7 +141,9 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
 def _mapping(routes: APIRouter, deps: Deps) -> None:
     async def tell(company: UUID, access: Access, body: Body) -> dict[str, Any]:
         async with deps.database.transaction([company]) as tx:
-            await deps.outbox.append(tx, [Outgoing(body, company, lane=Lane.REAL_TIME, actor=access.person.actor)])
+            await deps.outbox.append(
+                tx, [Outgoing(body, company, lane=Lane.REAL_TIME, actor=access.person.actor)]
+            )
         return {"accepted": True}
 
     @routes.get("/records/{record}/candidates")
@@ -146,7 +152,9 @@ def _mapping(routes: APIRouter, deps: Deps) -> None:
         return await deps.mapper.get(f"/records/{record}/candidates", company=company)
 
     @routes.put("/records/{record}/link", status_code=202)
-    async def link(company: UUID, record: UUID, body: Link, access: Access = operator(deps)) -> dict[str, Any]:
+    async def link(
+        company: UUID, record: UUID, body: Link, access: Access = operator(deps)
+    ) -> dict[str, Any]:
         """Say who this is at the destination. It wins over what Muster works out."""
         command = LinkRecord(
             record_id=record, destination_record_id=body.destination_record_id, then_push=body.then_push

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from services.gateway import core, store
 from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, once, operator, viewer
-from services.gateway.api.records import Filter, MAX_SELECTED, Selection, resolve
+from services.gateway.api.records import MAX_SELECTED, Filter, Selection, resolve
 from shared.contracts.commands import MAX_IDS, ImportEmployees, Selected
 from shared.contracts.records import Lane
 from shared.contracts.views import RunView
@@ -72,7 +72,9 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
             (settings,) = await store.load_companies(tx, [company])
             source = settings.source()
             if source is None:
-                raise ProblemError("conflict", "This company has no active route. Ask the Company Administrator to set it.")
+                raise ProblemError(
+                    "conflict", "This company has no active route. Ask the Company Administrator to set it."
+                )
             run, ids = deps.clock.new_id(), list(dict.fromkeys(body.remote_ids or []))
             chunks = [ids[i : i + MAX_IDS] for i in range(0, len(ids), MAX_IDS)] or [[]]
             lane = Lane.REAL_TIME if body.mode == "selected" and len(chunks) == 1 else Lane.BULK
@@ -89,7 +91,9 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
                 for n, chunk in enumerate(chunks, 1)
             ]
             actor = access.person.actor
-            await deps.outbox.append(tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands])
+            await deps.outbox.append(
+                tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands]
+            )
             return {"run_id": str(run)}
 
         answer = await once(deps, request, company, key, act)
@@ -97,7 +101,12 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         return answer
 
     async def push(
-        company: UUID, request: Request, response: Response, access: Access, key: str | None, chosen: list[Selected]
+        company: UUID,
+        request: Request,
+        response: Response,
+        access: Access,
+        key: str | None,
+        chosen: list[Selected],
     ) -> dict[str, Any]:
         async def act(tx: Tx) -> dict[str, Any]:
             run, actor = deps.clock.new_id(), access.person.actor
@@ -106,7 +115,9 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
             commands = list(core.parts(run, chosen))
             lane = Lane.REAL_TIME if len(commands) == 1 else Lane.BULK
             await store.add_command(tx, company, run, "sync", None, actor, len(chosen))
-            await deps.outbox.append(tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands])
+            await deps.outbox.append(
+                tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands]
+            )
             return {"run_id": str(run), "total": len(chosen)}
 
         answer = await once(deps, request, company, key, act)

@@ -91,11 +91,25 @@ def chain(heads: Mapping[UUID, Head], events: Sequence[Message[Any]]) -> tuple[l
         body, company = event.body, event.company_id
         n, before = ends[company]
         n += 1
-        kind, topic = _names(type(body), event.lane)
+        cls: type[Body] = type(body)
+        kind, topic = _names(cls, event.lane)
         record = getattr(body, "record_id", None)
         run = event.run_id or getattr(body, "run_id", None)
         cause = getattr(body, "cause", None)
-        fields = (company, n, event.id, event.time, kind, topic, record, run, event.actor, cause, event.raw, before)
+        fields = (
+            company,
+            n,
+            event.id,
+            event.time,
+            kind,
+            topic,
+            record,
+            run,
+            event.actor,
+            cause,
+            event.raw,
+            before,
+        )
         after = digest(*fields)
         entries.append(Entry(*fields, after))
         ends[company] = n, after

@@ -30,14 +30,18 @@ from shared.contracts.events import (
 )
 from shared.contracts.records import Employee, Situation
 
-_NOT_DECOMPOSED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
-_SITUATIONS: Mapping[type[Decided], Situation] = MappingProxyType({
-    RecordLinked: Situation.LINKED,
-    RecordUnlinked: Situation.UNLINKED,
-    RecordUnmatched: Situation.UNMATCHED,
-    RecordDisputed: Situation.DISPUTED,
-    RecordDeleted: Situation.DELETED,
-})
+_NOT_DECOMPOSED = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+_SITUATIONS: Mapping[type[Decided], Situation] = MappingProxyType(
+    {
+        RecordLinked: Situation.LINKED,
+        RecordUnlinked: Situation.UNLINKED,
+        RecordUnmatched: Situation.UNMATCHED,
+        RecordDisputed: Situation.DISPUTED,
+        RecordDeleted: Situation.DELETED,
+    }
+)
 _RANK = MappingProxyType({"running": 0, "failed": 1, "completed": 2})
 _IMPORT_COUNTS = ("read", "staged", "changed", "unchanged", "unreadable", "removed")
 _SYNC_COUNTS = ("total", "succeeded", "failed")
@@ -200,7 +204,10 @@ def fold_run(run: Run | None, event: Message[Any]) -> Run:
     said = _said(event)
     if run is None:
         return said
-    if (_RANK[said.state], said.ended_at or said.started_at) > (_RANK[run.state], run.ended_at or run.started_at):
+    if (_RANK[said.state], said.ended_at or said.started_at) > (
+        _RANK[run.state],
+        run.ended_at or run.started_at,
+    ):
         state, reason, ended = said.state, said.reason, said.ended_at
     else:
         state, reason, ended = run.state, run.reason, run.ended_at

@@ -18,18 +18,32 @@ from shared.contracts.views import TimelineEntry
 
 SORTS = frozenset({"number", "name", "status", "synced_at", "updated_at"})
 _SYSTEMS = MappingProxyType({System.LINARC: "Linarc", System.QUICKBOOKS: "QuickBooks Online"})
-_FIELDS = MappingProxyType({
-    "number": "employee number",
-    "email": "e-mail address",
-    "phone": "phone number",
-    "mobile": "mobile number",
-    "address_city": "city",
-    "address_state": "state",
-    "address_postal_code": "postal code",
-    "address_country": "country",
-})
+_FIELDS = MappingProxyType(
+    {
+        "number": "employee number",
+        "email": "e-mail address",
+        "phone": "phone number",
+        "mobile": "mobile number",
+        "address_city": "city",
+        "address_state": "state",
+        "address_postal_code": "postal code",
+        "address_country": "country",
+    }
+)
 _DIGITS = re.compile(r"(?<=[a-z])(?=\d)")
-_NOT_SHOWN = frozenset({"record_id", "account_id", "destination_account_id", "employee", "changes", "fields", "basis", "status", "reason"})
+_NOT_SHOWN = frozenset(
+    {
+        "record_id",
+        "account_id",
+        "destination_account_id",
+        "employee",
+        "changes",
+        "fields",
+        "basis",
+        "status",
+        "reason",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +60,10 @@ def names(settings: CompanySettings | None) -> Names:
     if settings is None or route is None:
         return Names()
     source, destination = settings.account(route.source), settings.account(route.destination)
+    unnamed = Names()
     return Names(
-        _SYSTEMS[source.system] if source else Names.source,
-        _SYSTEMS[destination.system] if destination else Names.destination,
+        _SYSTEMS[source.system] if source else unnamed.source,
+        _SYSTEMS[destination.system] if destination else unnamed.destination,
     )
 
 

@@ -36,7 +36,8 @@ WITH saved AS (
                                   first_name, last_name, email, search, updated_at)
     SELECT s.company_id, s.record_id, s.account_id, s.remote_id, s.rev, s.removed, s.number, s.name,
            s.first_name, s.last_name, s.email, s.search, s.updated_at
-    FROM saved s WHERE (s.company_id, s.account_id) IN (SELECT * FROM unnest($16::uuid[], $17::uuid[]))
+    FROM saved s JOIN chain_heads h ON h.company_id = s.company_id AND h.source_account_id = s.account_id
+    WHERE h.company_id = ANY ($16::uuid[])
     ON CONFLICT (company_id, record_id) DO UPDATE SET
         counted = CASE WHEN v.account_id IS NOT NULL THEN v.status END,
         account_id = excluded.account_id, remote_id = excluded.remote_id, source_rev = excluded.source_rev,
@@ -51,11 +52,10 @@ ON CONFLICT (company_id, account_id, status) DO UPDATE SET count = c.count + exc
 """
 
 
-async def save_facts(tx: Tx, facts: Sequence[Fact], sources: Sequence[tuple[UUID, UUID]]) -> None:
-    """Keep what is newer; the rows of `sources` (company and account) are shown. One statement, counters included."""
+async def save_facts(tx: Tx, facts: Sequence[Fact]) -> None:
+    """Keep what is newer; what is of its company's source is shown. One statement, counters included."""
     if facts:
-        companies, accounts = [c for c, _ in sources], [a for _, a in sources]
-        await tx.execute(_SAVE_FACTS, *zip(*facts, strict=True), companies, accounts)
+        await tx.execute(_SAVE_FACTS, *zip(*facts, strict=True), tx.companies)
 
 
 _SET_SOURCES = """

@@ -43,7 +43,11 @@ async def append(tx: Tx, entries: Sequence[Entry], heads: Mapping[UUID, Head]) -
     """Put these at the ends of their chains, which are `heads` then."""
     ends = list(heads.values())
     await tx.execute(
-        _APPEND, [h.company_id for h in ends], [h.n for h in ends], [h.hash for h in ends], *zip(*entries, strict=True)
+        _APPEND,
+        [h.company_id for h in ends],
+        [h.n for h in ends],
+        [h.hash for h in ends],
+        *zip(*entries, strict=True),
     )
 
 
@@ -74,7 +78,9 @@ ORDER BY n DESC LIMIT $4
 """
 
 
-async def of_records(tx: Tx, company: UUID, records: Sequence[UUID], before_n: int | None, limit: int) -> list[Entry]:
+async def of_records(
+    tx: Tx, company: UUID, records: Sequence[UUID], before_n: int | None, limit: int
+) -> list[Entry]:
     """What happened to these records, newest first."""
     return [_entry(row) for row in await tx.fetch(_OF_RECORDS, company, records, before_n, limit)]
 

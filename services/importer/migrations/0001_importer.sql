@@ -13,9 +13,9 @@ CREATE TABLE snapshots (
     content_hash bytea NOT NULL,
     employee json NOT NULL,
     payload json,
-    PRIMARY KEY (company_id, record_id)
+    PRIMARY KEY (record_id, company_id)
 );
-CREATE INDEX snapshots_account ON snapshots (company_id, account_id);
+CREATE INDEX snapshots_account ON snapshots (account_id, company_id);
 SELECT muster.protect('snapshots');
 
 CREATE TABLE seen (
@@ -61,7 +61,7 @@ CREATE TABLE read_tasks (
     lease_token bigint NOT NULL DEFAULT 0,
     lease_until timestamptz,
     done_at timestamptz,
-    PRIMARY KEY (company_id, task_id)
+    PRIMARY KEY (task_id, company_id)
 );
 CREATE INDEX read_tasks_due ON read_tasks (due_at) WHERE done_at IS NULL;
 SELECT muster.protect('read_tasks'), muster.open_to_system('read_tasks');
@@ -72,6 +72,6 @@ CREATE TABLE read_pages (
     task_id uuid NOT NULL,
     page int NOT NULL,
     record_ids uuid[] NOT NULL,
-    PRIMARY KEY (company_id, task_id, page)
+    PRIMARY KEY (task_id, company_id, page)
 );
 SELECT muster.protect('read_pages');

@@ -51,7 +51,9 @@ class Facts:
         return " ".join(n for n in (self.first_name, self.last_name) if n)
 
 
-def facts_of(company: UUID, record: UUID, account: UUID, remote_id: str, rev: int, employee: Employee) -> Facts:
+def facts_of(
+    company: UUID, record: UUID, account: UUID, remote_id: str, rev: int, employee: Employee
+) -> Facts:
     """The facts of a readable record."""
     first, last = name_keys(employee.first_name, employee.last_name, employee.display_name)
     f, n = first.replace(" ", ""), last.replace(" ", "")

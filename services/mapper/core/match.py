@@ -51,7 +51,7 @@ def similar_part(a: str, b: str) -> float:
         return 0.9
     shorter, longer = min(len(x), len(y)), max(len(x), len(y))
     if shorter < _SLIP_LENGTH:
-        return 0.0
+        return 0.6 if x[0] == y[0] and distance(x, y, 1) <= 1 else 0.0
     most = 2 if shorter >= _TWO_SLIPS_LENGTH else 1
     slips = distance(x, y, most)
     return round(1 - slips / longer, 2) if slips <= most else 0.0

@@ -20,10 +20,13 @@ def folded(text: str) -> str:
     return "".join(c for c in text if not unicodedata.combining(c))
 
 
+_LONGEST_DROPPED = 6
+
+
 @lru_cache(maxsize=65536)
 def words(text: str) -> str:
     """The words of a name, joined by single spaces, without punctuation, titles and suffixes (unless nothing else is left)."""
-    if text.isascii() and text.isalpha() and len(text) > 6:
+    if text.isascii() and text.isalpha() and len(text) > _LONGEST_DROPPED:
         return text.lower()
     found = folded(text).translate(_PUNCTUATION).split()
     return " ".join([w for w in found if w not in _DROPPED] or found)
@@ -58,12 +61,19 @@ def email_key(email: str | None) -> str | None:
     return email.strip().lower() if email and "@" in email else None
 
 
+_LEAST_DIGITS = 7
+
+
 def phone_key(mobile: str | None, phone: str | None) -> str | None:
     """The digits of the mobile number, else of the telephone, without an extension; less than seven are none."""
     for value in (mobile, phone):
         if value is not None:
             head = value.partition(";")[0]
-            digits = head[1:] if head[:1] == "+" and head[1:].isdigit() else "".join(c for c in head if c.isdigit())
-            if len(digits) >= 7:
+            digits = (
+                head[1:]
+                if head[:1] == "+" and head[1:].isdigit()
+                else "".join(c for c in head if c.isdigit())
+            )
+            if len(digits) >= _LEAST_DIGITS:
                 return digits
     return None

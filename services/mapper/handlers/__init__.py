@@ -21,7 +21,9 @@ def make_router(consume: Consume, deciding: Deciding, clock: Clock, settings: Se
     """mapper's subscriptions."""
     router = KafkaRouter()
     consume.subscribe(router, topics.SETTINGS)(on_settings)
-    consume.subscribe(router, topics.EMPLOYEES, on_parked=make_on_parked(deciding))(make_on_employees(deciding))
+    consume.subscribe(router, topics.EMPLOYEES, on_parked=make_on_parked(deciding))(
+        make_on_employees(deciding)
+    )
     consume.subscribe(router, topics.PUSHES)(make_on_pushes(deciding))
     consume.subscribe(router, topics.MAPPER_COMMANDS)(make_on_commands(deciding, clock, settings))
     return router

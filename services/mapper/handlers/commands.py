@@ -28,7 +28,11 @@ def make_on_commands(
         oldest = clock.now() - timedelta(days=settings.inbox_days - 1)
         said: list[Outgoing] = []
         for event in events:
-            said += await _obey(tx, deciding, ways, event) if event.time >= oldest else [_failed(event, ways, "expired")]
+            said += (
+                await _obey(tx, deciding, ways, event)
+                if event.time >= oldest
+                else [_failed(event, ways, "expired")]
+            )
         await deciding.outbox.append(tx, said)
 
     return on_commands
@@ -37,7 +41,10 @@ def make_on_commands(
 def _failed(event: Message[Any], ways: Mapping[UUID, Way], reason: str) -> Outgoing:
     way = ways.get(event.company_id)
     failed = MatchFailed(
-        record_id=event.body.record_id, account_id=way.source if way else UUID(int=0), source_rev=0, reason=reason
+        record_id=event.body.record_id,
+        account_id=way.source if way else UUID(int=0),
+        source_rev=0,
+        reason=reason,
     )
     return Outgoing(failed, event.company_id, event)
 
@@ -60,7 +67,9 @@ async def _obey(tx: Tx, deciding: Deciding, ways: Mapping[UUID, Way], event: Mes
         touched, then_push = await _part(tx, way, source, event), False
     facts = await store.load_facts(tx, dict.fromkeys(touched, company))
     moved = await store.held_by(tx, [(company, d) for d in touched])
-    moved |= await store.affected_by_destinations(tx, [(f, True) for f in facts.values()], {company: way.source})
+    moved |= await store.affected_by_destinations(
+        tx, [(f, True) for f in facts.values()], {company: way.source}
+    )
     return await deciding.answer(tx, ways, [Ask(source.record_id, event, then_push)], moved)
 
 

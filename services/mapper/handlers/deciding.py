@@ -103,7 +103,11 @@ class Deciding:
 
     async def _rows(self, tx: Tx, ways: Mapping[UUID, Way], wanted: Mapping[UUID, UUID]) -> list[Row]:
         rows = await store.load_subjects(tx, ((c, r, ways[c].destination) for r, c in wanted.items()))
-        return [r for r in rows if r.facts.account_id == ways[r.facts.company_id].source and r.facts.state != "unreadable"]
+        return [
+            r
+            for r in rows
+            if r.facts.account_id == ways[r.facts.company_id].source and r.facts.state != "unreadable"
+        ]
 
     async def _decide(
         self, tx: Tx, ways: Mapping[UUID, Way], rows: Sequence[Row]
@@ -124,17 +128,23 @@ class Deciding:
             decision = core.decide(subject)
             decided[record] = subject, decision
             if isinstance(decision, Linked) and row.link is None:
-                pairs.append((
-                    row.facts,
-                    next(t.facts for t in subject.twins if t.facts.record_id == decision.destination_record_id),
-                ))
+                pairs.append(
+                    (
+                        row.facts,
+                        next(
+                            t.facts
+                            for t in subject.twins
+                            if t.facts.record_id == decision.destination_record_id
+                        ),
+                    )
+                )
         if pairs:
             await store.add_auto_links(tx, pairs)
             taken = {d.record_id: s.record_id for s, d in pairs}
             for record, (subject, decision) in decided.items():
                 if any(c.record_id in taken for c in core.candidates_of(decision)):
-                    subject = core.without(subject, taken)
-                    decided[record] = subject, core.decide(subject)
+                    left = core.without(subject, taken)
+                    decided[record] = left, core.decide(left)
         return decided, {d.record_id: d.company_id for _, d in pairs}
 
     def _tell(

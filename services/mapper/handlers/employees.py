@@ -85,7 +85,13 @@ def _newer(known: Facts | None, event: Message[Any]) -> Facts:
     if isinstance(body, EmployeeUnreadable) and known is not None and known.live:
         return replace(known, rev=body.rev)
     empty = Facts(
-        event.company_id, body.record_id, body.account_id, body.remote_id, body.rev, "unreadable", active=False
+        event.company_id,
+        body.record_id,
+        body.account_id,
+        body.remote_id,
+        body.rev,
+        "unreadable",
+        active=False,
     )
     return removed(known or empty, body.rev) if isinstance(body, EmployeeRemoved) else empty
 
@@ -115,7 +121,12 @@ async def _written(tx: Tx, ways: Mapping[UUID, Way], events: Sequence[Message[An
     told = []
     for event in events:
         body, way = event.body, ways.get(event.company_id)
-        if isinstance(body, EmployeeStaged) and body.written_for and way and body.account_id == way.destination:
+        if (
+            isinstance(body, EmployeeStaged)
+            and body.written_for
+            and way
+            and body.account_id == way.destination
+        ):
             told.append(Created(
                 event.company_id, body.written_for, body.record_id, way.source, body.account_id, body.remote_id
             ))  # fmt: skip

@@ -55,7 +55,12 @@ async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
 
 def _matching(settings: CompanySettings | None) -> Route | None:
     """The part of a route that matching depends on."""
-    if settings is None or settings.route is None or settings.source() is None or settings.destination() is None:
+    if (
+        settings is None
+        or settings.route is None
+        or settings.source() is None
+        or settings.destination() is None
+    ):
         return None
     route = settings.route
     rules = type(route.rules)(confirm_matches=route.rules.confirm_matches)

@@ -37,7 +37,9 @@ FROM pairs p JOIN records d ON d.company_id = p.company AND d.record_id = p.twin
 _TWIN_HEAD = 6
 
 
-async def twins(tx: Tx, sources: Sequence[Facts], destinations: Mapping[UUID, UUID]) -> dict[UUID, tuple[Twin, ...]]:
+async def twins(
+    tx: Tx, sources: Sequence[Facts], destinations: Mapping[UUID, UUID]
+) -> dict[UUID, tuple[Twin, ...]]:
     """By source record: the destination records of its number or its e-mail. `destinations` is company → account."""
     keyed = [s for s in sources if s.number_key is not None or s.email_key is not None]
     if not keyed:
@@ -87,9 +89,13 @@ WHERE NOT EXISTS (SELECT FROM links l WHERE l.company_id = f.company_id AND l.de
 """
 
 
-async def alike(tx: Tx, sources: Sequence[Facts], destinations: Mapping[UUID, UUID]) -> dict[UUID, tuple[Other, ...]]:
-    """By source record: the destination records that nobody is linked to and that have a like name, its telephone (when at
-    most three have it) or its last name and birth date."""
+async def alike(
+    tx: Tx, sources: Sequence[Facts], destinations: Mapping[UUID, UUID]
+) -> dict[UUID, tuple[Other, ...]]:
+    """By source record: the destination records that nobody is linked to and that may look alike.
+
+    They have a like name, its telephone (when at most three have it) or its last name and birth date.
+    """
     if not sources:
         return {}
     rows = await tx.fetch(
@@ -139,7 +145,9 @@ WHERE NOT EXISTS (SELECT FROM links l WHERE l.company_id = s.company_id AND l.so
 """
 
 
-async def affected_by_sources(tx: Tx, probes: Sequence[Facts], destinations: Mapping[UUID, UUID]) -> dict[UUID, UUID]:
+async def affected_by_sources(
+    tx: Tx, probes: Sequence[Facts], destinations: Mapping[UUID, UUID]
+) -> dict[UUID, UUID]:
     """The unlinked source records (id → company) that meet one of these source records at the same destination record."""
     probes = [p for p in probes if p.number_key is not None or p.email_key is not None]
     if not probes:

@@ -9,7 +9,7 @@ CREATE TABLE facts (
     remote_version text,
     read_at timestamptz,
     reason text NOT NULL DEFAULT '',
-    PRIMARY KEY (company_id, record_id)
+    PRIMARY KEY (record_id, company_id)
 );
 SELECT muster.protect('facts');
 
@@ -33,9 +33,9 @@ CREATE TABLE subjects (
     failure json,
     automatic_rev bigint,
     due boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (company_id, record_id)
+    PRIMARY KEY (record_id, company_id)
 );
-CREATE INDEX subjects_destination ON subjects (company_id, destination_record_id) WHERE destination_record_id IS NOT NULL;
+CREATE INDEX subjects_destination ON subjects (destination_record_id, company_id) WHERE destination_record_id IS NOT NULL;
 CREATE INDEX subjects_due ON subjects (company_id) WHERE due;
 CREATE INDEX subjects_waiting ON subjects (company_id) WHERE reason = 'directory_being_read';
 SELECT muster.protect('subjects'), muster.open_to_system('subjects');
@@ -92,7 +92,7 @@ CREATE TABLE calls (
     lease_token bigint NOT NULL DEFAULT 1,
     lease_until timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (company_id, call_id)
+    PRIMARY KEY (call_id, company_id)
 );
 CREATE INDEX calls_open ON calls (due_at) WHERE state IN ('sending', 'unknown');
 SELECT muster.protect('calls'), muster.open_to_system('calls');
@@ -118,10 +118,10 @@ CREATE TABLE items (
     call_id uuid,
     outcome text,
     ended_at timestamptz,
-    PRIMARY KEY (company_id, item_id)
+    PRIMARY KEY (item_id, company_id)
 );
-CREATE UNIQUE INDEX items_open ON items (company_id, record_id) WHERE state <> 'done';
-CREATE INDEX items_due ON items (company_id, account_id, due_at) WHERE state IN ('planned', 'claimed');
+CREATE UNIQUE INDEX items_open ON items (record_id, company_id) WHERE state <> 'done';
+CREATE INDEX items_due ON items (company_id, account_id, lane DESC, due_at, item_id) WHERE state IN ('planned', 'claimed');
 SELECT muster.protect('items'), muster.open_to_system('items');
 
 -- One creation a source record and account, for ever; only a person's "create new" raises the ordinal.
@@ -132,6 +132,6 @@ CREATE TABLE creations (
     ordinal int NOT NULL DEFAULT 1,
     call_id uuid NOT NULL,
     remote_id text,
-    PRIMARY KEY (company_id, record_id, account_id, ordinal)
+    PRIMARY KEY (record_id, company_id, account_id, ordinal)
 );
 SELECT muster.protect('creations');

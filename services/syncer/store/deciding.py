@@ -31,7 +31,9 @@ async def save(tx: Tx, outbox: Outbox, decisions: Sequence[Decision], cause: Cau
             if decision.case.item is None:
                 items[company].append(decision.ended)
             ended[company].append((decision.ended.item_id, decision.ended.outcome or "failed"))
-    said += [_say(facts.status_changed(d.case, d.standing), d.case, cause, d.item or d.case.item) for d in moved]
+    said += [
+        _say(facts.status_changed(d.case, d.standing), d.case, cause, d.item or d.case.item) for d in moved
+    ]
     for company, rows in items.items():
         await work.save_items(tx, company, [_open(i) for i in rows])
     for company, outcomes in ended.items():
@@ -45,7 +47,13 @@ def _open(item: Item) -> Item:
     if item.state != "done":
         return item
     return Item(
-        item.item_id, item.record_id, item.account_id, "waiting", run_id=item.run_id, actor=item.actor, lane=item.lane
+        item.item_id,
+        item.record_id,
+        item.account_id,
+        "waiting",
+        run_id=item.run_id,
+        actor=item.actor,
+        lane=item.lane,
     )
 
 
@@ -60,7 +68,11 @@ def planned(item: Item) -> PushPlanned:
     """The event of a plan."""
     assert item.basis is not None
     return PushPlanned(
-        record_id=item.record_id, item_id=item.item_id, action=item.action, fields=dict(item.fields), basis=item.basis
+        record_id=item.record_id,
+        item_id=item.item_id,
+        action=item.action,
+        fields=dict(item.fields),
+        basis=item.basis,
     )
 
 

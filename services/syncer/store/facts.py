@@ -25,7 +25,9 @@ async def load_versions(tx: Tx, records: Sequence[UUID]) -> dict[UUID, Fact]:
     rows = await tx.fetch(_VERSIONS, list(tx.companies), records)
     empty = Employee()
     return {
-        r["record_id"]: Fact(r["record_id"], r["record_id"], "", r["rev"], "", empty, r["remote_version"], r["read_at"])
+        r["record_id"]: Fact(
+            r["record_id"], r["record_id"], "", r["rev"], "", empty, r["remote_version"], r["read_at"]
+        )
         for r in rows
     }
 
@@ -92,7 +94,9 @@ WHERE subjects.link_rev < excluded.link_rev
 """
 
 
-async def save_links(tx: Tx, links: Sequence[tuple[UUID, UUID, str | None, int, int, str, UUID | None, str | None]]) -> None:
+async def save_links(
+    tx: Tx, links: Sequence[tuple[UUID, UUID, str | None, int, int, str, UUID | None, str | None]]
+) -> None:
     """Keep mapper's newest answers; a creation of ours outranks them until they say `linked`."""
     if links:
         await tx.execute(_LINK, *(list(column) for column in zip(*links, strict=True)))
@@ -130,7 +134,9 @@ SELECT company_id, account_id FROM directories WHERE company_id = ANY ($1::uuid[
 """
 
 
-async def load_cases(tx: Tx, records: Iterable[UUID], settings: Mapping[UUID, CompanySettings]) -> dict[UUID, Case]:
+async def load_cases(
+    tx: Tx, records: Iterable[UUID], settings: Mapping[UUID, CompanySettings]
+) -> dict[UUID, Case]:
     """Everything that these source records' standings depend on, by record id."""
     wanted = list(set(records))
     if not wanted:
@@ -348,7 +354,10 @@ async def want_directory(tx: Tx, company: UUID, account: UUID, now: datetime) ->
     return await tx.fetchval(_WANT, company, account, now) is not None
 
 
-_DUE = "UPDATE subjects SET due = true WHERE company_id = ANY ($1::uuid[]) AND NOT due AND ($2 OR reason = 'directory_being_read' OR status = 'syncing')"
+_DUE = """
+UPDATE subjects SET due = true
+WHERE company_id = ANY ($1::uuid[]) AND NOT due AND ($2 OR reason = 'directory_being_read' OR status = 'syncing')
+"""
 
 
 async def mark_due(tx: Tx, companies: Iterable[UUID], *, everything: bool) -> None:

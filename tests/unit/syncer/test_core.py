@@ -10,7 +10,17 @@ from services.syncer import core
 from services.syncer.core import Case, Fact, Failure, Item, Standing
 from shared.contracts.commands import Selected
 from shared.contracts.events import Basis
-from shared.contracts.records import Account, Change, CompanySettings, Employee, Route, Rules, Situation, Status, System
+from shared.contracts.records import (
+    Account,
+    Change,
+    CompanySettings,
+    Employee,
+    Route,
+    Rules,
+    Situation,
+    Status,
+    System,
+)
 
 COMPANY = UUID(int=1)
 LINARC, QBO = UUID(int=2), UUID(int=3)
@@ -25,8 +35,20 @@ def settings(**rules: bool) -> CompanySettings:
         version=3,
         name="Stonecourse",
         accounts=(
-            Account(account_id=LINARC, system=System.LINARC, environment="sandbox", tenant_id="t", base_url="http://l"),
-            Account(account_id=QBO, system=System.QUICKBOOKS, environment="sandbox", tenant_id="r", base_url="http://q"),
+            Account(
+                account_id=LINARC,
+                system=System.LINARC,
+                environment="sandbox",
+                tenant_id="t",
+                base_url="http://l",
+            ),
+            Account(
+                account_id=QBO,
+                system=System.QUICKBOOKS,
+                environment="sandbox",
+                tenant_id="r",
+                base_url="http://q",
+            ),
         ),
         route=Route(source=LINARC, destination=QBO, rules=Rules(**rules)),
     )
@@ -81,10 +103,19 @@ STANDINGS = {
     "nothing known of the company": (case(settings=None), Standing(Status.NEEDS_SYNC, "checking")),
     "not answered by mapper": (case(situation=None), Standing(Status.NEEDS_SYNC, "checking")),
     "answered for an older version": (case(link_source_rev=6), Standing(Status.NEEDS_SYNC, "checking")),
-    "a linked record goes on while checked": (linked(link_source_rev=6), Standing(Status.NEEDS_SYNC, "never_pushed")),
+    "a linked record goes on while checked": (
+        linked(link_source_rev=6),
+        Standing(Status.NEEDS_SYNC, "never_pushed"),
+    ),
     "nobody there": (case(), Standing(Status.NEEDS_SYNC, "not_pushed")),
-    "the directory is not read": (case(directory_read=False), Standing(Status.NEEDS_SYNC, "directory_being_read")),
-    "creation switched off": (case(settings=settings(create_missing=False)), Standing(Status.NEEDS_ACTION, "creation_off")),
+    "the directory is not read": (
+        case(directory_read=False),
+        Standing(Status.NEEDS_SYNC, "directory_being_read"),
+    ),
+    "creation switched off": (
+        case(settings=settings(create_missing=False)),
+        Standing(Status.NEEDS_ACTION, "creation_off"),
+    ),
     "disputed": (
         case(situation=Situation.DISPUTED, link_reason="similar_name"),
         Standing(Status.NEEDS_ACTION, "similar_name"),
@@ -124,7 +155,10 @@ STANDINGS = {
         Standing(Status.NEEDS_ACTION, "unreadable"),
     ),
     "failed, and nothing moved since": (case(failure=FAILURE), Standing(Status.FAILED, "unavailable")),
-    "failed before a newer version": (case(failure=replace(FAILURE, source_rev=6)), Standing(Status.NEEDS_SYNC, "not_pushed")),
+    "failed before a newer version": (
+        case(failure=replace(FAILURE, source_rev=6)),
+        Standing(Status.NEEDS_SYNC, "not_pushed"),
+    ),
     "refused for its content": (
         case(failure=replace(FAILURE, reason="duplicate_name", field="display_name")),
         Standing(Status.NEEDS_ACTION, "duplicate_name", "display_name"),
@@ -231,7 +265,9 @@ SKIPS = {
 @pytest.mark.parametrize(("given", "status", "rev", "expected"), SKIPS.values(), ids=SKIPS)
 def test_what_is_skipped(given: Case | None, status: Status, rev: int, expected: str | None) -> None:
     """A selected record is pushed, or counted with why not."""
-    assert expected == core.skipped(given, Selected(record_id=SOURCE, source_rev=rev, status=status), alone=False)
+    assert expected == core.skipped(
+        given, Selected(record_id=SOURCE, source_rev=rev, status=status), alone=False
+    )
 
 
 def planned(given: Case, **more: object) -> Item:
@@ -244,7 +280,9 @@ def planned(given: Case, **more: object) -> Item:
 def test_a_claim_refreshes_the_basis_when_other_things_moved() -> None:
     """The plan is the same, so it goes on."""
     item = planned(case())
-    newer = case(source=fact(SOURCE, LINARC, rev=9, first_name="Ana", last_name="Li", active=True, title="Foreman"))
+    newer = case(
+        source=fact(SOURCE, LINARC, rev=9, first_name="Ana", last_name="Li", active=True, title="Foreman")
+    )
 
     found = core.recheck(newer, item)
 
@@ -257,7 +295,9 @@ def test_a_claim_holds_when_a_planned_field_moved() -> None:
     """A person approved another value; an automatic push is planned again."""
     before = linked(destination=fact(DESTINATION, QBO, first_name="Anna", last_name="Li", active=True))
     item = planned(before)
-    moved = replace(before, source=fact(SOURCE, LINARC, rev=9, first_name="Anne", last_name="Li", active=True))
+    moved = replace(
+        before, source=fact(SOURCE, LINARC, rev=9, first_name="Anne", last_name="Li", active=True)
+    )
 
     assert core.recheck(moved, item).held
     assert core.recheck(moved, replace(item, automatic=True)).replanned

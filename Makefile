@@ -1,0 +1,66 @@
+# Everything a developer types. Needs Python 3.11 or newer, and nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := $(wildcard services shared sandbox muster benchmarks tests)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url pyproject.toml $(ARGS)
+
+.PHONY: help setup demo demo-run test check fmt bench lock clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Install everything into .venv, from the locks and by hash
+
+$(READY): requirements/dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
+		"Muster needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not there)." \
+		"Name another one: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo \
+		"Python's module venv is incomplete here (on Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $(READY)
+
+demo: setup ## Start everything on this machine with made-up people, and open it to try
+	$(BIN)/muster up --demo $(ARGS)
+
+demo-run: setup ## Import and push everybody once, and judge the result (ARGS="--kill-every 5")
+	$(BIN)/muster demo-run $(ARGS)
+
+test: setup ## Run all tests (ARGS="-k name -x")
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## Format, lint, types, imports, generated documents; says everything that is wrong
+	@bad=; \
+	$(BIN)/ruff format --check --output-format concise $(CODE) || bad+=" format"; \
+	$(BIN)/ruff check --output-format concise $(CODE) || bad+=" lint"; \
+	$(BIN)/mypy || bad+=" types"; \
+	$(BIN)/lint-imports --no-logo || bad+=" imports"; \
+	if test -e muster/docs.py -o -d muster/docs; then $(BIN)/python -m muster.docs --check || bad+=" documents"; fi; \
+	test -z "$$bad" || { echo "make check: wrong:$$bad" >&2; exit 1; }
+
+fmt: setup ## Format, and mend what can be mended by itself
+	$(BIN)/ruff check --fix-only --quiet $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: setup ## Measure every figure that the documents give
+	$(BIN)/python -m benchmarks all $(ARGS)
+
+lock: setup ## Write the locks again (ARGS=--upgrade for newer versions)
+	$(COMPILE) --extra embedded --extra dev --output-file requirements/dev.lock
+	$(COMPILE) --extra embedded --output-file requirements/embedded.lock
+	$(COMPILE) --output-file requirements/runtime.lock
+	@! grep -nE '://|^-|index-url|find-links' requirements/*.lock
+
+clean: ## Remove what was built here; .muster, the demo's data, stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist console/dist
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""One command for each figure that the documents give: `python -m benchmarks <name> [--json]`."""

@@ -1,0 +1,32 @@
+"""`python -m benchmarks <name> [--json]`: names are `relay`, `import`, `reimport`, `push`, `memory` and `all`."""
+
+import argparse
+import asyncio
+import importlib
+import logging
+
+NAMES = {
+    "relay": "relay",
+    "import": "pipeline",
+    "reimport": "pipeline",
+    "push": "pipeline",
+    "memory": "pipeline",
+}
+
+
+def main() -> None:
+    """Measure what is named, and print it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=[*NAMES, "all"])
+    parser.add_argument("--json", action="store_true", help="one JSON object a figure")
+    parser.add_argument("--employees", type=int, default=50_000)
+    given = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    names = ["relay", "push", "memory"] if given.name == "all" else [given.name]
+    for name in names:
+        module = importlib.import_module(f"benchmarks.{NAMES[name]}")
+        asyncio.run(module.main(name, json=given.json, employees=given.employees))
+
+
+if __name__ == "__main__":
+    main()

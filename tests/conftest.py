@@ -1,0 +1,27 @@
+"""What holds for every test: its folder is its marker, and the developer's own settings do not reach it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the first folder below tests/, so that `-m "unit or contract"` works."""
+    for item in items:
+        kind = item.path.relative_to(HERE).parts[0]
+        if kind in ("unit", "property", "contract", "integration", "e2e"):
+            item.add_marker(kind)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith("MUSTER_")]:
+            patch.delenv(name)
+        yield

