@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import addresses, postgres
+
+__all__ = ["addresses", "postgres"]
 HERE = Path(__file__).parent
 
 

@@ -90,3 +90,10 @@ class RunView(View):
     ended_at: datetime | None
     counts: dict[str, int]
     skipped: dict[str, int]
+
+
+class RunPage(View):
+    """Imports and pushes, newest first; `next` continues the list."""
+
+    items: tuple[RunView, ...]
+    next: str | None

@@ -39,7 +39,7 @@ def problems(document: dict[str, Any]) -> list[str]:
 
 
 def settings_class(service: str) -> type[ServiceSettings]:
-    found = importlib.import_module(f"services.{service}.settings").Settings
+    found: type[ServiceSettings] = importlib.import_module(f"services.{service}.settings").Settings
     assert issubclass(found, ServiceSettings)
     return found
 

@@ -13,7 +13,7 @@ from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, onc
 from services.gateway.api.records import MAX_SELECTED, Filter, Selection, resolve
 from shared.contracts.commands import MAX_IDS, ImportEmployees, Selected
 from shared.contracts.records import Lane
-from shared.contracts.views import RunView
+from shared.contracts.views import RunPage, RunView
 from shared.db.tx import Tx
 from shared.http.problems import ProblemError
 from shared.messaging.outbox import Outgoing
@@ -160,12 +160,15 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
 
 
 def _reads(routes: APIRouter, deps: Deps) -> None:
-    @routes.get("/runs", response_model=list[RunView])
+    @routes.get("/runs", response_model=RunPage)
     async def runs(
-        company: UUID, limit: Annotated[int, Query(ge=1, le=500)] = 50, _: Access = viewer(deps)
+        company: UUID,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        after: str | None = None,
+        _: Access = viewer(deps),
     ) -> Any:
         """The newest imports and pushes."""
-        return await deps.history.get("/runs", company=company, limit=limit)
+        return await deps.history.get("/runs", company=company, limit=limit, after=after)
 
     @routes.get("/runs/{run}", response_model=RunView)
     async def run(company: UUID, run: UUID, _: Access = viewer(deps)) -> Any:

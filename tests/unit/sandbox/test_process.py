@@ -22,10 +22,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def started(*args: str) -> tuple[subprocess.Popen[bytes], str]:
         port = tmp_path / f"port-{len(running)}"
         options = ["--port", "0", "--port-file", str(port), "--data", str(tmp_path / "data")]
-        log = (tmp_path / "log").open("ab")
-        running.append(
-            subprocess.Popen([sys.executable, "-m", *args, *options], cwd=ROOT, stdout=log, stderr=log)
-        )
+        command = [sys.executable, "-m", *args, *options]
+        with (tmp_path / "log").open("ab") as log:
+            running.append(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log))
         deadline = time.monotonic() + 20
         while not port.exists():
             assert running[-1].poll() is None, (tmp_path / "log").read_text()
@@ -56,8 +55,8 @@ def test_quickbooks_serves_seeds_cuts_and_ends(start: Start, tmp_path: Path) -> 
         http.put("/admin/faults", json={"rules": rules})
         call = {"json": {"GivenName": "Bea"}, "params": {"requestid": "r"}}
         with pytest.raises(httpx.RemoteProtocolError):
-            http.request("POST", "/v3/company/77/employee", **call)  # type: ignore[arg-type]
-        again = http.request("POST", "/v3/company/77/employee", **call)  # type: ignore[arg-type]
+            http.request("POST", "/v3/company/77/employee", **call)
+        again = http.request("POST", "/v3/company/77/employee", **call)
         assert again.json()["Employee"]["Id"] == "5"
         hang = [{"match": {"operation": "companyinfo"}, "action": "latency", "seconds": 60}]
         http.put("/admin/faults", json={"rules": hang})

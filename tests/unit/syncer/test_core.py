@@ -87,14 +87,14 @@ def case(**more: object) -> Case:
         item=None,
         directory_read=True,
     )
-    return replace(plain, **more)  # type: ignore[arg-type]
+    return replace(plain, **more)
 
 
 def linked(**more: object) -> Case:
     """The same record, linked to a destination record that holds the same name."""
     there = fact(DESTINATION, QBO, first_name="Ana", last_name="Li", active=True)
     plain = case(situation=Situation.LINKED, destination=there, destination_record_id=DESTINATION)
-    return replace(plain, **more)  # type: ignore[arg-type]
+    return replace(plain, **more)
 
 
 FAILURE = Failure("unavailable", None, 7, 1, 3)
@@ -274,7 +274,7 @@ def planned(given: Case, **more: object) -> Item:
     """The item that a push of this case becomes."""
     item = core.decide(given, Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")).item
     assert item is not None
-    return replace(item, **more)  # type: ignore[arg-type]
+    return replace(item, **more)
 
 
 def test_a_claim_refreshes_the_basis_when_other_things_moved() -> None:

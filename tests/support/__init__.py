@@ -1,0 +1,1 @@
+"""What tests are built from: the two servers, a fleet of real services, and patience."""
