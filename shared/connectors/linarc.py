@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -13,55 +14,35 @@ import orjson
 from pydantic import ValidationError
 
 from shared.clock import Clock
-from shared.connectors.client import Http
+from shared.connectors.client import Answer, Http, load_record, raw_record, read_json, was_created_by
 from shared.connectors.ports import Page, PreparedCall, RawRecord, Unread, Write, Written
 from shared.connectors.vault import Vault
+from shared.contracts.capabilities import LINARC_FIELDS
 from shared.contracts.records import Account, Employee, Remote, System
 from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unauthorized, Unavailable
 
 PAGE = 1000
 _PATH = "/api/v1/employees"
+_ADDRESS = {f"address_{n}": n for n in ("line1", "line2", "city", "state", "postal_code", "country")}
 _TO_WIRE = {
+    name: name for name in LINARC_FIELDS if name not in _ADDRESS and name not in ("active", "state")
+} | {
     "number": "employee_number",
     "bill_rate": "hourly_rate",
-    **{
-        n: n
-        for n in (
-            "first_name",
-            "middle_name",
-            "last_name",
-            "suffix",
-            "email",
-            "phone",
-            "mobile",
-            "title",
-            "gender",
-        )
-    },
-    **{
-        n: n
-        for n in (
-            "department",
-            "permission_level",
-            "pay_type",
-            "cost_rate",
-            "hire_date",
-            "end_date",
-            "birth_date",
-        )
-    },
 }
-_ADDRESS = {f"address_{n}": n for n in ("line1", "line2", "city", "state", "postal_code", "country")}
 _FROM_WIRE = {wire: name for name, wire in _TO_WIRE.items()} | {"state": "state"}
 _INACTIVE = frozenset({"suspended", "terminated"})
 _CODES = {
     "duplicate_number": ("duplicate_number", "number"),
     "duplicate_email": ("duplicate_email", "email"),
     "missing_name": ("missing_name", "last_name"),
+    "too_long": ("text_too_long", None),
+    "invalid_email": ("invalid_email", "email"),
+    "invalid_date": ("invalid_value", None),
     "unknown_field": ("unsupported_field", None),
     "read_only_field": ("unsupported_field", None),
 }
-_REMOVED = frozenset({"ssn"})
+_REFUSED = "Linarc refused the API key"
 
 
 class Linarc:
@@ -78,63 +59,69 @@ class Linarc:
         self._clock = clock
         self._key: str | None = None
 
-    async def _call(
+    async def _ask(
         self,
         operation: str,
         method: str,
         path: str,
         *,
-        writes: bool = False,
         headers: Mapping[str, str] | None = None,
         **more: Any,
-    ) -> httpx.Response:
-        if self._key is None:
-            self._key = (await self._vault.load(self._company, self._account.account_id)).api_key
-        sent = {"Authorization": f"Bearer {self._key}", "Accept": "application/json", **(headers or {})}
-        response = await self._http.call(operation, method, path, writes=writes, headers=sent, **more)
-        if response.status_code in (401, 403):
-            self._key = None
-            problem = "Linarc refused the API key"
-            await self._vault.mark(self._company, self._account.account_id, "reconnect", problem)
-            raise Unauthorized(System.LINARC, problem)
-        return response
+    ) -> Answer:
+        """The answer, whatever its status, unless the key is refused and no other has come since."""
+        while True:
+            if self._key is None:
+                self._key = (await self._vault.load(self._company, self._account.account_id)).api_key
+            key = self._key
+            sent = {"Authorization": f"Bearer {key}", "Accept": "application/json", **(headers or {})}
+            answer = await self._http.call(operation, method, path, headers=sent, **more)
+            if answer.status not in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+                return answer
+            await self._refused(key)
+
+    async def _refused(self, key: str) -> None:
+        """Forget a refused key. Raises `Unauthorized`, and notes it, when it is still the stored one."""
+        self._key = None
+        async with self._vault.refreshing(self._company, self._account.account_id) as held:
+            if held.credential.api_key == key:
+                held.problem = _REFUSED
+        if held.problem:
+            raise Unauthorized(System.LINARC, _REFUSED)
 
     async def test(self) -> str:
         """The tenant id that Linarc reports."""
-        response = await self._call("company", "GET", "/api/v1/company")
-        _raise_for(response, writes=False)
-        return str(response.json()["id"])
+        company = _read(await self._ask("company", "GET", "/api/v1/company"))
+        if not company.get("id"):
+            raise Unavailable("linarc: an answer of another shape")
+        return str(company["id"])
 
     async def read_page(self, cursor: str | None, *, since: datetime | None = None) -> Page:
-        """The directory's next page, in the order of ids."""
+        """The directory's next page, in the order of ids; Linarc alone knows what is in a cursor."""
         params = {"limit": str(PAGE)}
         if cursor is not None:
             params["cursor"] = cursor
         if since is not None:
             params["updated_since"] = since.isoformat()
         requested_at = self._clock.now()
-        response = await self._call("query", "GET", _PATH, params=params)
-        _raise_for(response, writes=False)
-        answer = orjson.loads(response.content)
-        return Page(
-            [_raw(employee) for employee in answer["employees"]],
-            answer["next_cursor"],
-            requested_at,
-            self._clock.now(),
-            datetime.fromisoformat(answer["as_of"]),
-        )
+        answer = _read(await self._ask("query", "GET", _PATH, params=params))
+        try:
+            records = [raw_record(wire, "id") for wire in answer["employees"]]
+            as_of, following = _instant(answer["as_of"]), answer["next_cursor"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unavailable("linarc: an answer of another shape") from error
+        return Page(records, following, requested_at, self._clock.now(), as_of)
 
     def parse(self, raw: RawRecord) -> Remote | Unread:
         """A key that is present was said, null included; one that is absent was not."""
         try:
-            wire = orjson.loads(raw.payload)
+            wire = load_record(raw.payload)
             values: dict[str, Any] = {name: wire[key] for key, name in _FROM_WIRE.items() if key in wire}
             if "address" in wire:
                 address = wire["address"] or {}
                 values |= {name: address.get(key) for name, key in _ADDRESS.items()}
             if "state" in wire:
                 values["active"] = wire["state"] not in _INACTIVE
-            updated_at = datetime.fromisoformat(wire["updated_at"]) if wire.get("updated_at") else None
+            updated_at = _instant(wire["updated_at"]) if wire.get("updated_at") else None
             employee = Employee.model_validate(values)
         except ValidationError as error:
             return Unread(raw.remote_id, "unreadable", str(error.errors()[0]["loc"][0]), raw.payload.decode())
@@ -151,88 +138,127 @@ class Linarc:
     async def read_many(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | Unread]:
         """These employees, one call each; one that does not exist is left out."""
         found: dict[str, Remote | Unread] = {}
-        for remote_id in remote_ids:
-            response = await self._call("read", "GET", f"{_PATH}/{remote_id}")
-            if response.status_code == httpx.codes.NOT_FOUND:
-                continue
-            _raise_for(response, writes=False)
-            found[remote_id] = self.parse(_raw(orjson.loads(response.content)))
+        for start in range(0, len(remote_ids), self.parallel_calls):
+            some = remote_ids[start : start + self.parallel_calls]
+            for one in await asyncio.gather(*map(self._read_one, some), return_exceptions=True):
+                if isinstance(one, BaseException):
+                    raise one
+                if one is not None:
+                    found[one.remote_id] = one
         return found
+
+    async def _read_one(self, remote_id: str) -> Remote | Unread | None:
+        """None as well when something else than this employee answers: an id comes from outside."""
+        answer = await self._ask("read", "GET", f"{_PATH}/{quote(remote_id, safe='')}")
+        if answer.status == httpx.codes.NOT_FOUND:
+            return None
+        wire = _read(answer)
+        return self.parse(raw_record(wire, "id")) if wire.get("id") == remote_id else None
 
     def prepare(self, key: str, writes: Sequence[Write]) -> PreparedCall:
         """One creation (as Draft) or one update of the fields that differ, guarded by the tag just read."""
         (write,) = writes
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        body = _wire(write.fields)
+        body = orjson.dumps(_wire(write)).decode()
         if write.current is None:
-            return PreparedCall(key, "POST", _PATH, orjson.dumps(body).decode(), headers, [write.item_id])
+            return PreparedCall(key, "POST", _PATH, body, headers, [write.item_id])
         headers["If-Match"] = f'"{write.current.version}"'
-        path = f"{_PATH}/{write.current.remote_id}"
-        return PreparedCall(key, "PATCH", path, orjson.dumps(body).decode(), headers, [write.item_id])
+        path = f"{_PATH}/{quote(write.current.remote_id, safe='')}"
+        return PreparedCall(key, "PATCH", path, body, headers, [write.item_id])
 
     async def send(self, call: PreparedCall) -> Sequence[Written]:
         """Send it. A refusal is the member's outcome; anything else is raised."""
+        (member,) = call.members
         operation = "create" if call.method == "POST" else "update"
-        response = await self._call(
+        answer = await self._ask(
             operation, call.method, call.path, writes=True, headers=call.headers, content=call.body.encode()
         )
+        if answer.status == httpx.codes.NOT_FOUND and call.method == "PATCH":
+            return [Written(member, error=Rejected("deleted_at_destination"))]
         try:
-            _raise_for(response, writes=True)
+            parsed = self.parse(raw_record(_read(answer, writes=True), "id"))
         except (Rejected, Conflict) as error:
-            return [Written(call.members[0], error=error)]
-        parsed = self.parse(_raw(orjson.loads(response.content)))
+            return [Written(member, error=error)]
+        except ValueError:
+            parsed = Unread("", "unreadable")
         if isinstance(parsed, Unread):
             raise Unavailable("linarc: an answer that cannot be read", outcome_unknown=True)
-        return [Written(call.members[0], remote=parsed)]
+        return [Written(member, remote=parsed)]
 
-    async def find_created(self, write: Write) -> Remote | None:  # noqa: ARG002  (the port's)
-        """Linarc keeps keys for a day, so the same call answers; nothing to look up."""
-        return None
+    async def find_created(self, write: Write) -> Remote | None:
+        """The one with that number and e-mail, looked for in the whole directory: Linarc cannot be asked for them."""
+        if not (write.fields.get("number") or write.fields.get("email")):
+            return None
+        cursor: str | None = None
+        while True:
+            page = await self.read_page(cursor)
+            for one in map(self.parse, page.records):
+                if isinstance(one, Remote) and was_created_by(write, one):
+                    return one
+            if (cursor := page.cursor) is None:
+                return None
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._http.close()
 
 
-def _raw(wire: dict[str, Any]) -> RawRecord:
-    for key in _REMOVED & wire.keys():
-        del wire[key]
-    payload = orjson.dumps(wire)
-    return RawRecord(str(wire["id"]), payload, hashlib.blake2b(payload, digest_size=16).digest())
+def _instant(text: str) -> datetime:
+    """A time in UTC. Raises ValueError when it does not say its offset."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("a time without an offset")
+    return found.astimezone(UTC)
 
 
-def _wire(fields: Mapping[str, object]) -> dict[str, Any]:
+def _wire(write: Write) -> dict[str, Any]:
+    """The fields that differ. An address goes whole, with what we do not change in it: Linarc replaces it as one value."""
     body: dict[str, Any] = {}
-    for name, value in fields.items():
+    for name, value in write.fields.items():
         if name in _ADDRESS:
-            body.setdefault("address", {})[_ADDRESS[name]] = value
+            body.setdefault("address", _address(write))[_ADDRESS[name]] = value
         else:
-            number = name.endswith("_rate") and value is not None
-            body[_TO_WIRE[name]] = float(str(value)) if number else value
+            amount = name.endswith("_rate") and value is not None
+            body[_TO_WIRE[name]] = float(str(value)) if amount else value
     return body
 
 
-def _raise_for(response: httpx.Response, *, writes: bool) -> None:
-    """The error that an answer means. A 5xx on a write may have been carried out."""
-    status = response.status_code
-    if response.is_success:
-        return
-    raise _error(response, status, writes=writes)
+def _address(write: Write) -> dict[str, Any]:
+    known = orjson.loads(write.current.payload).get("address") if write.current else None
+    return dict(known or {})
 
 
-def _error(response: httpx.Response, status: int, *, writes: bool) -> MusterError:
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        return RateLimited("linarc: 429", retry_after=float(response.headers.get("Retry-After", "60")))
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return Unavailable(f"linarc: {status}", outcome_unknown=writes)
-    if status == httpx.codes.PRECONDITION_FAILED:
-        return Conflict("linarc: the employee moved since it was read")
-    if status == httpx.codes.NOT_FOUND:
-        return Rejected("deleted_at_destination")
+def _read(answer: Answer, *, writes: bool = False) -> dict[str, Any]:
+    """The JSON of a good answer. Raises what the answer means; a 5xx on a write may have been carried out."""
     try:
-        problem = response.json()
+        body = read_json(answer.content)
     except ValueError:
-        return Rejected("refused", message=f"linarc: {status}")
+        body = None
+    if not answer.ok:
+        raise _error(answer, body if isinstance(body, dict) else {}, writes=writes)
+    if not isinstance(body, dict):
+        raise Unavailable("linarc: an answer that is not JSON", outcome_unknown=writes)
+    return body
+
+
+def _error(answer: Answer, problem: Mapping[str, Any], *, writes: bool) -> MusterError:
+    message = f"linarc: {answer.status} {problem.get('code', '')}".rstrip()
+    match answer.status:
+        case httpx.codes.TOO_MANY_REQUESTS:
+            return RateLimited(message, retry_after=answer.retry_after())
+        case httpx.codes.PRECONDITION_FAILED:
+            return Conflict(message)
+        case httpx.codes.NOT_FOUND:
+            return Unavailable(message)
+        case httpx.codes.REQUEST_TIMEOUT:
+            return Unavailable(message, outcome_unknown=writes)
+        case status if status >= httpx.codes.INTERNAL_SERVER_ERROR or httpx.codes.is_redirect(status):
+            return Unavailable(message, outcome_unknown=writes)
+        case _:
+            return _refusal(problem, message)
+
+
+def _refusal(problem: Mapping[str, Any], message: str) -> Rejected:
     field = _FROM_WIRE.get(str(problem.get("field")))
-    reason, known = _CODES.get(str(problem.get("code")), ("invalid_value" if field else "refused", field))
-    return Rejected(reason, field=known or field, message=f"linarc: {status} {problem.get('code')}")
+    reason, known = _CODES.get(str(problem.get("code")), ("invalid_value" if field else "refused", None))
+    return Rejected(reason, field=known or field, message=message)

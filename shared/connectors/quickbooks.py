@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
 from pydantic import ValidationError
 
 from shared.clock import Clock
-from shared.connectors.client import Http
+from shared.connectors.client import Answer, Http, load_record, raw_record, read_json, was_created_by
 from shared.connectors.oauth import Tokens
 from shared.connectors.ports import Page, PreparedCall, RawRecord, Unread, Write, Written
-from shared.contracts.capabilities import QUICKBOOKS_FIELDS
 from shared.contracts.records import Employee, Remote, System
 from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unauthorized, Unavailable
 
 PAGE = 1000
+IDS_AT_ONCE = 100
 MINOR_VERSION = "75"
 _SCALARS = {
     "number": "EmployeeNumber",
@@ -50,8 +50,14 @@ _NESTED = {
     "address_postal_code": ("PrimaryAddr", "PostalCode"),
     "address_country": ("PrimaryAddr", "Country"),
 }
-_NAMES = {wire: name for name, wire in _SCALARS.items()} | {path[0]: name for name, path in _NESTED.items()}
-_READ_ONLY = ("MetaData", "domain", "sparse", "V4IDPseudonym", "SSN", "time")
+_FIELDS = {
+    **{wire: name for name, wire in _SCALARS.items()},
+    **{f"{outer}.{inner}": name for name, (outer, inner) in _NESTED.items()},
+    **{outer: name for name, (outer, _) in _NESTED.items() if outer != "PrimaryAddr"},
+}
+_FIELD_IN_TEXT = re.compile(rf"\b({'|'.join(map(re.escape, sorted(_FIELDS, key=len, reverse=True)))})\b")
+_READ_ONLY = ("MetaData", "domain", "sparse", "V4IDPseudonym", "time")
+_ADDRESS_READ_ONLY = ("Lat", "Long")
 _NAME_PARTS = ("Title", "GivenName", "MiddleName", "FamilyName", "Suffix")
 _REJECTED = {
     "610": ("deleted_at_destination", None),
@@ -68,10 +74,12 @@ _REJECTED = {
     "6190": ("subscription_lapsed", None),
     "6240": ("duplicate_name", "display_name"),
 }
-_AUTHENTICATION = frozenset({"100", "120", "3100", "3200", "003100", "003200"})
-_THROTTLED = frozenset({"3001", "003001"})
-_CODE_IN_TEXT = re.compile(r"errorCode=(\d+)|code=\"(\d+)\"")
-_SSN = re.compile(r"ssn", re.IGNORECASE)
+_AUTHENTICATION = frozenset({"100", "120", "3100", "3200"})
+_THROTTLED = frozenset({"3001"})
+_STALE = "5010"
+_ANYBODY = "Active in (true,false)"
+_UNCERTAIN = frozenset({"600", "10000"})
+_CODE_IN_TEXT = re.compile(rb"errorCode=(\d+)|code=\"(\d+)\"")
 
 
 def literal(text: str) -> str:
@@ -88,86 +96,91 @@ class QuickBooks:
     def __init__(self, http: Http, tokens: Tokens, realm: str, clock: Clock) -> None:
         self._http = http
         self._tokens = tokens
-        self._base = f"/v3/company/{realm}"
+        self._base = f"/v3/company/{quote(realm, safe='')}"
         self._realm = realm
         self._clock = clock
 
-    async def _call(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str],
-        writes: bool = False,
-        **more: Any,
-    ) -> httpx.Response:
-        """With one more try under another token when this one is refused; the request id stays the same."""
+    async def _ask(self, operation: str, method: str, path: str, **more: Any) -> dict[str, Any]:
+        """The JSON of a good answer, with one more try under another token when this one is refused.
+
+        The request id stays the same then. A second refusal ends the connection.
+        """
         token = await self._tokens.access()
-        response = await self._once(operation, method, path, token, params, writes=writes, **more)
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        try:
+            return await self._once(token, operation, method, path, **more)
+        except Unauthorized:
             token = await self._tokens.renew(token)
-            response = await self._once(operation, method, path, token, params, writes=writes, **more)
-        return response
+        try:
+            return await self._once(token, operation, method, path, **more)
+        except Unauthorized as error:
+            await self._tokens.end(token, str(error))
+            raise
 
     async def _once(
         self,
+        token: str,
         operation: str,
         method: str,
         path: str,
-        token: str,
-        params: Mapping[str, str],
         *,
-        writes: bool,
-        **more: Any,
-    ) -> httpx.Response:
+        params: Mapping[str, str],
+        body: str | None = None,
+    ) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        if "content" in more:
+        more: dict[str, Any] = {}
+        if body is not None:
             headers["Content-Type"] = "application/json"
-        params = {"minorversion": MINOR_VERSION, **params}
-        return await self._http.call(
-            operation, method, path, writes=writes, headers=headers, params=params, **more
+            more["content"] = body.encode()
+        answer = await self._http.call(
+            operation,
+            method,
+            path,
+            writes=body is not None,
+            headers=headers,
+            params={"minorversion": MINOR_VERSION, **params},
+            **more,
         )
+        return _read(answer, writes=body is not None)
 
-    async def _query(self, statement: str) -> dict[str, Any]:
-        response = await self._call("query", "GET", f"{self._base}/query", params={"query": statement})
-        answer = _answer(response, writes=False)
-        return dict(answer)
+    async def _employees(self, condition: str) -> tuple[list[RawRecord], dict[str, Any]]:
+        """The employees under a condition, inactive people included, and the whole answer."""
+        statement = f"select * from Employee where {condition}"
+        answer = await self._ask("query", "GET", f"{self._base}/query", params={"query": statement})
+        try:
+            return [raw_record(wire, "Id") for wire in answer["QueryResponse"].get("Employee") or ()], answer
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Unavailable("quickbooks: an answer of another shape") from error
 
     async def test(self) -> str:
-        """The company id that QuickBooks reports."""
-        response = await self._call(
-            "companyinfo", "GET", f"{self._base}/companyinfo/{self._realm}", params={}
+        """The company id. QuickBooks does not repeat it, but refuses a token of another company (403, code 3100)."""
+        await self._ask(
+            "companyinfo", "GET", f"{self._base}/companyinfo/{quote(self._realm, safe='')}", params={}
         )
-        _answer(response, writes=False)
         return self._realm
 
     async def read_page(self, cursor: str | None, *, since: datetime | None = None) -> Page:
         """The directory's next page by Id, inactive people included; `cursor` is the next start position."""
         start = int(cursor or "1")
-        changed = (
-            f" and MetaData.LastUpdatedTime >= {literal(since.isoformat(timespec='seconds'))}"
-            if since
-            else ""
-        )
+        changed = ""
+        if since is not None:
+            at = since.astimezone(UTC).isoformat(timespec="seconds")
+            changed = f" and MetaData.LastUpdatedTime >= {literal(at)}"
         requested_at = self._clock.now()
-        answer = await self._query(
-            f"select * from Employee where Active in (true,false){changed}"
-            f" orderby Id startposition {start} maxresults {PAGE}"
+        records, answer = await self._employees(
+            f"{_ANYBODY}{changed} orderby Id startposition {start} maxresults {PAGE}"
         )
-        employees = answer["QueryResponse"].get("Employee", [])
         return Page(
-            [_raw(employee) for employee in employees],
-            str(start + PAGE) if len(employees) == PAGE else None,
+            records,
+            str(start + PAGE) if len(records) == PAGE else None,
             requested_at,
             self._clock.now(),
-            datetime.fromisoformat(answer["time"]),
+            _instant(answer.get("time")) or requested_at,
         )
 
     def parse(self, raw: RawRecord) -> Remote | Unread:
         """QuickBooks leaves empty fields out, so what it can carry and does not show is null."""
         try:
-            wire = orjson.loads(raw.payload)
+            wire = load_record(raw.payload)
             values: dict[str, Any] = {name: wire.get(key) for name, key in _SCALARS.items()}
             for name, (outer, inner) in _NESTED.items():
                 values[name] = (wire.get(outer) or {}).get(inner)
@@ -194,14 +207,10 @@ class QuickBooks:
     async def read_many(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | Unread]:
         """These employees by Id; one that does not exist is left out."""
         found: dict[str, Remote | Unread] = {}
-        for start in range(0, len(remote_ids), 100):
-            ids = ",".join(literal(i) for i in remote_ids[start : start + 100])
-            answer = await self._query(
-                f"select * from Employee where Id in ({ids}) and Active in (true,false) maxresults 100"
-            )
-            for employee in answer["QueryResponse"].get("Employee", []):
-                raw = _raw(employee)
-                found[raw.remote_id] = self.parse(raw)
+        for start in range(0, len(remote_ids), IDS_AT_ONCE):
+            ids = ",".join(map(literal, remote_ids[start : start + IDS_AT_ONCE]))
+            records, _ = await self._employees(f"Id in ({ids}) and {_ANYBODY} maxresults {IDS_AT_ONCE}")
+            found |= {raw.remote_id: self.parse(raw) for raw in records}
         return found
 
     def prepare(self, key: str, writes: Sequence[Write]) -> PreparedCall:
@@ -221,61 +230,52 @@ class QuickBooks:
     async def send(self, call: PreparedCall) -> Sequence[Written]:
         """Send it; batch answers are told apart by their bId only, in whatever order they come."""
         path, _, query = call.path.partition("?")
-        batch = path.endswith("/batch")
-        response = await self._call(
-            "batch" if batch else "write",
-            call.method,
-            path,
-            params={"requestid": query.removeprefix("requestid=")},
-            writes=True,
-            content=call.body.encode(),
+        params = {"requestid": query.removeprefix("requestid=")}
+        if not path.endswith("/batch"):
+            (member,) = call.members
+            try:
+                answer = await self._ask("write", call.method, path, params=params, body=call.body)
+            except (Rejected, Conflict) as error:
+                return [Written(member, error=error)]
+            return [self._written(member, answer)]
+        answer = await self._ask("batch", call.method, path, params=params, body=call.body)
+        items = answer.get("BatchItemResponse")
+        by_id = (
+            {str(i.get("bId")): i for i in items if isinstance(i, dict)} if isinstance(items, list) else {}
         )
-        try:
-            answer = _answer(response, writes=True)
-        except (Rejected, Conflict) as error:
-            if batch:
-                raise
-            return [Written(call.members[0], error=error)]
-        if not batch:
-            return [self._written(call.members[0], answer)]
-        by_id = {str(item.get("bId")): item for item in answer.get("BatchItemResponse", [])}
-        if len(by_id) < len(call.members):
+        if any(str(n) not in by_id for n in range(1, len(call.members) + 1)):
             raise Unavailable("quickbooks: a batch answer with items missing", outcome_unknown=True)
         return [self._written(member, by_id[str(n)]) for n, member in enumerate(call.members, 1)]
 
     def _written(self, member: str, item: Mapping[str, Any]) -> Written:
-        if "Fault" in item:
-            return Written(member, error=_fault_error(item["Fault"]))
-        parsed = self.parse(_raw(item["Employee"]))
+        if fault := item.get("Fault"):
+            return Written(member, error=_code_error(*_code(fault), writes=True))
+        try:
+            parsed = self.parse(raw_record(item.get("Employee"), "Id"))
+        except ValueError:
+            parsed = Unread("", "unreadable")
         if isinstance(parsed, Unread):
-            return Written(
-                member, error=Unavailable("quickbooks: an unreadable answer", outcome_unknown=True)
-            )
+            unknown = Unavailable("quickbooks: an answer that cannot be read", outcome_unknown=True)
+            return Written(member, error=unknown)
         return Written(member, remote=parsed)
 
     async def find_created(self, write: Write) -> Remote | None:
-        """The employee whose number or e-mail is the one that was to be created, among those of that name."""
-        name = literal(_default_name(_body(write)))
-        answer = await self._query(
-            f"select * from Employee where DisplayName = {name} and Active in (true,false)"
-        )
-        for employee in answer["QueryResponse"].get("Employee", []):
-            parsed = self.parse(_raw(employee))
-            if isinstance(parsed, Remote) and parsed.employee.number == write.fields.get("number"):
-                return parsed
-        return None
+        """The one of that name whose number or e-mail is what was to be created. Neither can be asked for directly."""
+        body = _body(write)
+        name = body.get("DisplayName") or _default_name(body)
+        records, _ = await self._employees(f"DisplayName = {literal(name)} and {_ANYBODY}")
+        found = [one for one in map(self.parse, records) if isinstance(one, Remote)]
+        return next((one for one in found if was_created_by(write, one)), None)
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._http.close()
 
 
-def _raw(wire: dict[str, Any]) -> RawRecord:
-    """Social security numbers, masked or not, go before anything is hashed or kept."""
-    for key in [key for key in wire if _SSN.search(key)]:
-        del wire[key]
-    payload = orjson.dumps(wire)
-    return RawRecord(str(wire["Id"]), payload, hashlib.blake2b(payload, digest_size=16).digest())
+def _instant(text: str | None) -> datetime | None:
+    """A time in UTC. One without an offset would be the company's own, which we do not know: none."""
+    found = datetime.fromisoformat(text) if text else None
+    return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
 
 
 def _default_name(wire: Mapping[str, Any]) -> str:
@@ -288,13 +288,19 @@ def _body(write: Write) -> dict[str, Any]:
     wire: dict[str, Any] = orjson.loads(write.current.payload) if write.current else {}
     for key in _READ_ONLY:
         wire.pop(key, None)
-    follows = bool(write.current) and wire.get("DisplayName") == _default_name(wire)
+    before = _default_name(wire)
     for name, value in write.fields.items():
         _set(wire, name, value)
-    if isinstance(address := wire.get("PrimaryAddr"), dict):
-        for key in ("Lat", "Long"):
+    if address := wire.get("PrimaryAddr"):
+        for key in _ADDRESS_READ_ONLY:
             address.pop(key, None)
-    if follows:
+        if not address.keys() - {"Id"}:
+            del wire["PrimaryAddr"]
+    if write.current is None:
+        # A rate means nothing while the person is not billable; an existing record's flag is not ours to turn.
+        if wire.get("BillRate") is not None:
+            wire.setdefault("BillableTime", True)
+    elif before and wire.get("DisplayName") == before and "display_name" not in write.fields:
         wire["DisplayName"] = _default_name(wire)
     return wire
 
@@ -308,66 +314,74 @@ def _set(wire: dict[str, Any], name: str, value: object) -> None:
         target, key = wire, _SCALARS[name]
     else:
         outer, key = _NESTED[name]
-        target = wire.setdefault(outer, {})
-    if value is None:
-        target.pop(key, None)
-        if name in _NESTED and not target:
-            wire.pop(_NESTED[name][0], None)
-    else:
+        target = wire[outer] = wire.get(outer) or {}
+    if value is not None:
         target[key] = value
-    if name == "bill_rate" and value is not None:
-        wire["BillableTime"] = True
+        return
+    target.pop(key, None)
+    if name in _NESTED and not target:
+        del wire[_NESTED[name][0]]
 
 
-def _answer(response: httpx.Response, *, writes: bool) -> Mapping[str, Any]:
-    """The JSON of a good answer. The status decides first; a Fault may stand in a 200, or be XML, HTML or nothing."""
-    status = response.status_code
-    body: Any = None
-    if "json" in response.headers.get("content-type", ""):
-        try:
-            body = orjson.loads(response.content)
-        except ValueError:
-            body = None
-    if response.is_success and isinstance(body, dict) and "Fault" not in body and "fault" not in body:
-        return body
-    if response.is_success and body is None:
-        raise Unavailable("quickbooks: an answer that is not JSON", outcome_unknown=writes)
-    raise _status_error(response, status, body, writes=writes)
+def _read(answer: Answer, *, writes: bool) -> dict[str, Any]:
+    """The JSON of a good answer. The status decides first; a fault may stand in a 200, or be XML, HTML or nothing."""
+    try:
+        body = read_json(answer.content)
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        fault = body.get("Fault") or body.get("fault")
+        if answer.ok and not fault:
+            return body
+        code, field = _code(fault)
+    else:
+        found = _CODE_IN_TEXT.search(answer.content[:2000])
+        code, field = (found[found.lastindex or 0].decode().lstrip("0") if found else ""), None
+        if answer.ok and not code:
+            raise Unavailable("quickbooks: an answer that is not JSON", outcome_unknown=writes)
+    raise _status_error(answer, code, field, writes=writes)
 
 
-def _status_error(response: httpx.Response, status: int, body: Any, *, writes: bool) -> MusterError:
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        after = response.headers.get("Retry-After", "")
-        return RateLimited("quickbooks: 429", retry_after=float(after) if after.isdigit() else 60.0)
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return Unauthorized(System.QUICKBOOKS, f"quickbooks: {status}")
-    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return Unavailable(f"quickbooks: {status}", outcome_unknown=writes)
-    fault = (body.get("Fault") or body.get("fault")) if isinstance(body, dict) else None
-    if fault:
-        return _fault_error(fault)
-    found = _CODE_IN_TEXT.search(response.text[:2000])
-    code = next((group for group in found.groups() if group), "") if found else ""
-    return _code_error(code, None, f"quickbooks: {status} {code}")
+def _status_error(answer: Answer, code: str, field: str | None, *, writes: bool) -> MusterError:
+    message = f"quickbooks: {answer.status}, code {code or 'none'}"
+    match answer.status:
+        case httpx.codes.TOO_MANY_REQUESTS:
+            return RateLimited(message, retry_after=answer.retry_after())
+        case httpx.codes.FORBIDDEN if code in _THROTTLED:
+            return RateLimited(message, retry_after=answer.retry_after())
+        case httpx.codes.UNAUTHORIZED | httpx.codes.FORBIDDEN:
+            return Unauthorized(System.QUICKBOOKS, message)
+        case httpx.codes.NOT_FOUND:
+            # The address is wrong; an employee that does not exist is a 400 with code 610.
+            return Unavailable(message)
+        case httpx.codes.REQUEST_TIMEOUT:
+            return Unavailable(message, outcome_unknown=writes)
+        case status if status >= httpx.codes.INTERNAL_SERVER_ERROR or httpx.codes.is_redirect(status):
+            return Unavailable(message, outcome_unknown=writes)
+        case _:
+            return _code_error(code, field, writes=writes, retry_after=answer.retry_after())
 
 
-def _fault_error(fault: Mapping[str, Any]) -> MusterError:
-    errors = fault.get("Error") or fault.get("error") or [{}]
-    error = errors[0] or {}
-    code = str(error.get("code") or "")
-    return _code_error(code, error.get("element"), f"quickbooks: code {code or 'none'}")
+def _code(fault: Any) -> tuple[str, str | None]:
+    """The first error's code and the field that it is about, in either envelope; any part may be missing."""
+    errors = (fault.get("Error") or fault.get("error")) if isinstance(fault, dict) else None
+    error = errors[0] if isinstance(errors, list) and errors else errors
+    if not isinstance(error, dict):
+        return "", None
+    element = str(error.get("element") or "")
+    named = _FIELD_IN_TEXT.search(element or str(error.get("Detail") or error.get("detail") or ""))
+    return str(error.get("code") or "").lstrip("0"), _FIELDS[named[1]] if named else None
 
 
-def _code_error(code: str, element: str | None, message: str) -> MusterError:
+def _code_error(code: str, field: str | None, *, writes: bool, retry_after: float = 60.0) -> MusterError:
+    message = f"quickbooks: code {code or 'none'}"
     if code in _THROTTLED:
-        return RateLimited(message, retry_after=60.0)
+        return RateLimited(message, retry_after=retry_after)
     if code in _AUTHENTICATION:
         return Unauthorized(System.QUICKBOOKS, message)
-    if code == "5010":
+    if code == _STALE:
         return Conflict(message)
-    if code == "10000":
-        return Unavailable(message, outcome_unknown=True)
-    field = _NAMES.get(element or "")
-    field = field if field in QUICKBOOKS_FIELDS else None
+    if code in _UNCERTAIN:
+        return Unavailable(message, outcome_unknown=writes)
     reason, known = _REJECTED.get(code, ("refused", None))
     return Rejected(reason, field=known or field, message=message)

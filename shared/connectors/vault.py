@@ -13,7 +13,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.records import System
 from shared.db.tx import Database, Tx
@@ -21,20 +21,21 @@ from shared.errors import Unauthorized
 from shared.settings import VaultSettings
 
 _NONCE_BYTES = 12
+_KEY_BYTES = 32
 
 
 class Credential(BaseModel):
     """What opens one account: an API key (Linarc) or OAuth tokens (QuickBooks). Its text never shows a secret."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     system: System
-    api_key: str = ""
-    client_id: str = ""
-    client_secret: str = ""
+    api_key: str = Field(default="", repr=False)
+    client_id: str = Field(default="", repr=False)
+    client_secret: str = Field(default="", repr=False)
     token_url: str = ""
-    refresh_token: str = ""
-    access_token: str = ""
+    refresh_token: str = Field(default="", repr=False)
+    access_token: str = Field(default="", repr=False)
     expires_at: datetime | None = None
 
     def __repr__(self) -> str:
@@ -59,7 +60,12 @@ class Seal:
 
     def __init__(self, settings: VaultSettings) -> None:
         """Raises ValueError when a key is not 32 bytes in base64."""
-        keys = [base64.b64decode(k) for k in settings.key.get_secret_value().split(",")]
+        keys = [
+            base64.b64decode(k.strip(), validate=True) for k in settings.key.get_secret_value().split(",")
+        ]
+        if any(len(k) != _KEY_BYTES for k in keys):
+            msg = f"a key of the vault is {_KEY_BYTES} bytes in base64"
+            raise ValueError(msg)
         self._ciphers = {hashlib.sha256(k).hexdigest()[:8]: AESGCM(k) for k in keys}
         self._newest = next(iter(self._ciphers))
 
@@ -79,7 +85,7 @@ class Seal:
             text = cipher.decrypt(
                 sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(company, account, key_id)
             )
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise Unauthorized("vault", "this credential does not belong to its row") from None
         return Credential.model_validate_json(text)
 
@@ -93,9 +99,11 @@ _LOAD_LOCKED = (
     "SELECT key_id, sealed, state FROM vault.credentials WHERE company_id = $1 AND account_id = $2 FOR UPDATE"
 )
 _SAVE = """
-INSERT INTO vault.credentials (company_id, account_id, system, key_id, sealed) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO vault.credentials (company_id, account_id, system, key_id, sealed, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (company_id, account_id) DO UPDATE SET
-    key_id = excluded.key_id, sealed = excluded.sealed, state = 'connected', problem = '', updated_at = now()
+    key_id = excluded.key_id, sealed = excluded.sealed, expires_at = excluded.expires_at,
+    state = 'connected', problem = '', updated_at = now()
 """
 _MARK = """
 UPDATE vault.credentials SET state = $3, problem = $4, updated_at = now()
@@ -129,17 +137,24 @@ class Vault:
 
     async def _save(self, tx: Tx, company: UUID, account: UUID, credential: Credential) -> None:
         key_id, sealed = self._seal.close(company, account, credential)
-        await tx.execute(_SAVE, company, account, credential.system.value, key_id, sealed)
+        await tx.execute(
+            _SAVE, company, account, credential.system.value, key_id, sealed, credential.expires_at
+        )
 
     @asynccontextmanager
     async def refreshing(self, company: UUID, account: UUID) -> AsyncIterator[Refreshing]:
-        """The credential under its row lock: one refresh at a time, whoever asks. What is kept is durable at the end."""
+        """The credential under its row lock: one refresh at a time, whoever asks. What is set is durable at the end.
+
+        A problem is noted under the same lock, so it never falls on a credential that came meanwhile.
+        """
         async with self._database.transaction([company]) as tx:
             credential = await self._load(tx, _LOAD_LOCKED, company, account)
             refreshing = Refreshing(credential)
             yield refreshing
             if refreshing.renewed is not None:
                 await self._save(tx, company, account, refreshing.renewed)
+            elif refreshing.problem:
+                await tx.execute(_MARK, company, account, "reconnect", refreshing.problem)
 
     async def mark(self, company: UUID, account: UUID, state: str, problem: str = "") -> None:
         """Note that a connection has ended, or is well again, and why."""
@@ -154,7 +169,8 @@ class Vault:
 
 @dataclass(slots=True)
 class Refreshing:
-    """The credential as it is now; set `renewed` to keep a new one."""
+    """The credential as it is now; set `renewed` to keep a new one, or `problem` when a person must reconnect."""
 
     credential: Credential
     renewed: Credential | None = None
+    problem: str = ""

@@ -36,6 +36,11 @@ _RETRYABLE = (
 )
 
 
+def _is_mistake(error: asyncpg.InterfaceError) -> bool:
+    """asyncpg has one class for a connection that is gone and for arguments that do not fit; no repetition cures those."""
+    return isinstance(error, ValueError) or "argument" in str(error)
+
+
 @dataclass(frozen=True, slots=True)
 class Tx:
     """One open transaction of `service`, allowed to see `companies` and nothing else."""
@@ -102,6 +107,8 @@ class Database:
                     raise
                 await connection.execute("COMMIT")
         except _RETRYABLE as error:
+            if isinstance(error, asyncpg.InterfaceError) and _is_mistake(error):
+                raise
             raise Unavailable(f"database: {type(error).__name__}") from error
 
     async def ping(self) -> bool:

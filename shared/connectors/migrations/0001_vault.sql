@@ -5,6 +5,7 @@ CREATE TABLE credentials (
     system text NOT NULL,
     key_id text NOT NULL,
     sealed bytea NOT NULL,
+    expires_at timestamptz,
     state text NOT NULL DEFAULT 'connected' CHECK (state IN ('connected', 'reconnect', 'disconnected')),
     problem text NOT NULL DEFAULT '',
     updated_at timestamptz NOT NULL DEFAULT now(),

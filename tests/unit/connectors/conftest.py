@@ -1,0 +1,107 @@
+"""Both connectors over a transport that answers by function, and a vault in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+import httpx
+import pytest
+
+from shared.clock import SystemClock
+from shared.connectors.client import Http
+from shared.connectors.linarc import Linarc
+from shared.connectors.oauth import Tokens
+from shared.connectors.quickbooks import QuickBooks
+from shared.connectors.vault import Credential, Refreshing, Vault
+from shared.contracts.records import Account, System
+from shared.errors import Unauthorized
+
+COMPANY, ACCOUNT = UUID(int=1), UUID(int=2)
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+REALM = "9130350000000999"
+TOKEN_URL = "https://oauth.test/oauth2/v1/tokens/bearer"
+Reply = Callable[[httpx.Request], httpx.Response]
+
+
+@dataclass
+class MemoryVault:
+    """One credential, its state, and every credential that was kept."""
+
+    credential: Credential
+    state: str = "connected"
+    problem: str = ""
+    kept: list[Credential] = field(default_factory=list)
+
+    async def load(self, company: UUID, account: UUID) -> Credential:
+        if self.state != "connected":
+            raise Unauthorized("vault", "this account is not connected")
+        return self.credential
+
+    async def save(self, company: UUID, account: UUID, credential: Credential) -> None:
+        self.credential, self.state, self.problem = credential, "connected", ""
+        self.kept.append(credential)
+
+    @asynccontextmanager
+    async def refreshing(self, company: UUID, account: UUID) -> AsyncIterator[Refreshing]:
+        held = Refreshing(await self.load(company, account))
+        yield held
+        if held.renewed is not None:
+            await self.save(company, account, held.renewed)
+        elif held.problem:
+            self.state, self.problem = "reconnect", held.problem
+
+
+@dataclass
+class World:
+    """What was asked, what is answered, and the vault."""
+
+    vault: MemoryVault
+    reply: Reply = lambda request: httpx.Response(500)
+    asked: list[httpx.Request] = field(default_factory=list)
+
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        return self.reply(request)
+
+    def http(self, system: System) -> Http:
+        return Http(system, "https://remote.test", httpx.MockTransport(self._handle))
+
+    def quickbooks(self) -> QuickBooks:
+        http = self.http(System.QUICKBOOKS)
+        tokens = Tokens(cast("Vault", self.vault), COMPANY, ACCOUNT, SystemClock(), http)
+        return QuickBooks(http, tokens, REALM, SystemClock())
+
+    def linarc(self) -> Linarc:
+        account = Account(
+            account_id=ACCOUNT, system=System.LINARC, environment="test", tenant_id="t", base_url="https://x"
+        )
+        http = self.http(System.LINARC)
+        return Linarc(http, cast("Vault", self.vault), COMPANY, account, SystemClock())
+
+    def answers(self, body: Any, status: int = 200, **headers: str) -> None:
+        """The same answer to everything."""
+        self.reply = lambda request: httpx.Response(status, json=body, headers=headers)
+
+
+@pytest.fixture
+def qbo() -> World:
+    credential = Credential(
+        system=System.QUICKBOOKS,
+        client_id="client",
+        client_secret="secret",
+        token_url=TOKEN_URL,
+        refresh_token="refresh-1",
+        access_token="access-1",
+        expires_at=LATER,
+    )
+    return World(MemoryVault(credential))
+
+
+@pytest.fixture
+def lin() -> World:
+    return World(MemoryVault(Credential(system=System.LINARC, api_key="key-1")))

@@ -1,0 +1,91 @@
+"""Transport errors, limits, and which addresses may be called."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from shared.connectors import client
+from shared.connectors.client import MAX_ANSWER_BYTES, Http, checked_url
+from shared.contracts.records import System
+from shared.errors import Unavailable
+
+
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [
+        (httpx.ConnectError("x"), False),
+        (httpx.ConnectTimeout("x"), False),
+        (httpx.PoolTimeout("x"), False),
+        (httpx.ReadTimeout("x"), True),
+        (httpx.WriteTimeout("x"), True),
+        (httpx.ReadError("x"), True),
+        (httpx.WriteError("x"), True),
+        (httpx.RemoteProtocolError("x"), True),
+        (httpx.DecodingError("x"), True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("writes", [True, False])
+async def test_only_a_write_that_may_have_left_is_of_unknown_outcome(
+    error: httpx.RequestError, unknown: bool, writes: bool
+) -> None:
+    async def fail(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    http = Http(System.LINARC, "https://remote.test", httpx.MockTransport(fail))
+    with pytest.raises(Unavailable) as caught:
+        await http.call("write", "POST", "/", writes=writes, headers={})
+    assert caught.value.outcome_unknown is (unknown and writes)
+
+
+class Drip(httpx.AsyncByteStream):
+    """An answer without an end."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 65536
+
+
+async def test_an_answer_without_end_is_cut_off() -> None:
+    sent = httpx.MockTransport(lambda request: httpx.Response(200, stream=Drip()))
+    with pytest.raises(Unavailable) as caught:
+        await Http(System.LINARC, "https://remote.test", sent).call("x", "POST", "/", writes=True, headers={})
+    assert caught.value.outcome_unknown
+
+
+async def test_the_largest_answer_allowed_comes_through() -> None:
+    sent = httpx.MockTransport(lambda request: httpx.Response(200, content=b"x" * MAX_ANSWER_BYTES))
+    answer = await Http(System.LINARC, "https://remote.test", sent).call("x", "GET", "/", headers={})
+    assert len(answer.content) == MAX_ANSWER_BYTES
+
+
+async def test_a_call_ends_in_time_whatever_the_remote_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            import asyncio  # noqa: PLC0415
+
+            while True:
+                await asyncio.sleep(0.01)
+                yield b"."
+
+    monkeypatch.setattr(client, "TOTAL_SECONDS", 0.05)
+    sent = httpx.MockTransport(lambda request: httpx.Response(200, stream=Slow()))
+    with pytest.raises(Unavailable) as caught:
+        await Http(System.LINARC, "https://remote.test", sent).call("x", "POST", "/", writes=True, headers={})
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.test", "http://127.0.0.1:80", "http://localhost/", "http://[::1]:9"]
+)
+def test_addresses_that_may_be_called(url: str) -> None:
+    assert checked_url(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize("url", ["http://a.test", "ftp://localhost", "http://127.0.0.1.evil.test", "//a", ""])
+def test_addresses_that_may_not(url: str) -> None:
+    with pytest.raises(ValueError, match="https"):
+        checked_url(url)

@@ -1,0 +1,168 @@
+"""Tokens: refreshed early and once, kept before use, ended only when they are the stored ones."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import httpx
+import orjson
+import pytest
+
+from shared.clock import SystemClock
+from shared.connectors.ports import Write
+from shared.contracts.records import Remote
+from shared.errors import Unauthorized, Unavailable
+
+if TYPE_CHECKING:
+    from .conftest import World
+
+PERSON = {"Id": "5", "SyncToken": "0", "GivenName": "Ilse"}
+
+
+class Intuit:
+    """Takes one access token, and hands out the next for the newest refresh token only."""
+
+    def __init__(self, good: str = "access-1") -> None:
+        self.good = good
+        self.refresh = "refresh-1"
+        self.tokens = 0
+        self.forms: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host == "oauth.test":
+            return self._token(request)
+        if request.headers["authorization"] != f"Bearer {self.good}":
+            return httpx.Response(401)
+        return httpx.Response(200, json={"Employee": PERSON, "QueryResponse": {}, "time": None})
+
+    def _token(self, request: httpx.Request) -> httpx.Response:
+        self.forms.append(request)
+        if parse_qs(request.content.decode())["refresh_token"] != [self.refresh]:
+            return httpx.Response(400, json={"error": "invalid_grant"})
+        self.tokens += 1
+        self.good, self.refresh = f"access-{self.tokens + 1}", f"refresh-{self.tokens + 1}"
+        body = {"access_token": self.good, "refresh_token": self.refresh, "expires_in": 3600}
+        return httpx.Response(200, json=body)
+
+
+def ends_in(world: World, minutes: float) -> None:
+    at = SystemClock().now() + timedelta(minutes=minutes)
+    world.vault.credential = world.vault.credential.model_copy(update={"expires_at": at})
+
+
+async def test_a_good_token_is_used_as_it_is(qbo: World) -> None:
+    qbo.reply = intuit = Intuit()
+    ends_in(qbo, 6)
+    await qbo.quickbooks().test()
+    assert intuit.tokens == 0
+
+
+async def test_a_token_is_refreshed_five_minutes_early_with_basic_and_a_form(qbo: World) -> None:
+    qbo.reply = intuit = Intuit(good="none")
+    ends_in(qbo, 4)
+    await qbo.quickbooks().test()
+    (form,) = intuit.forms
+    assert form.headers["authorization"] == "Basic " + base64.b64encode(b"client:secret").decode()
+    assert parse_qs(form.content.decode()) == {
+        "grant_type": ["refresh_token"],
+        "refresh_token": ["refresh-1"],
+    }
+    assert [kept.refresh_token for kept in qbo.vault.kept] == ["refresh-2"]
+
+
+async def test_a_refused_token_is_refreshed_once_and_the_write_repeated_under_its_key(qbo: World) -> None:
+    qbo.reply = Intuit(good="none")
+    connector = qbo.quickbooks()
+    (written,) = await connector.send(
+        connector.prepare("key-1", [Write("create", "i", {"first_name": "Ilse"})])
+    )
+    assert isinstance(written.remote, Remote)
+    first, again = [request for request in qbo.asked if request.url.host == "remote.test"]
+    assert first.url == again.url and first.url.params["requestid"] == "key-1"
+    assert first.content == again.content
+
+
+async def test_many_refused_at_once_refresh_once(qbo: World) -> None:
+    qbo.reply = intuit = Intuit(good="none")
+    connector = qbo.quickbooks()
+    await asyncio.gather(*(connector.test() for _ in range(20)))
+    assert intuit.tokens == 1
+
+
+async def test_a_token_refused_twice_ends_the_connection(qbo: World) -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "oauth.test":
+            return httpx.Response(200, json={"access_token": "x", "refresh_token": "y", "expires_in": 3600})
+        return httpx.Response(401)
+
+    qbo.reply = reply
+    with pytest.raises(Unauthorized):
+        await qbo.quickbooks().test()
+    assert qbo.vault.state == "reconnect"
+    assert len(qbo.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, "invalid_grant"), (401, "invalid_client"), (400, "unauthorized_client")]
+)
+async def test_a_dead_refresh_token_needs_a_person(qbo: World, status: int, error: str) -> None:
+    qbo.reply = lambda _: httpx.Response(status, json={"error": error})
+    ends_in(qbo, 0)
+    connector = qbo.quickbooks()
+    with pytest.raises(Unauthorized):
+        await connector.test()
+    assert qbo.vault.state == "reconnect"
+    with pytest.raises(Unauthorized):
+        await connector.test()
+    assert len(qbo.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(400, html="<p>proxy"),
+        httpx.Response(500),
+        httpx.Response(200, text="{"),
+        httpx.Response(200, json={"access_token": None, "refresh_token": "r", "expires_in": 3600}),
+        httpx.Response(200, json={"access_token": "a", "refresh_token": "r"}),
+    ],
+)
+async def test_an_answer_that_makes_no_sense_loses_nothing(qbo: World, answer: httpx.Response) -> None:
+    qbo.reply = lambda _: httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+    ends_in(qbo, 0)
+    with pytest.raises(Unavailable):
+        await qbo.quickbooks().test()
+    assert (qbo.vault.state, qbo.vault.kept) == ("connected", [])
+
+
+async def test_what_somebody_else_refreshed_is_taken_over(qbo: World) -> None:
+    qbo.reply = intuit = Intuit()
+    connector = qbo.quickbooks()
+    await connector.test()
+    intuit.good = "access-9"
+    qbo.vault.credential = qbo.vault.credential.model_copy(update={"access_token": "access-9"})
+    await connector.test()
+    assert intuit.tokens == 0
+
+
+async def test_new_tokens_are_kept_even_when_the_first_attempt_to_keep_them_fails(
+    qbo: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qbo.reply = Intuit(good="none")
+    ends_in(qbo, 0)
+    save, failed = qbo.vault.save, []
+
+    async def fail_once(*args: Any) -> None:
+        if not failed:
+            failed.append(True)
+            raise Unavailable("database: gone")
+        await save(*args)
+
+    monkeypatch.setattr(qbo.vault, "save", fail_once)
+    await qbo.quickbooks().test()
+    assert qbo.vault.credential.refresh_token == "refresh-2"
+    assert orjson.loads(qbo.vault.credential.model_dump_json())["access_token"] == "access-2"

@@ -1,0 +1,487 @@
+"""QuickBooks' wire format, its batches and its many ways to refuse."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.quickbooks.query import parse as parse_query
+from shared.connectors.client import raw_record
+from shared.connectors.ports import RawRecord, Unread, Write
+from shared.connectors.quickbooks import PAGE, QuickBooks, literal
+from shared.contracts.reasons import REASONS
+from shared.contracts.records import Remote
+from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unauthorized, Unavailable
+
+if TYPE_CHECKING:
+    from .conftest import World
+
+TIME = "2026-11-23T03:05:13.377-08:00"
+WIRE: dict[str, Any] = {
+    "Id": "77",
+    "SyncToken": "4",
+    "domain": "QBO",
+    "sparse": False,
+    "V4IDPseudonym": "0020aa",
+    "MetaData": {"CreateTime": "2026-02-09T08:14:22-08:00", "LastUpdatedTime": "2026-11-18T15:40:07-08:00"},
+    "Title": "Dr.",
+    "GivenName": "Ilse",
+    "FamilyName": "Marrow",
+    "DisplayName": "Dr. Ilse Marrow",
+    "PrintOnCheckName": "I. Marrow",
+    "Active": True,
+    "Organization": False,
+    "SSN": "XXX-XX-XXXX",
+    "EmployeeNumber": "LN-7",
+    "Gender": "Female",
+    "HiredDate": "2024-03-04",
+    "PrimaryAddr": {
+        "Id": "9",
+        "Line1": "1 Row",
+        "Line3": "Back",
+        "City": "Mill",
+        "Lat": "INVALID",
+        "Long": "INVALID",
+    },
+    "PrimaryPhone": {"FreeFormNumber": "(503) 555-0142"},
+    "PrimaryEmailAddr": {"Address": "Ilse@Stone.example"},
+    "BillableTime": False,
+    "BillRate": 92.5,
+    "CostRate": 61,
+}
+
+
+def wire(**changes: Any) -> dict[str, Any]:
+    return {k: v for k, v in {**orjson.loads(orjson.dumps(WIRE)), **changes}.items() if v is not ...}
+
+
+def remote(qbo: World, **changes: Any) -> Remote:
+    found = qbo.quickbooks().parse(raw_record(wire(**changes), "Id"))
+    assert isinstance(found, Remote)
+    return found
+
+
+def update(qbo: World, fields: dict[str, object], **changes: Any) -> dict[str, Any]:
+    """The body that an update of the wire record sends."""
+    call = qbo.quickbooks().prepare("k", [Write("update", "i", fields, remote(qbo, **changes))])
+    return dict(orjson.loads(call.body))
+
+
+def fault(code: str, element: str | None = "", detail: str = "x") -> dict[str, Any]:
+    error = {"Message": "m", "Detail": detail, "code": code, "element": element}
+    return {"Fault": {"Error": [error], "type": "ValidationFault"}, "time": TIME}
+
+
+def test_parse_reads_every_field_into_canonical_words(qbo: World) -> None:
+    found = remote(qbo)
+    person = found.employee
+    assert (found.remote_id, found.version) == ("77", "4")
+    assert found.updated_at == datetime(2026, 11, 18, 23, 40, 7, tzinfo=UTC)
+    assert (person.honorific, person.first_name, person.last_name) == ("Dr.", "Ilse", "Marrow")
+    assert (person.number, person.display_name, person.active) == ("LN-7", "Dr. Ilse Marrow", True)
+    assert (person.email, person.phone) == ("ilse@stone.example", "+15035550142")
+    assert (person.bill_rate, person.cost_rate) == (Decimal("92.5"), Decimal(61))
+    assert (person.hire_date, person.gender) == (date(2024, 3, 4), "female")
+    assert (person.address_line1, person.address_city) == ("1 Row", "Mill")
+
+
+def test_what_quickbooks_leaves_out_is_null_and_what_it_cannot_carry_is_unknown(qbo: World) -> None:
+    person = remote(qbo, PrimaryEmailAddr=..., PrimaryAddr=..., EmployeeNumber=..., BillRate=...).employee
+    for name in ("email", "address_city", "number", "bill_rate", "middle_name", "end_date", "mobile"):
+        assert person.known(name) and getattr(person, name) is None, name
+    for name in ("title", "department", "permission_level", "pay_type", "state"):
+        assert not person.known(name), name
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"Id":"1","GivenName":"a\\ud800b"}',
+        b'{"Id":"1","GivenName":"a\\u0000b"}',
+        b'{"Id":"1","Unmapped":{"deep":["a\\u0000"]}}',
+        b'{"Id":"1","GivenName":5}',
+        b'{"Id":"1","PrimaryAddr":"x"}',
+        b'{"Id":"1","HiredDate":"yesterday"}',
+        b'{"Id":"1","MetaData":{"LastUpdatedTime":7}}',
+        b'{"Id":"1"',
+        b"[]",
+        b"\xff",
+    ],
+)
+def test_what_cannot_be_read_is_said_not_raised(qbo: World, payload: bytes) -> None:
+    found = qbo.quickbooks().parse(RawRecord("1", payload, b""))
+    assert isinstance(found, Unread)
+    assert (found.remote_id, found.reason) == ("1", "unreadable")
+
+
+def test_an_escaped_backslash_before_u0000_is_not_nul(qbo: World) -> None:
+    found = qbo.quickbooks().parse(RawRecord("1", rb'{"Id":"1","GivenName":"a\\u0000"}', b""))
+    assert isinstance(found, Remote)
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",))))
+def test_a_literal_reads_back_as_the_text_and_ends_where_it_ends(text: str) -> None:
+    (name, active) = parse_query(
+        f"select * from Employee where DisplayName = {literal(text)} and Active in (true,false)"
+    ).conditions
+    assert name.values == (text,)
+    assert active.name == "Active"
+
+
+@pytest.mark.parametrize("text", ["O'Hara", "back\\slash", "\\'", "' or Active = true or '", "\\"])
+def test_literals_of_the_awkward_kind(text: str) -> None:
+    (name,) = parse_query(f"select * from Employee where DisplayName = {literal(text)}").conditions
+    assert name.values == (text,)
+
+
+async def test_a_page_asks_for_everybody_by_id_and_says_where_the_next_begins(qbo: World) -> None:
+    people = [wire(Id=str(n)) for n in range(PAGE)]
+    qbo.answers({"QueryResponse": {"Employee": people}, "time": TIME})
+    page = await qbo.quickbooks().read_page("1001", since=datetime(2026, 11, 23, 4, 5, 6, 700, tzinfo=UTC))
+    asked = qbo.asked[0]
+    assert asked.url.params["query"] == (
+        "select * from Employee where Active in (true,false) and MetaData.LastUpdatedTime >= "
+        "'2026-11-23T04:05:06+00:00' orderby Id startposition 1001 maxresults 1000"
+    )
+    assert b"%2B00" in asked.url.raw_path
+    assert asked.url.params["minorversion"] == "75"
+    assert page.cursor == "2001"
+    assert page.as_of == datetime(2026, 11, 23, 11, 5, 13, 377000, tzinfo=UTC)
+    assert [raw.remote_id for raw in page.records] == [str(n) for n in range(PAGE)]
+
+
+async def test_a_short_page_is_the_last_one(qbo: World) -> None:
+    qbo.answers({"QueryResponse": {}, "time": TIME})
+    page = await qbo.quickbooks().read_page(None)
+    assert (page.cursor, list(page.records)) == (None, [])
+
+
+async def test_one_bad_record_does_not_spoil_its_page(qbo: World) -> None:
+    good = orjson.dumps(wire(Id="2"))
+    body = b'{"QueryResponse":{"Employee":[{"Id":"1","GivenName":"\\ud800"},%s]},"time":"%s"}'
+    qbo.reply = lambda request: httpx.Response(200, content=body % (good, TIME.encode()))
+    connector = qbo.quickbooks()
+    bad, other = (await connector.read_page(None)).records
+    assert isinstance(connector.parse(bad), Unread)
+    assert isinstance(connector.parse(other), Remote)
+    assert other.raw_hash == raw_record(wire(Id="2"), "Id").raw_hash
+
+
+async def test_read_many_asks_in_chunks_and_leaves_out_who_is_not_there(qbo: World) -> None:
+    qbo.answers({"QueryResponse": {"Employee": [wire(Id="5")]}, "time": TIME})
+    found = await qbo.quickbooks().read_many([str(n) for n in range(101)] + ["it's"])
+    assert list(found) == ["5"]
+    statements = [request.url.params["query"] for request in qbo.asked]
+    assert len(statements) == 2
+    assert "Id in ('100','it\\'s') and Active in (true,false)" in statements[1]
+
+
+@pytest.mark.parametrize(
+    "keys", [{"SSN": "1"}, {"a": {"SSN": "1"}}, {"a": [{"Ssn": "1"}]}, {"ssn_last4": "1"}]
+)
+def test_a_social_security_number_is_gone_before_hashing(keys: dict[str, Any]) -> None:
+    clean = raw_record({"Id": "1", "a": {}} if isinstance(keys.get("a"), dict) else {"Id": "1"}, "Id")
+    dirty = raw_record({"Id": "1", **keys}, "Id")
+    assert b"ssn" not in dirty.payload.lower()
+    if not isinstance(keys.get("a"), list):
+        assert dirty.raw_hash == clean.raw_hash
+
+
+def test_words_that_only_look_like_ssn_stay() -> None:
+    kept = {"Id": "1", "FamilyName": "Messner", "PassNumber": "7"}
+    assert orjson.loads(raw_record(dict(kept), "Id").payload) == kept
+
+
+def test_an_update_keeps_what_is_not_ours_and_leaves_out_what_is_read_only(qbo: World) -> None:
+    body = update(qbo, {"phone": "+15035550199", "bill_rate": "95.25"})
+    assert body == {
+        **{
+            k: v for k, v in WIRE.items() if k not in ("domain", "sparse", "V4IDPseudonym", "MetaData", "SSN")
+        },
+        "PrimaryAddr": {"Id": "9", "Line1": "1 Row", "Line3": "Back", "City": "Mill"},
+        "PrimaryPhone": {"FreeFormNumber": "+15035550199"},
+        "BillRate": 95.25,
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"address_line1": "2 Row"}, {"Id": "9", "Line1": "2 Row", "Line3": "Back", "City": "Mill"}),
+        ({"address_city": None}, {"Id": "9", "Line1": "1 Row", "Line3": "Back"}),
+        ({"address_state": "OR"}, {"Id": "9", "Line1": "1 Row", "Line3": "Back", "City": "Mill"}),
+    ],
+)
+def test_only_the_changed_part_of_an_address_moves(
+    qbo: World, fields: dict[str, object], expected: dict[str, str]
+) -> None:
+    if "address_state" in fields:
+        expected["CountrySubDivisionCode"] = "OR"
+    assert update(qbo, fields)["PrimaryAddr"] == expected
+
+
+def test_null_clears_by_leaving_out(qbo: World) -> None:
+    body = update(
+        qbo, {"email": None, "number": None, "address_line1": None}, PrimaryAddr={"Id": "9", "Line1": "x"}
+    )
+    assert not body.keys() & {"PrimaryEmailAddr", "EmployeeNumber", "PrimaryAddr"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "fields", "expected"),
+    [
+        ("Dr. Ilse Marrow", {"last_name": "Vane"}, "Dr. Ilse Vane"),
+        ("Dr. Ilse Marrow", {"middle_name": "Q", "suffix": "II"}, "Dr. Ilse Q Marrow II"),
+        ("Ilse the Great", {"last_name": "Vane"}, "Ilse the Great"),
+        ("Dr. Ilse Marrow (deleted)", {"last_name": "Vane"}, "Dr. Ilse Marrow (deleted)"),
+        ("Dr. Ilse Marrow", {"phone": "1"}, "Dr. Ilse Marrow"),
+        ("Dr. Ilse Marrow", {"last_name": "Vane", "display_name": "IV"}, "IV"),
+    ],
+)
+def test_the_display_name_follows_only_while_it_is_the_default(
+    qbo: World, shown: str, fields: dict[str, object], expected: str
+) -> None:
+    assert update(qbo, fields, DisplayName=shown)["DisplayName"] == expected
+
+
+def test_an_update_does_not_turn_the_billable_flag(qbo: World) -> None:
+    assert update(qbo, {"bill_rate": "10"})["BillableTime"] is False
+
+
+def test_a_creation_says_only_what_it_was_given(qbo: World) -> None:
+    fields = {
+        "first_name": "Ilse",
+        "email": "i@s.example",
+        "gender": "female",
+        "suffix": None,
+        "cost_rate": "6.5",
+    }
+    call = qbo.quickbooks().prepare("key-1", [Write("create", "item", fields)])
+    assert orjson.loads(call.body) == {
+        "GivenName": "Ilse",
+        "PrimaryEmailAddr": {"Address": "i@s.example"},
+        "Gender": "Female",
+        "CostRate": 6.5,
+    }
+    assert (call.method, call.path) == ("POST", "/v3/company/9130350000000999/employee?requestid=key-1")
+    assert list(call.members) == ["item"]
+
+
+def batch(connector: QuickBooks, count: int = 30) -> Any:
+    writes = [Write("create", f"item-{n}", {"first_name": f"N{n}"}) for n in range(count)]
+    return connector.prepare("key-b", writes)
+
+
+def test_a_batch_numbers_its_items_and_is_the_same_each_time(qbo: World) -> None:
+    call = batch(qbo.quickbooks())
+    items = orjson.loads(call.body)["BatchItemRequest"]
+    assert call.path.endswith("/batch?requestid=key-b")
+    assert [item["bId"] for item in items] == [str(n) for n in range(1, 31)]
+    assert {item["operation"] for item in items} == {"create"}
+    assert list(call.members) == [f"item-{n}" for n in range(30)]
+    assert batch(qbo.quickbooks()) == call
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_batch_is_told_apart_by_bid_in_any_order(qbo: World, seed: int) -> None:
+    connector = qbo.quickbooks()
+    items: list[dict[str, Any]] = [{"bId": str(n), "Employee": wire(Id=f"9{n}")} for n in range(1, 31)]
+    items[3] = {"bId": "4", **fault("6240")}
+    items[8] = {"bId": "9", **fault("5010")}
+    random.Random(seed).shuffle(items)
+    qbo.answers({"BatchItemResponse": items, "time": TIME})
+    written = await connector.send(batch(connector))
+    assert [w.item_id for w in written] == [f"item-{n}" for n in range(30)]
+    duplicate, stale = written[3].error, written[8].error
+    assert isinstance(duplicate, Rejected)
+    assert (duplicate.reason, duplicate.field) == ("duplicate_name", "display_name")
+    assert isinstance(stale, Conflict)
+    good = {n: w.remote.remote_id for n, w in enumerate(written, 1) if w.remote}
+    assert good == {n: f"9{n}" for n in range(1, 31) if n not in (4, 9)}
+
+
+@pytest.mark.parametrize(
+    "items", [None, [], [{"bId": "1", "Employee": WIRE}], [{"bId": "1"}, {"bId": "x"}], ["odd"]]
+)
+async def test_a_batch_answer_with_items_missing_is_of_unknown_outcome(qbo: World, items: Any) -> None:
+    connector = qbo.quickbooks()
+    qbo.answers({"BatchItemResponse": items, "time": TIME})
+    with pytest.raises(Unavailable) as caught:
+        await connector.send(batch(connector, 2))
+    assert caught.value.outcome_unknown
+
+
+async def test_a_written_record_that_cannot_be_read_is_of_unknown_outcome(qbo: World) -> None:
+    connector = qbo.quickbooks()
+    qbo.answers({"Employee": {"GivenName": "no id"}, "time": TIME})
+    (written,) = await connector.send(batch(connector, 1))
+    assert isinstance(written.error, Unavailable)
+    assert written.error.outcome_unknown
+
+
+GATEWAY = {
+    "warnings": None,
+    "fault": {
+        "error": [{"message": "m", "detail": "d", "code": "3200", "element": None}],
+        "type": "AUTHENTICATION",
+    },
+    "time": 1795403251000,
+}
+XML = b'<?xml version="1.0"?><IntuitResponse><Fault type="x"><Error code="%s"><Message>m</Message></Error></Fault>'
+CASES: list[tuple[str, httpx.Response, type[MusterError], dict[str, Any]]] = [
+    (
+        "duplicate",
+        httpx.Response(400, json=fault("6240")),
+        Rejected,
+        {"reason": "duplicate_name", "field": "display_name"},
+    ),
+    (
+        "missing",
+        httpx.Response(400, json=fault("2020", "GivenName")),
+        Rejected,
+        {"reason": "missing_value", "field": "first_name"},
+    ),
+    (
+        "named in the text",
+        httpx.Response(400, json=fault("2010", None, "Property Name:HiredDate is unsupported")),
+        Rejected,
+        {"reason": "unsupported_field", "field": "hire_date"},
+    ),
+    (
+        "part of an address",
+        httpx.Response(400, json=fault("2050", "PrimaryAddr.PostalCode")),
+        Rejected,
+        {"reason": "text_too_long", "field": "address_postal_code"},
+    ),
+    (
+        "e-mail",
+        httpx.Response(400, json=fault("2210", "PrimaryEmailAddr")),
+        Rejected,
+        {"reason": "invalid_email", "field": "email"},
+    ),
+    ("stale", httpx.Response(400, json=fault("5010")), Conflict, {}),
+    (
+        "gone",
+        httpx.Response(400, json=fault("610")),
+        Rejected,
+        {"reason": "deleted_at_destination", "field": None},
+    ),
+    ("permission", httpx.Response(400, json=fault("5020")), Rejected, {"reason": "not_permitted"}),
+    ("lapsed", httpx.Response(400, json=fault("6190")), Rejected, {"reason": "subscription_lapsed"}),
+    ("other", httpx.Response(400, json=fault("6000", None)), Rejected, {"reason": "refused", "field": None}),
+    ("a fault in a 200", httpx.Response(200, json=fault("6240")), Rejected, {"reason": "duplicate_name"}),
+    ("half a fault", httpx.Response(400, json={"Fault": {"Error": [None]}}), Rejected, {"reason": "refused"}),
+    ("no fault", httpx.Response(400, json=[]), Rejected, {"reason": "refused"}),
+    ("xml", httpx.Response(400, content=XML % b"6240"), Rejected, {"reason": "duplicate_name"}),
+    ("xml in a 200", httpx.Response(200, content=XML % b"3001"), RateLimited, {"retry_after": 60.0}),
+    ("throttled", httpx.Response(429, json=fault("3001")), RateLimited, {"retry_after": 60.0}),
+    ("throttled, told", httpx.Response(429, headers={"Retry-After": "7"}), RateLimited, {"retry_after": 7.0}),
+    (
+        "throttled, a date",
+        httpx.Response(429, headers={"Retry-After": "Mon, 1 Jan"}),
+        RateLimited,
+        {"retry_after": 60.0},
+    ),
+    (
+        "throttled, for ever",
+        httpx.Response(429, headers={"Retry-After": "9" * 400}),
+        RateLimited,
+        {"retry_after": 3600.0},
+    ),
+    ("throttled, old style", httpx.Response(403, json=fault("003001")), RateLimited, {}),
+    ("throttled in a 400", httpx.Response(400, json=fault("3001")), RateLimited, {}),
+    ("gateway", httpx.Response(401, json=GATEWAY), Unauthorized, {}),
+    ("gateway in a 200", httpx.Response(200, json=GATEWAY), Unauthorized, {}),
+    ("no admin", httpx.Response(400, json=fault("120")), Unauthorized, {}),
+    ("authentication", httpx.Response(403, json=fault("100")), Unauthorized, {}),
+    ("wrong application", httpx.Response(403, json=fault("3100")), Unauthorized, {}),
+    ("outage in disguise", httpx.Response(500, json=fault("3100")), Unavailable, {"outcome_unknown": True}),
+    ("severe", httpx.Response(400, json=fault("10000")), Unavailable, {"outcome_unknown": True}),
+    ("html", httpx.Response(502, html="<h1>Bad gateway</h1>"), Unavailable, {"outcome_unknown": True}),
+    ("nothing", httpx.Response(503), Unavailable, {"outcome_unknown": True}),
+    ("html in a 200", httpx.Response(200, html="<p>Sign in</p>"), Unavailable, {"outcome_unknown": True}),
+    (
+        "redirect",
+        httpx.Response(302, headers={"Location": "https://evil.test"}),
+        Unavailable,
+        {"outcome_unknown": True},
+    ),
+    ("wrong address", httpx.Response(404), Unavailable, {"outcome_unknown": False}),
+]
+
+
+@pytest.mark.parametrize(("response", "kind", "told"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+async def test_every_answer_has_its_class(
+    qbo: World, response: httpx.Response, kind: type[MusterError], told: dict[str, Any]
+) -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "oauth.test":
+            return httpx.Response(
+                200, json={"access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 3600}
+            )
+        return httpx.Response(response.status_code, headers=response.headers, content=response.content)
+
+    qbo.reply = reply
+    connector = qbo.quickbooks()
+    error: MusterError | None
+    try:
+        (written,) = await connector.send(batch(connector, 1))
+        error = written.error
+    except MusterError as raised:
+        error = raised
+    assert type(error) is kind
+    assert {name: getattr(error, name) for name in told} == told
+    if isinstance(error, Rejected):
+        assert error.reason in REASONS
+    assert {request.url.host for request in qbo.asked} <= {"remote.test", "oauth.test"}
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_failed_read_has_no_outcome_to_doubt(qbo: World, status: int) -> None:
+    qbo.reply = lambda request: httpx.Response(status)
+    with pytest.raises(Unavailable) as caught:
+        await qbo.quickbooks().read_page(None)
+    assert not caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"time": TIME},
+        {"QueryResponse": []},
+        {"QueryResponse": {"Employee": [{"SyncToken": "1"}]}, "time": TIME},
+    ],
+)
+async def test_a_page_of_another_shape_is_not_a_bug_of_ours(qbo: World, body: Any) -> None:
+    qbo.answers(body)
+    with pytest.raises(Unavailable):
+        await qbo.quickbooks().read_page(None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"number": "LN-7"}, True),
+        ({"email": "ilse@stone.example"}, True),
+        ({"number": "LN-7", "email": "other@stone.example"}, False),
+        ({"number": "LN-8"}, False),
+        ({}, False),
+    ],
+)
+async def test_a_lost_creation_is_known_by_number_or_email_never_by_name(
+    qbo: World, fields: dict[str, object], found: bool
+) -> None:
+    qbo.answers({"QueryResponse": {"Employee": [WIRE]}, "time": TIME})
+    write = Write(
+        "create", "i", {"honorific": "Dr.", "first_name": "Ilse", "last_name": "O'Marrow", **fields}
+    )
+    assert (await qbo.quickbooks().find_created(write) is not None) is found
+    assert "DisplayName = 'Dr. Ilse O\\'Marrow' and Active in" in qbo.asked[0].url.params["query"]
