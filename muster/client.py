@@ -41,9 +41,9 @@ class Client:
         """Start a session; its cookie is kept."""
         await self.call("POST", "/v1/session", json={"email": email, "password": password})
 
-    def cookies(self) -> dict[str, str]:
-        """The session's cookie, for a caller that makes its own requests."""
-        return dict(self._http.cookies)
+    def session(self) -> dict[str, str]:
+        """The header that carries the session, for a caller that makes its own requests."""
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())}
 
     async def call(self, method: str, path: str, *, key: str | None = None, **more: Any) -> Any:
         """The JSON answer. `key` is an idempotency key: with it a write is safe to repeat. Raises `ApiError`."""

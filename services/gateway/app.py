@@ -134,6 +134,7 @@ async def main() -> None:
             routes=make_routes(deps),
             on_close=[deps.history.close, deps.mapper.close, deps.importer.close],
             configure=configure,
+            max_body_bytes=None,
         )
 
     await serve("gateway", settings, build)

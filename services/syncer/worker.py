@@ -296,7 +296,8 @@ class Sender:
         by_item = {UUID(w.item_id): w for w in written}
         async with self._database.transaction([call.company_id]) as tx:
             await tx.lock_companies()
-            if not await work.close_call(tx, call, "answered"):
+            unknown = any(isinstance(w.error, Unavailable) and w.error.outcome_unknown for w in written)
+            if not await work.close_call(tx, call, "given_up" if unknown else "answered"):
                 raise LeaseLostError
             items = await work.members(tx, call)
             outcomes = [
@@ -522,6 +523,8 @@ def _outgoing(body: PushFailed | PushHeld | PushSucceeded, company: UUID, item: 
 
 def _reason(error: MusterError) -> tuple[str, str | None]:
     match error:
+        case Unavailable(outcome_unknown=True):
+            return "outcome_unknown", None
         case Rejected():
             return error.reason, error.field
         case RateLimited():

@@ -114,8 +114,6 @@ class Http:
             REMOTE_SECONDS.labels(system=self._system, operation=operation).observe(seconds)
 
     async def _exchange(self, method: str, path: str, **more: Any) -> Answer:
-        auth = more.pop("auth", None)
-        request = self._client.build_request(method, path, **more)
         async with self._client.stream(method, path, **more) as response:
             parts: list[bytes] = []
             left = MAX_ANSWER_BYTES

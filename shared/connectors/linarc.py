@@ -31,6 +31,8 @@ _TO_WIRE = {
     "bill_rate": "hourly_rate",
 }
 _FROM_WIRE = {wire: name for name, wire in _TO_WIRE.items()} | {"state": "state"}
+_NO_IDS = frozenset({"", ".", ".."})
+"""They would be another address, however they are quoted."""
 _INACTIVE = frozenset({"suspended", "terminated"})
 _CODES = {
     "duplicate_number": ("duplicate_number", "number"),
@@ -149,6 +151,8 @@ class Linarc:
 
     async def _read_one(self, remote_id: str) -> Remote | Unread | None:
         """None as well when something else than this employee answers: an id comes from outside."""
+        if remote_id in _NO_IDS:
+            return None
         answer = await self._ask("read", "GET", f"{_PATH}/{quote(remote_id, safe='')}")
         if answer.status == httpx.codes.NOT_FOUND:
             return None

@@ -41,15 +41,20 @@ class Tokens:
             known = self._known = await self._vault.load(self._company, self._account)
         if self._good(known):
             return known.access_token
-        return await self.renew(known.access_token)
+        token, _ = await self.renew(known.access_token)
+        return token
 
-    async def renew(self, refused: str) -> str:
-        """Another token than `refused`, which the system did not take or which is about to end."""
+    async def renew(self, refused: str) -> tuple[str, bool]:
+        """Another token than `refused`, which the system did not take or which is about to end.
+
+        And whether it is fresh from the token service; otherwise somebody else got it, at a time we do not know.
+        """
         async with self._lock:
             known = self._known
-            if known is None or known.access_token == refused or not self._good(known):
-                known = self._known = await self._refresh(refused)
-            return known.access_token
+            if known is not None and known.access_token != refused and self._good(known):
+                return known.access_token, False
+            self._known, fresh = await self._refresh(refused)
+            return self._known.access_token, fresh
 
     async def end(self, refused: str, problem: str) -> None:
         """Note that a person must reconnect, unless the stored token is another one by now."""
@@ -64,7 +69,7 @@ class Tokens:
         early = self._clock.now() + _EARLY
         return bool(credential.access_token) and expires_at is not None and expires_at > early
 
-    async def _refresh(self, refused: str) -> Credential:
+    async def _refresh(self, refused: str) -> tuple[Credential, bool]:
         """Once the lock is held the stored token may already be another one: then somebody else has refreshed it.
 
         While it is held nobody can replace the refresh token, so `invalid_grant` is about the newest one there is.
@@ -73,7 +78,7 @@ class Tokens:
         try:
             async with self._vault.refreshing(self._company, self._account) as held:
                 if held.credential.access_token != refused and self._good(held.credential):
-                    return held.credential
+                    return held.credential, False
                 renewed = held.renewed = await self._ask(held.credential)
                 held.problem = "" if renewed else _PROBLEM
         except Unavailable:
@@ -84,7 +89,7 @@ class Tokens:
         if renewed is None:
             self._known = None
             raise Unauthorized(System.QUICKBOOKS, _PROBLEM)
-        return renewed
+        return renewed, True
 
     async def _ask(self, credential: Credential) -> Credential | None:
         """The credential with its new tokens; None when the token service refuses the old ones for good."""

@@ -101,20 +101,19 @@ class QuickBooks:
         self._clock = clock
 
     async def _ask(self, operation: str, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """The JSON of a good answer, with one more try under another token when this one is refused.
+        """The JSON of a good answer, tried again under another token when this one is refused; the request id stays.
 
-        The request id stays the same then. A second refusal ends the connection.
+        A token that we have just refreshed ourselves and that is refused too ends the connection.
         """
-        token = await self._tokens.access()
-        try:
-            return await self._once(token, operation, method, path, **more)
-        except Unauthorized:
-            token = await self._tokens.renew(token)
-        try:
-            return await self._once(token, operation, method, path, **more)
-        except Unauthorized as error:
-            await self._tokens.end(token, str(error))
-            raise
+        token, fresh = await self._tokens.access(), False
+        while True:
+            try:
+                return await self._once(token, operation, method, path, **more)
+            except Unauthorized as error:
+                if fresh:
+                    await self._tokens.end(token, str(error))
+                    raise
+            token, fresh = await self._tokens.renew(token)
 
     async def _once(
         self,

@@ -37,6 +37,8 @@ class Credential(BaseModel):
     refresh_token: str = Field(default="", repr=False)
     access_token: str = Field(default="", repr=False)
     expires_at: datetime | None = None
+    given: str = ""
+    """Digest of the token as a person gave it: giving it again must not undo a rotation since."""
 
     def __repr__(self) -> str:
         """The system only."""

@@ -49,6 +49,8 @@ class Parts:
     routes: Sequence[APIRouter] = ()
     on_close: Sequence[Callable[[], Awaitable[None]]] = ()
     configure: Callable[[FastAPI], None] = field(default=lambda _: None)
+    max_body_bytes: int | None = MAX_BODY_BYTES
+    """None where the service refuses large bodies itself."""
 
 
 Build = Callable[[Base], Parts]
@@ -136,7 +138,7 @@ def make_http(service: str, parts: Parts, state: _State | None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
-        max_body_size=MAX_BODY_BYTES,
+        max_body_size=parts.max_body_bytes,
     )
     problems.install(app)
     for router in parts.routes:

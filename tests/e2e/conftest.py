@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -29,6 +30,10 @@ async def fleet() -> AsyncIterator[Fleet]:
             async with Client(access.url) as client, httpx.AsyncClient(timeout=20, trust_env=False) as http:
                 await client.sign_in(access.email, access.password)
                 yield Fleet(stack, access, client, http)
+        except BaseException:
+            for child in stack.children.values():
+                sys.stderr.write("\n  ".join([child.name, *child.tail(8)]) + "\n")
+            raise
         finally:
             await stack.stop()
 

@@ -101,8 +101,7 @@ async def test_a_bad_request_is_answered_by_a_documented_problem(
     answer = await fleet.http.request(
         method,
         fleet.access.url + path.replace(COMPANY, fleet.company.company_id),
-        headers={"X-Muster": "1", "Content-Type": "application/json"},
-        cookies=fleet.client.cookies(),
+        headers={"X-Muster": "1", "Content-Type": "application/json", **fleet.client.session()},
         **more,
     )
 
@@ -117,7 +116,7 @@ async def test_a_stranger_is_not_let_in(fleet: Fleet) -> None:
     records = f"{fleet.access.url}{fleet.path}/records"
     assert (await fleet.http.get(records)).status_code == 401
     changed = await fleet.http.post(
-        f"{fleet.access.url}{fleet.path}/imports", json={"mode": "new"}, cookies=fleet.client.cookies()
+        f"{fleet.access.url}{fleet.path}/imports", json={"mode": "new"}, headers=fleet.client.session()
     )
     assert changed.status_code == 403
     wrong = {"email": "nobody@muster.example", "password": "wrong"}

@@ -53,8 +53,7 @@ async def test_one_idempotency_key_gives_one_run(fleet: Fleet) -> None:
     other = await fleet.http.post(
         f"{fleet.access.url}{fleet.path}/imports",
         json={"mode": "all"},
-        headers={"Idempotency-Key": "story-key", "X-Muster": "1"},
-        cookies=fleet.client.cookies(),
+        headers={"Idempotency-Key": "story-key", "X-Muster": "1", **fleet.client.session()},
     )
     assert (other.status_code, other.json()["type"]) == (422, "urn:muster:problem:key-reused")
 

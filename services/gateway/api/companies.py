@@ -38,7 +38,7 @@ from shared.contracts.records import (
     record_id,
 )
 from shared.db.tx import Tx
-from shared.errors import MusterError, Unavailable
+from shared.errors import MusterError, Unauthorized, Unavailable
 from shared.http.problems import ProblemError
 from shared.messaging.outbox import Outgoing
 
@@ -207,8 +207,11 @@ def _accounts(routes: APIRouter, deps: Deps) -> None:
             client_secret=given.client_secret.get_secret_value(),
             refresh_token=given.refresh_token.get_secret_value(),
             token_url=given.token_url,
+            given=secret_hash(
+                given.api_key.get_secret_value() + given.refresh_token.get_secret_value()
+            ).hex(),
         )
-        await deps.vault.save(company, account.account_id, credential)
+        await _keep(deps, company, account.account_id, credential)
         await _test(deps, company, account)
 
         def change(settings: CompanySettings) -> CompanySettings:
@@ -277,6 +280,16 @@ def _new_account(company: UUID, body: NewAccount) -> Account:
         name=body.name,
         base_url=base_url,
     )
+
+
+async def _keep(deps: Deps, company: UUID, account: UUID, credential: Credential) -> None:
+    """Store a credential, unless it is the one that is stored already and perhaps rotated since."""
+    try:
+        known = await deps.vault.load(company, account)
+    except Unauthorized:
+        known = None
+    if known is None or known.given != credential.given:
+        await deps.vault.save(company, account, credential)
 
 
 async def _test(deps: Deps, company: UUID, account: Account) -> None:

@@ -61,7 +61,7 @@ class World:
     """What was asked, what is answered, and the vault."""
 
     vault: MemoryVault
-    reply: Reply = lambda request: httpx.Response(500)
+    reply: Reply = lambda _: httpx.Response(500)
     asked: list[httpx.Request] = field(default_factory=list)
 
     async def _handle(self, request: httpx.Request) -> httpx.Response:
@@ -85,7 +85,7 @@ class World:
 
     def answers(self, body: Any, status: int = 200, **headers: str) -> None:
         """The same answer to everything."""
-        self.reply = lambda request: httpx.Response(status, json=body, headers=headers)
+        self.reply = lambda _: httpx.Response(status, json=body, headers=headers)
 
 
 @pytest.fixture

@@ -50,14 +50,14 @@ class Drip(httpx.AsyncByteStream):
 
 
 async def test_an_answer_without_end_is_cut_off() -> None:
-    sent = httpx.MockTransport(lambda request: httpx.Response(200, stream=Drip()))
+    sent = httpx.MockTransport(lambda _: httpx.Response(200, stream=Drip()))
     with pytest.raises(Unavailable) as caught:
         await Http(System.LINARC, "https://remote.test", sent).call("x", "POST", "/", writes=True, headers={})
     assert caught.value.outcome_unknown
 
 
 async def test_the_largest_answer_allowed_comes_through() -> None:
-    sent = httpx.MockTransport(lambda request: httpx.Response(200, content=b"x" * MAX_ANSWER_BYTES))
+    sent = httpx.MockTransport(lambda _: httpx.Response(200, content=b"x" * MAX_ANSWER_BYTES))
     answer = await Http(System.LINARC, "https://remote.test", sent).call("x", "GET", "/", headers={})
     assert len(answer.content) == MAX_ANSWER_BYTES
 
@@ -72,7 +72,7 @@ async def test_a_call_ends_in_time_whatever_the_remote_does(monkeypatch: pytest.
                 yield b"."
 
     monkeypatch.setattr(client, "TOTAL_SECONDS", 0.05)
-    sent = httpx.MockTransport(lambda request: httpx.Response(200, stream=Slow()))
+    sent = httpx.MockTransport(lambda _: httpx.Response(200, stream=Slow()))
     with pytest.raises(Unavailable) as caught:
         await Http(System.LINARC, "https://remote.test", sent).call("x", "POST", "/", writes=True, headers={})
     assert caught.value.outcome_unknown

@@ -149,12 +149,23 @@ async def test_what_somebody_else_refreshed_is_taken_over(qbo: World) -> None:
     assert intuit.tokens == 0
 
 
+async def test_a_token_taken_over_that_is_dead_too_is_refreshed_before_anybody_is_told(qbo: World) -> None:
+    qbo.reply = intuit = Intuit()
+    connector = qbo.quickbooks()
+    await connector.test()
+    intuit.good = "none"
+    qbo.vault.credential = qbo.vault.credential.model_copy(update={"access_token": "access-9"})
+    await connector.test()
+    assert (intuit.tokens, qbo.vault.state) == (1, "connected")
+
+
 async def test_new_tokens_are_kept_even_when_the_first_attempt_to_keep_them_fails(
     qbo: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     qbo.reply = Intuit(good="none")
     ends_in(qbo, 0)
-    save, failed = qbo.vault.save, []
+    save = qbo.vault.save
+    failed: list[bool] = []
 
     async def fail_once(*args: Any) -> None:
         if not failed:

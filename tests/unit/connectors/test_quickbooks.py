@@ -167,7 +167,7 @@ async def test_a_short_page_is_the_last_one(qbo: World) -> None:
 async def test_one_bad_record_does_not_spoil_its_page(qbo: World) -> None:
     good = orjson.dumps(wire(Id="2"))
     body = b'{"QueryResponse":{"Employee":[{"Id":"1","GivenName":"\\ud800"},%s]},"time":"%s"}'
-    qbo.reply = lambda request: httpx.Response(200, content=body % (good, TIME.encode()))
+    qbo.reply = lambda _: httpx.Response(200, content=body % (good, TIME.encode()))
     connector = qbo.quickbooks()
     bad, other = (await connector.read_page(None)).records
     assert isinstance(connector.parse(bad), Unread)
@@ -446,7 +446,7 @@ async def test_every_answer_has_its_class(
 
 @pytest.mark.parametrize("status", [500, 503])
 async def test_a_failed_read_has_no_outcome_to_doubt(qbo: World, status: int) -> None:
-    qbo.reply = lambda request: httpx.Response(status)
+    qbo.reply = lambda _: httpx.Response(status)
     with pytest.raises(Unavailable) as caught:
         await qbo.quickbooks().read_page(None)
     assert not caught.value.outcome_unknown

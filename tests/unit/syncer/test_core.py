@@ -197,10 +197,10 @@ def test_an_empty_value_clears_only_what_came_from_the_source() -> None:
 
 def test_what_the_destination_answered_is_not_drift() -> None:
     """A value that the destination writes its own way counts as the one we sent."""
-    sent, answered = Employee(gender="female"), Employee(gender="Female")
+    sent, answered = Employee(suffix="Jr"), Employee(suffix="Jr.")
 
     assert {} == core.differing(linked(sent=sent, answered=answered), sent, answered)
-    assert {"gender"} == set(core.differing(linked(), sent, answered))
+    assert {"suffix"} == set(core.differing(linked(), sent, answered))
 
 
 def test_a_push_of_an_unmatched_record_is_planned_as_a_creation() -> None:
