@@ -104,6 +104,14 @@ def fetch_jars(progress: Callable[[int, int], None] = lambda _done, _all: None) 
     return paths
 
 
+def new_cluster_id() -> str:
+    """A random id in Kafka's form: 22 characters of URL-safe base64, of which the first is no hyphen (it would be an option)."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
+
+
 class Broker:
     """One KRaft node, broker and controller in one. Several with the same `voters` are a cluster."""
 
@@ -148,7 +156,7 @@ class Broker:
         properties = self.folder / "server.properties"
         properties.write_text(self._properties())
         if not (self.folder / "logs" / "meta.properties").exists():
-            cluster = self.cluster_id or base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            cluster = self.cluster_id or new_cluster_id()
             arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
             done = await asyncio.to_thread(
                 subprocess.run, [*java, *arguments], capture_output=True, check=False

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.broker import broker, kafka
 from tests.support.postgres import addresses, postgres
 
-__all__ = ["addresses", "postgres"]
+__all__ = ["addresses", "broker", "kafka", "postgres"]
 HERE = Path(__file__).parent
 
 

@@ -87,7 +87,7 @@ class Relay:
                 log.warning("relay.pause", outcome=type(error).__name__, delay_s=pause)
             finally:
                 self.leading = False
-                await self._drop_producer()
+                await self.close()
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
 
@@ -188,7 +188,8 @@ class Relay:
             self._producer = producer
         return self._producer
 
-    async def _drop_producer(self) -> None:
+    async def close(self) -> None:
+        """Let go of the broker."""
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(Exception):

@@ -38,7 +38,7 @@ async def fleet() -> AsyncIterator[Fleet]:
             await stack.stop()
 
 
-@pytest_asyncio.fixture(autouse=True)
-async def _no_faults_left(fleet: Fleet) -> AsyncIterator[None]:
+@pytest_asyncio.fixture
+async def no_faults_left(fleet: Fleet) -> AsyncIterator[None]:
     yield
     await fleet.faults()

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
+
+pytestmark = pytest.mark.usefixtures("no_faults_left")
 
 
 async def test_a_new_person_is_staged_pushed_and_remembered(fleet: Fleet) -> None:

@@ -1,0 +1,109 @@
+"""The outbox and the relay, on the real broker and database."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from shared.clock import SystemClock
+from shared.contracts.records import Lane
+from shared.messaging import relay as relaying
+from shared.messaging.outbox import Outbox, Outgoing
+from shared.messaging.relay import REAL_TIME, Relay
+from tests.integration.messaging.conftest import COMPANY, Probe
+
+OTHER = UUID(int=77)
+
+
+async def say(probe: Probe, outbox: Outbox, count: int, *, hold: float = 0) -> None:
+    """Say `count` things in one transaction that stays open for a while."""
+    async with probe.database.transaction([COMPANY]) as tx:
+        await outbox.append(tx, [Outgoing(probe.event(), COMPANY, lane=Lane.REAL_TIME) for _ in range(count)])
+        await asyncio.sleep(hold)
+
+
+async def said(probe: Probe) -> list[UUID]:
+    """The ids in the outbox."""
+    return [r["event_id"] for r in await probe.owner.fetch("SELECT event_id FROM mapper.outbox")]
+
+
+async def test_writers_that_commit_out_of_order_lose_nothing(
+    probe: Probe, relay: tuple[Relay, Outbox]
+) -> None:
+    """An early id that commits late is not skipped."""
+    await probe.start()
+    _, outbox = relay
+    await asyncio.gather(*(say(probe, outbox, 3, hold=(n % 5) * 0.2) for n in range(20)))
+
+    await probe.has(*await said(probe))
+
+
+async def test_a_cursor_on_the_id_alone_would_lose_some(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: without the snapshot's guard the late ones are skipped."""
+    monkeypatch.setattr(
+        relaying,
+        "_NEXT",
+        "SELECT o.xid::text AS xid, o.id, o.topic, o.partition, o.key, o.headers, o.body, o.event_time FROM outbox o"
+        " WHERE o.lane = $1 AND $2::text IS NOT NULL AND o.id > $3::bigint ORDER BY o.id LIMIT $4",
+    )
+    relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
+    slow = asyncio.ensure_future(say(probe, outbox, 1, hold=0.6))
+    await asyncio.sleep(0.2)
+    await say(probe, outbox, 1)
+    first = await relay.step(REAL_TIME)
+    await slow
+
+    second = await relay.step(REAL_TIME)
+    await relay.close()
+
+    assert (first, second) == (1, 0)
+
+
+async def test_a_relay_that_dies_before_it_marks_says_it_again_with_the_same_id(probe: Probe) -> None:
+    """Sent, not marked: the next relay sends it again, and it has its effect once."""
+    await probe.start()
+    relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
+    await say(probe, outbox, 5)
+    await relay.step(REAL_TIME)
+    await probe.owner.execute("UPDATE mapper.relay_cursor SET xid = '0', id = 0")
+    again = await relay.step(REAL_TIME)
+    await relay.close()
+
+    assert again == 5
+
+    await probe.has(*await said(probe))
+    with pytest.raises(AssertionError):
+        await probe.has(*await said(probe), OTHER, within=1)
+
+
+async def test_two_relays_and_only_one_leads(probe: Probe, relay: tuple[Relay, Outbox]) -> None:
+    """The second takes over when the first one's connection is cut."""
+    first, outbox = relay
+    second = Relay(probe.settings, probe.database)
+    task = asyncio.ensure_future(second.run())
+    try:
+        await asyncio.sleep(1.5)
+        assert (first.leading, second.leading) in ((True, False), (False, True))
+        await probe.owner.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mapper-relay'"
+        )
+        await probe.start()
+        await say(probe, outbox, 3)
+        await probe.has(*await said(probe))
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_message_over_the_brokers_limit_cannot_exist(probe: Probe) -> None:
+    """The outbox refuses it; nothing of the transaction stays."""
+    body = probe.event("x" * 900_000)
+    with pytest.raises(asyncpg.CheckViolationError):
+        async with probe.database.transaction([COMPANY]) as tx:
+            await Outbox(SystemClock()).append(tx, [Outgoing(body, COMPANY)])
+    assert await said(probe) == []
