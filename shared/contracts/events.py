@@ -7,6 +7,7 @@ The wire type is the class's name in kebab dots (`EmployeeChanged` → `employee
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -19,6 +20,11 @@ from shared.contracts.topics import Topic
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
+@cache
+def _wire_type(name: str) -> str:
+    return _WORD.sub(".", name).lower()
+
+
 class Body(BaseModel):
     """What a message says. Subclasses that name a `topic` are the messages of that topic."""
 
@@ -29,7 +35,7 @@ class Body(BaseModel):
     @classmethod
     def wire_type(cls) -> str:
         """`EmployeeChanged` → `employee.changed`."""
-        return _WORD.sub(".", cls.__name__).lower()
+        return _wire_type(cls.__name__)
 
     def key(self) -> UUID:
         """The id that decides the partition: what must stay in order shares it."""

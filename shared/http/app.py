@@ -1,6 +1,7 @@
 """A service as a process: database, consumers, relay, workers and HTTP, started and ended in the right order."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ Build = Callable[[Base], Parts]
 async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
     """Run `service` until SIGTERM or SIGINT: then HTTP ends first, running batches end, workers, the relay, the pool."""
     logs.set_up(service)
+    _calm_collector()
     database = await _open(settings, service)
     clock = SystemClock()
     base = Base(database, Outbox(clock), Consume(settings, database, clock), clock)
@@ -95,6 +97,13 @@ async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
                 await close()
         await database.close()
         log.info("service.stop", outcome="ok")
+
+
+def _calm_collector() -> None:
+    """Batches make and drop thousands of small objects without cycles; looking for cycles among them is a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 class _Server(uvicorn.Server):

@@ -56,15 +56,16 @@ class Outbox:
         if not outgoing:
             return
         now = self._clock.now()
+        at = now.isoformat()
         seen: Counter[tuple[UUID, str, UUID, int | None]] = Counter()
         columns: tuple[list[object], ...] = ([], [], [], [], [], [], [], [])
         for said in outgoing:
-            for column, value in zip(columns, self._row(tx.service, said, now, seen), strict=True):
+            for column, value in zip(columns, self._row(tx.service, said, at, seen), strict=True):
                 column.append(value)
         await tx.execute(_APPEND, now, *columns, f"outbox_{tx.service}")
 
     def _row(
-        self, service: str, said: Outgoing, now: datetime, seen: Counter[tuple[UUID, str, UUID, int | None]]
+        self, service: str, said: Outgoing, at: str, seen: Counter[tuple[UUID, str, UUID, int | None]]
     ) -> tuple[object, ...]:
         kind, key, cause = said.body.wire_type(), said.body.key(), said.cause
         lane = said.lane or (cause.lane if cause else Lane.REAL_TIME)
@@ -79,7 +80,7 @@ class Outbox:
             "ce_id": str(event_id),
             "ce_type": kind,
             "ce_source": f"/muster/{service}",
-            "ce_time": now.isoformat(),
+            "ce_time": at,
             "ce_subject": str(key),
             "ce_companyid": str(said.company_id),
             "ce_lane": lane.value,
