@@ -122,6 +122,7 @@ CREATE TABLE items (
 );
 CREATE UNIQUE INDEX items_open ON items (record_id, company_id) WHERE state <> 'done';
 CREATE INDEX items_due ON items (company_id, account_id, lane DESC, due_at, item_id) WHERE state IN ('planned', 'claimed');
+CREATE INDEX items_call ON items (call_id) WHERE state = 'sending';
 SELECT muster.protect('items'), muster.open_to_system('items');
 
 -- One creation a source record and account, for ever; only a person's "create new" raises the ordinal.
