@@ -1,0 +1,89 @@
+"""The embedded runtime: what is there after a stop, a kill and a second start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from muster.processes import start_time
+from muster.stack import Options, Stack, StackError
+from tests.support.eventually import eventually
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = """
+import asyncio, sys
+from pathlib import Path
+from muster.stack import Options, Stack
+async def main():
+    await Stack(Path(sys.argv[1]), Options(services=(), port=0)).start()
+    print("up", flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+async def test_a_second_start_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    """With the process that holds it, and what to do."""
+    first, second = (Stack(tmp_path, Options(services=(), port=0)) for _ in range(2))
+    await first.start()
+    try:
+        with pytest.raises(StackError, match=rf"process {os.getpid()}.*--data"):
+            await second.start()
+    finally:
+        await first.stop()
+
+
+async def test_a_killed_muster_leaves_no_orphan_and_starts_again(tmp_path: Path) -> None:
+    """SIGKILL: both servers go too; the next start recovers the same data."""
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        SCRIPT,
+        str(tmp_path),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert killed.stdout is not None
+    assert await asyncio.wait_for(killed.stdout.readline(), 60) == b"up\n"
+    children = {
+        int(pid): started for pid, started in json.loads((tmp_path / "processes.json").read_text()).items()
+    }
+    password = (tmp_path / "postgres" / "password").read_text()
+
+    killed.send_signal(signal.SIGKILL)
+    await killed.wait()
+
+    async def gone() -> bool:
+        return all(start_time(pid) != started for pid, started in children.items())
+
+    await eventually(gone, within=20)
+    again = Stack(tmp_path, Options(services=(), port=0))
+    await again.start()
+    await again.stop()
+    assert len(children) == 2
+    assert (tmp_path / "postgres" / "password").read_text() == password
+
+
+async def test_a_server_that_crashes_is_started_again(tmp_path: Path) -> None:
+    """The watcher notices, and it serves again on the same address."""
+    stack = Stack(tmp_path, Options(services=(), port=0))
+    await stack.start()
+    try:
+        child = stack.children["kafka"]
+        before = child.pid
+        stack.kill("kafka")
+
+        async def back() -> bool:
+            return child.pid not in (None, before)
+
+        await eventually(back)
+        assert child.restarts == 1
+    finally:
+        await stack.stop()
