@@ -104,38 +104,37 @@ def openapi_document(deps: Any = None) -> dict[str, Any]:
     return app.openapi()
 
 
-def make_parts(base: Base, settings: Settings) -> Parts:
-    """What makes gateway itself; it hears nothing yet, so its router has no subscriptions."""
-    urls, token = settings.urls, settings.internal_token
-    deps = Deps(
-        base.database,
-        base.outbox,
-        base.clock,
-        settings,
-        Vault(base.database, settings.vault),
-        Internal(urls.history, token, "history"),
-        Internal(urls.mapper, token, "mapper"),
-        Internal(urls.importer, token, "importer"),
-    )
-
-    def configure(app: FastAPI) -> None:
-        document = openapi_document(deps)
-        app.add_middleware(Edge)
-
-        @app.get("/v1/openapi.json", include_in_schema=False)
-        async def openapi() -> dict[str, Any]:
-            return document
-
-    return Parts(
-        router=KafkaRouter(),
-        routes=make_routes(deps),
-        on_close=[deps.history.close, deps.mapper.close, deps.importer.close],
-        configure=configure,
-        max_body_bytes=None,
-    )
-
-
 async def main() -> None:
     """Run gateway until it is told to stop."""
     settings = Settings()
-    await serve("gateway", settings, lambda base: make_parts(base, settings))
+
+    def build(base: Base) -> Parts:
+        urls, token = settings.urls, settings.internal_token
+        deps = Deps(
+            base.database,
+            base.outbox,
+            base.clock,
+            settings,
+            Vault(base.database, settings.vault),
+            Internal(urls.history, token, "history"),
+            Internal(urls.mapper, token, "mapper"),
+            Internal(urls.importer, token, "importer"),
+        )
+
+        def configure(app: FastAPI) -> None:
+            document = openapi_document(deps)
+            app.add_middleware(Edge)
+
+            @app.get("/v1/openapi.json", include_in_schema=False)
+            async def openapi() -> dict[str, Any]:
+                return document
+
+        return Parts(
+            router=KafkaRouter(),
+            routes=make_routes(deps),
+            on_close=[deps.history.close, deps.mapper.close, deps.importer.close],
+            configure=configure,
+            max_body_bytes=None,
+        )
+
+    await serve("gateway", settings, build)
