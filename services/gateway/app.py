@@ -6,16 +6,17 @@ from typing import Any
 
 from fastapi import FastAPI
 from faststream.kafka import KafkaRouter
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.api import make_routes
-from services.gateway.api.common import Deps
-from services.gateway.core import BadJsonError, check_json
+from services.gateway.api.common import COOKIE, Deps
+from services.gateway.core import BadRequestError, check_json, check_target
 from services.gateway.settings import Settings
 from shared.connectors.vault import Vault
 from shared.http.app import MAX_BODY_BYTES, Base, Parts, serve
 from shared.http.internal import Internal
-from shared.http.problems import problem
+from shared.http.problems import TYPES, problem
 
 _HEADERS = {
     b"content-security-policy": (
@@ -27,10 +28,40 @@ _HEADERS = {
     b"cache-control": b"no-store",
 }
 _BODIED = frozenset({"POST", "PUT", "PATCH"})
+_TEXT = {"type": "string"}
+_PROBLEM = {
+    "title": "Problem",
+    "description": "An error (RFC 9457). docs/problems.md says when each type is answered, and what to do.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "enum": [f"urn:muster:problem:{kind}" for kind in TYPES]},
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "errors": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"where": _TEXT, "why": _TEXT}},
+        },
+    },
+}
+_ANSWER = {
+    "description": "A problem",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_SCHEMES = {
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "From POST /v1/session. Every change also needs the header `X-Muster: 1`.",
+    },
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key, `mk_…`."},
+}
 
 
 class Edge:
-    """The outermost layer: security headers on every answer, and bodies that only some readers understand refused."""
+    """The outermost layer: security headers on every answer, and what only some readers understand is refused."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,47 +71,53 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *(h for h in _HEADERS.items() if h[0] not in present),
-                ]
-            await send(message)
-
-        if b"%00" in scope.get("query_string", b"") or b"\x00" in scope.get("raw_path", b""):
-            await problem("invalid", "An address holds no NUL character.")(scope, receive, with_headers)
-            return
-        if scope["method"] not in _BODIED:
-            await self._app(scope, receive, with_headers)
-            return
-        body = await _whole(receive)
-        if body is None:
-            await problem("too-large", f"A body has at most {MAX_BODY_BYTES} bytes.")(
-                scope, receive, with_headers
-            )
-            return
+        guarded = _guarded(send)
         try:
-            if body:
-                check_json(body)
-        except BadJsonError as error:
-            kind = "malformed" if "not JSON" in str(error) else "invalid"
-            await problem(kind, f"{str(error).capitalize()}.")(scope, receive, with_headers)
+            check_target(scope.get("raw_path") or scope["path"].encode(), scope.get("query_string", b""))
+            if scope["method"] in _BODIED:
+                body = await _whole(receive)
+                _check_body(scope, body)
+                receive = _again(body, receive)
+        except BadRequestError as error:
+            await problem(error.kind, str(error))(scope, receive, guarded)
+        except ClientDisconnect:
             return
-        await self._app(scope, _again(body, receive), with_headers)
+        else:
+            await self._app(scope, receive, guarded)
 
 
-async def _whole(receive: Receive) -> bytes | None:
-    body: bytes = b""
+def _guarded(send: Send) -> Send:
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            present = {name for name, _ in message["headers"]}
+            more = [header for header in _HEADERS.items() if header[0] not in present]
+            message["headers"] = [*message["headers"], *more]
+        await send(message)
+
+    return with_headers
+
+
+async def _whole(receive: Receive) -> bytes:
+    """The body. Half of one is never handled as if it were whole: raises `ClientDisconnect`."""
+    body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
-            return None
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            return body
+            raise BadRequestError("too-large", f"A body has at most {MAX_BODY_BYTES} bytes.")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _check_body(scope: Scope, body: bytes) -> None:
+    if not body:
+        return
+    kind: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if kind.partition(b";")[0].strip().lower() != b"application/json":
+        raise BadRequestError("unsupported-media-type", "Send a body as application/json.")
+    check_json(body)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
@@ -98,43 +135,56 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 def openapi_document(deps: Any = None) -> dict[str, Any]:
     """The public API's description; needs no database."""
-    app = FastAPI(title="Muster", version="1")
+    app = FastAPI(title="Muster", version="1", generate_unique_id_function=lambda route: route.name)
     for routes in make_routes(deps):
         app.include_router(routes)
-    return app.openapi()
+    document = app.openapi()
+    parts = document["components"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        parts["schemas"].pop(name)
+    parts["schemas"]["Problem"] = _PROBLEM
+    parts["responses"] = {"Problem": _ANSWER}
+    parts["securitySchemes"] = _SCHEMES
+    document["security"] = [{name: []} for name in _SCHEMES]
+    document["paths"]["/v1/session"]["post"]["security"] = []
+    for operation in (o for path in document["paths"].values() for o in path.values()):
+        operation["responses"].pop("422", None)
+        operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+    return document
+
+
+def make_parts(base: Base, settings: Settings) -> Parts:
+    """What makes gateway itself; it hears nothing yet, so its router has no subscriptions."""
+    urls, token = settings.urls, settings.internal_token
+    deps = Deps(
+        base.database,
+        base.outbox,
+        base.clock,
+        settings,
+        Vault(base.database, settings.vault),
+        Internal(urls.history, token, "history"),
+        Internal(urls.mapper, token, "mapper"),
+        Internal(urls.importer, token, "importer"),
+    )
+
+    def configure(app: FastAPI) -> None:
+        document = openapi_document(deps)
+        app.add_middleware(Edge)
+
+        @app.get("/v1/openapi.json", include_in_schema=False)
+        async def openapi() -> dict[str, Any]:
+            return document
+
+    return Parts(
+        router=KafkaRouter(),
+        routes=make_routes(deps),
+        on_close=[deps.history.close, deps.mapper.close, deps.importer.close],
+        configure=configure,
+        max_body_bytes=None,
+    )
 
 
 async def main() -> None:
     """Run gateway until it is told to stop."""
     settings = Settings()
-
-    def build(base: Base) -> Parts:
-        urls, token = settings.urls, settings.internal_token
-        deps = Deps(
-            base.database,
-            base.outbox,
-            base.clock,
-            settings,
-            Vault(base.database, settings.vault),
-            Internal(urls.history, token, "history"),
-            Internal(urls.mapper, token, "mapper"),
-            Internal(urls.importer, token, "importer"),
-        )
-
-        def configure(app: FastAPI) -> None:
-            document = openapi_document(deps)
-            app.add_middleware(Edge)
-
-            @app.get("/v1/openapi.json", include_in_schema=False)
-            async def openapi() -> dict[str, Any]:
-                return document
-
-        return Parts(
-            router=KafkaRouter(),
-            routes=make_routes(deps),
-            on_close=[deps.history.close, deps.mapper.close, deps.importer.close],
-            configure=configure,
-            max_body_bytes=None,
-        )
-
-    await serve("gateway", settings, build)
+    await serve("gateway", settings, lambda base: make_parts(base, settings))

@@ -1,8 +1,11 @@
 """Who may do what, and what a request is. Pure."""
 
 import hashlib
+import json
+import re
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from urllib.parse import unquote_to_bytes, urlsplit
 from uuid import UUID
 
 import orjson
@@ -10,6 +13,10 @@ import orjson
 from shared.contracts.commands import MAX_IDS, Selected, SyncRecords
 
 MAX_DEPTH = 32
+MAX_DIGITS = 40
+"""No number of ours is longer, and Python reads none of over 4,300 digits."""
+_TOO_DEEP = f"A body is nested at most {MAX_DEPTH} deep."
+_KEY = re.compile(r"[Bb]earer mk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 
 class Role(IntEnum):
@@ -44,25 +51,53 @@ def parts(run_id: UUID, records: Sequence[Selected]) -> Iterable[SyncRecords]:
         )
 
 
-class BadJsonError(ValueError):
-    """JSON that other programs would read differently, or that a database refuses."""
+def parse_key(authorization: str) -> tuple[str, str] | None:
+    """The public part and the secret of `Bearer mk_<id>_<secret>`; None where it is no API key of ours."""
+    match = _KEY.fullmatch(authorization)
+    return (match[1], match[2]) if match else None
+
+
+class BadRequestError(ValueError):
+    """A request that no route should see. `kind` is the problem's type; the text is for people."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+def check_target(path: bytes, query: bytes) -> None:
+    """Refuse an address that is not UTF-8, or that holds NUL, which no database takes. Raises `BadRequestError`."""
+    for part in (path, query):
+        try:
+            text = unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            raise BadRequestError("malformed", "An address is text in UTF-8.") from None
+        if "\x00" in text:
+            raise BadRequestError("invalid", "An address holds no NUL character.")
 
 
 def check_json(body: bytes) -> None:
-    """Refuse what is valid to some readers only: NUL, lone surrogates, NaN, nesting over 32. Raises `BadJsonError`."""
+    """Refuse what only some readers understand, or read alike. Raises `BadRequestError`.
+
+    Malformed: not JSON in UTF-8, a lone surrogate, NaN. Invalid: NUL, a field given twice, nesting over 32.
+    """
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise BadJsonError("the body is not JSON") from None
+        raise BadRequestError("malformed", "The body is not JSON in UTF-8.") from None
     _check(value, 0)
+    try:
+        json.loads(body, object_pairs_hook=_once_each, parse_int=_short)
+    except RecursionError:  # below a field that is given twice, orjson keeps only the last
+        raise BadRequestError("invalid", _TOO_DEEP) from None
 
 
 def _check(value: object, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise BadJsonError("the body is nested too deeply")
+        raise BadRequestError("invalid", _TOO_DEEP)
     if isinstance(value, str):
         if "\x00" in value:
-            raise BadJsonError("the body holds a NUL character")
+            raise BadRequestError("invalid", "A text holds no NUL character.")
     elif isinstance(value, dict):
         for key, inner in value.items():
             _check(key, depth)
@@ -70,3 +105,23 @@ def _check(value: object, depth: int) -> None:
     elif isinstance(value, list):
         for inner in value:
             _check(inner, depth + 1)
+
+
+def _once_each(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise BadRequestError("invalid", "A field is given twice.")
+
+
+def _short(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise BadRequestError("invalid", f"A number has at most {MAX_DIGITS} digits.")
+    return 0
+
+
+def check_base_url(url: str) -> None:
+    """Refuse an address that an HTTP client could not call, or that would hold a secret. Raises ValueError."""
+    parts = urlsplit(url)
+    whole = parts.hostname and url.isascii() and url.isprintable() and " " not in url
+    if not whole or parts.port == 0 or "@" in parts.netloc or "?" in url or "#" in url:
+        msg = "an account's address has a host, and no password, query or fragment"
+        raise ValueError(msg)

@@ -31,15 +31,29 @@ _ADMINISTRATOR = """
 INSERT INTO users (user_id, email, name, password_hash, superuser) VALUES ($1, lower($2), $3, $4, true)
 ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, superuser = true
 """
+_END_ALL = "DELETE FROM sessions s USING users u WHERE u.user_id = s.user_id AND u.email = lower($1)"
 
 
 async def create_administrator(
     database: Database, email: str, name: str, password: str, clock: Clock
 ) -> None:
-    """The first person, who may make companies. Asked again, the password is set anew."""
+    """The first person, who may make companies. Asked again, the password is set anew; another one ends the sessions."""
+    async with database.system() as tx:
+        known = await find_user(tx, email)
+    if known is not None and known["superuser"] and is_password(known["password_hash"], password):
+        return
     hashed = argon2.PasswordHasher().hash(password)
     async with database.system() as tx:
         await tx.execute(_ADMINISTRATOR, clock.new_id(), email, name, hashed)
+        await tx.execute(_END_ALL, email)
+
+
+def is_password(hashed: str, password: str) -> bool:
+    """Whether it is the one that was hashed; slow on purpose."""
+    try:
+        return argon2.PasswordHasher().verify(hashed, password)
+    except argon2.exceptions.VerificationError:
+        return False
 
 
 _USER = "SELECT user_id, email, name, password_hash, superuser FROM users WHERE email = lower($1)"
@@ -50,25 +64,29 @@ async def find_user(tx: Tx, email: str) -> Record | None:
     return await tx.fetchrow(_USER, email)
 
 
-_FAILURES = (
-    "SELECT count(*) FROM sign_in_failures WHERE email = lower($1) AND at > now() - interval '1 minute'"
-)
-
-
-async def recent_failures(tx: Tx, email: str) -> int:
-    """Wrong passwords for this address within the last minute."""
-    return int(await tx.fetchval(_FAILURES, email))
-
-
-_FAILED = """
+_LOCK_TRIES = "SELECT pg_advisory_xact_lock(6, hashtext(lower($1)))"
+_TRIES = "SELECT count(*) FROM sign_in_failures WHERE email = lower($1) AND at > now() - interval '1 minute'"
+_TRY = """
 WITH old AS (DELETE FROM sign_in_failures WHERE at < now() - interval '1 hour')
 INSERT INTO sign_in_failures (email) VALUES (lower($1))
 """
 
 
-async def note_failure(tx: Tx, email: str) -> None:
-    """Remember a wrong password for a while."""
-    await tx.execute(_FAILED, email)
+async def begin_try(tx: Tx, email: str, most: int) -> bool:
+    """Count a password as wrong before it is looked at, so that guesses side by side count too; False: too many."""
+    await tx.execute(_LOCK_TRIES, email)
+    if await tx.fetchval(_TRIES, email) >= most:
+        return False
+    await tx.execute(_TRY, email)
+    return True
+
+
+_FORGIVE = "DELETE FROM sign_in_failures WHERE email = lower($1)"
+
+
+async def forgive_tries(tx: Tx, email: str) -> None:
+    """The password was right."""
+    await tx.execute(_FORGIVE, email)
 
 
 _START = "INSERT INTO sessions (session_hash, user_id) VALUES ($1, $2)"
@@ -80,15 +98,21 @@ async def start_session(tx: Tx, session_hash: bytes, user: UUID) -> None:
 
 
 _SESSION = """
-UPDATE sessions s SET seen_at = now() FROM users u
-WHERE s.session_hash = $1 AND u.user_id = s.user_id
-  AND s.seen_at > now() - make_interval(mins => $2) AND s.started_at > now() - make_interval(hours => $3)
-RETURNING u.user_id, u.email, u.name, u.superuser
+WITH found AS (
+    SELECT s.session_hash, s.seen_at, u.user_id, u.email, u.name, u.superuser
+    FROM sessions s JOIN users u ON u.user_id = s.user_id
+    WHERE s.session_hash = $1
+      AND s.seen_at > now() - make_interval(mins => $2) AND s.started_at > now() - make_interval(hours => $3)
+), seen AS (
+    UPDATE sessions SET seen_at = now()
+    WHERE session_hash = (SELECT session_hash FROM found WHERE seen_at < now() - interval '1 minute')
+)
+SELECT user_id, email, name, superuser FROM found
 """
 
 
 async def session_user(tx: Tx, session_hash: bytes, idle_minutes: int, hours: int) -> Person | None:
-    """Whose session this is, if it has not ended."""
+    """Whose session this is, if it has not ended. A page that asks often writes once a minute."""
     row = await tx.fetchrow(_SESSION, session_hash, idle_minutes, hours)
     return (
         Person(f"user:{row['user_id']}", row["user_id"], row["name"], row["email"], row["superuser"])
@@ -145,14 +169,16 @@ async def drop_key(tx: Tx, company: UUID, key_id: str) -> bool:
     return await tx.execute(_DROP_KEY, company, key_id) == "DELETE 1"
 
 
-_ADD_COMPANY = "INSERT INTO companies (company_id, name) VALUES ($1, $2)"
+_ADD_COMPANY = "INSERT INTO companies (company_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _ADD_MEMBER = "INSERT INTO memberships (company_id, user_id, role) VALUES ($1, $2, 'admin')"
 
 
-async def add_company(tx: Tx, company: UUID, name: str, owner: UUID) -> None:
-    """A new company, whose first administrator is `owner`."""
-    await tx.execute(_ADD_COMPANY, company, name)
+async def add_company(tx: Tx, company: UUID, name: str, owner: UUID) -> bool:
+    """A new company, whose first administrator is `owner`; False when there is one with this id."""
+    if await tx.execute(_ADD_COMPANY, company, name) != "INSERT 0 1":
+        return False
     await tx.execute(_ADD_MEMBER, company, owner)
+    return True
 
 
 _COMPANIES = """
@@ -204,20 +230,19 @@ async def save_company(tx: Tx, settings: CompanySettings) -> None:
     )
 
 
+_FORGET = "DELETE FROM idempotency_keys WHERE company_id = $1 AND created_at < now() - interval '24 hours'"
 _ANSWER = "SELECT request_hash, answer FROM idempotency_keys WHERE company_id = $1 AND key = $2"
 _LOCK_KEY = "SELECT pg_advisory_xact_lock(5, hashtext($1))"
 
 
 async def saved_answer(tx: Tx, company: UUID, key: str) -> Record | None:
-    """What this key was answered before. Whoever comes second with a key waits for the first."""
+    """What this key was answered within a day. Whoever comes second with a key waits for the first."""
     await tx.execute(_LOCK_KEY, f"{company}/{key}")
+    await tx.execute(_FORGET, company)
     return await tx.fetchrow(_ANSWER, company, key)
 
 
-_SAVE_ANSWER = """
-WITH old AS (DELETE FROM idempotency_keys WHERE company_id = $1 AND created_at < now() - interval '24 hours')
-INSERT INTO idempotency_keys (company_id, key, request_hash, answer) VALUES ($1, $2, $3, $4)
-"""
+_SAVE_ANSWER = "INSERT INTO idempotency_keys (company_id, key, request_hash, answer) VALUES ($1, $2, $3, $4)"
 
 
 async def save_answer(tx: Tx, company: UUID, key: str, request: bytes, answer: object) -> None:
@@ -237,9 +262,7 @@ async def add_command(
     await tx.execute(_ADD_COMMAND, company, run, kind, mode, actor, total)
 
 
-_COMMAND = (
-    "SELECT run_id, kind, mode, actor, total, created_at FROM commands WHERE company_id = $1 AND run_id = $2"
-)
+_COMMAND = "SELECT kind, mode, actor, total, created_at FROM commands WHERE company_id = $1 AND run_id = $2"
 
 
 async def find_command(tx: Tx, company: UUID, run: UUID) -> Record | None:

@@ -2,10 +2,16 @@
 
 from fastapi import APIRouter
 
-from services.gateway.api import companies, records, runs, sessions
+from services.gateway.api import accounts, companies, records, runs, sessions
 from services.gateway.api.common import Deps
 
 
 def make_routes(deps: Deps) -> list[APIRouter]:
     """gateway's public API."""
-    return [sessions.make(deps), companies.make(deps), records.make(deps), runs.make(deps)]
+    return [
+        sessions.make(deps),
+        companies.make(deps),
+        accounts.make(deps),
+        records.make(deps),
+        runs.make(deps),
+    ]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
-from pydantic import Field, model_validator
+from fastapi import APIRouter, Query, Request
+from pydantic import Field, StrictBool, model_validator
 
 from services.gateway import store
-from services.gateway.api.common import Access, Deps, Input, operator, viewer
+from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, once, operator, viewer
 from shared.contracts.commands import CreateRecord, LinkRecord, Selected, UnlinkRecord
 from shared.contracts.events import Body
 from shared.contracts.records import Lane, Status
 from shared.contracts.views import RecordDetail, RecordPage, Timeline
+from shared.db.tx import Tx
 from shared.http.problems import ProblemError
 from shared.messaging.outbox import Outgoing
 
@@ -46,7 +47,7 @@ class Link(Input):
     """The destination record that this one is."""
 
     destination_record_id: UUID
-    then_push: bool = False
+    then_push: StrictBool = False
 
 
 async def resolve(deps: Deps, company: UUID, selection: Selection) -> list[Selected]:
@@ -56,9 +57,18 @@ async def resolve(deps: Deps, company: UUID, selection: Selection) -> list[Selec
         wanted["ids"] = [str(i) for i in dict.fromkeys(selection.record_ids)]
     else:
         assert selection.filter is not None
-        wanted["filter"] = selection.filter.model_dump(mode="json")
+        wanted["filter"] = {"status": selection.filter.status or [], "q": selection.filter.q or None}
     rows = await deps.history.post("/records/resolve", company=company, json=wanted)
     return [Selected.model_validate(row) for row in rows]
+
+
+async def selected(deps: Deps, company: UUID, selection: UUID) -> list[Selected]:
+    """What a selection held when it was made. Raises `gone` after an hour."""
+    async with deps.database.transaction([company]) as tx:
+        chosen = await store.find_selection(tx, company, selection)
+    if chosen is None:
+        raise ProblemError("gone", "This selection has expired. Select again.")
+    return chosen
 
 
 def make(deps: Deps) -> APIRouter:
@@ -83,7 +93,7 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
         """One page; `next` continues it, `counts` are by status over the search."""
         statuses = [s.value for s in status] if status else None
         return await deps.history.get(
-            "/records", company=company, status=statuses, q=q, sort=sort, after=after, limit=limit
+            "/records", company=company, status=statuses, q=q or None, sort=sort, after=after, limit=limit
         )
 
     @routes.get("/records/{record}", response_model=RecordDetail)
@@ -106,7 +116,7 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
 
     @routes.get("/records/{record}/json")
     async def raw(company: UUID, record: UUID, _: Access = viewer(deps)) -> dict[str, Any]:
-        """The raw JSON of the record and of its destination record, with what was understood of each."""
+        """The raw JSON of the record and of its destination record, and what is staged: the canonical values."""
         shown = await deps.history.get(f"/records/{record}", company=company)
         there = shown["destination_record_id"]
         source = await deps.importer.get(f"/records/{record}/payload", company=company)
@@ -117,7 +127,7 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
             except ProblemError as error:
                 if error.kind != "not-found":
                     raise
-        return {"source": source, "destination": destination}
+        return {"source": source, "staged": source["employee"], "destination": destination}
 
     @routes.post("/selections", status_code=201)
     async def select(company: UUID, body: Selection, _: Access = operator(deps)) -> dict[str, Any]:
@@ -131,20 +141,19 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
     @routes.get("/selections/{selection}")
     async def selection(company: UUID, selection: UUID, _: Access = operator(deps)) -> dict[str, Any]:
         """A selection's records as they stood when it was made."""
-        async with deps.database.transaction([company]) as tx:
-            chosen = await store.find_selection(tx, company, selection)
-        if chosen is None:
-            raise ProblemError("gone", "This selection has expired. Select again.")
+        chosen = await selected(deps, company, selection)
         return {"selection_id": selection, "count": len(chosen), "records": chosen}
 
 
 def _mapping(routes: APIRouter, deps: Deps) -> None:
-    async def tell(company: UUID, access: Access, body: Body) -> dict[str, Any]:
-        async with deps.database.transaction([company]) as tx:
-            await deps.outbox.append(
-                tx, [Outgoing(body, company, lane=Lane.REAL_TIME, actor=access.person.actor)]
-            )
-        return {"accepted": True}
+    async def tell(request: Request, access: Access, key: str | None, body: Body) -> dict[str, Any]:
+        said = Outgoing(body, access.company, lane=Lane.REAL_TIME, actor=access.person.actor)
+
+        async def act(tx: Tx) -> dict[str, Any]:
+            await deps.outbox.append(tx, [said])
+            return {"accepted": True}
+
+        return await once(deps, request, access.company, key, act)
 
     @routes.get("/records/{record}/candidates")
     async def candidates(company: UUID, record: UUID, _: Access = viewer(deps)) -> Any:
@@ -153,20 +162,28 @@ def _mapping(routes: APIRouter, deps: Deps) -> None:
 
     @routes.put("/records/{record}/link", status_code=202)
     async def link(
-        company: UUID, record: UUID, body: Link, access: Access = operator(deps)
+        record: UUID,
+        body: Link,
+        request: Request,
+        access: Access = operator(deps),
+        key: IdempotencyKey = None,
     ) -> dict[str, Any]:
         """Say who this is at the destination. It wins over what Muster works out."""
         command = LinkRecord(
             record_id=record, destination_record_id=body.destination_record_id, then_push=body.then_push
         )
-        return await tell(company, access, command)
+        return await tell(request, access, key, command)
 
     @routes.delete("/records/{record}/link", status_code=202)
-    async def unlink(company: UUID, record: UUID, access: Access = operator(deps)) -> dict[str, Any]:
+    async def unlink(
+        record: UUID, request: Request, access: Access = operator(deps), key: IdempotencyKey = None
+    ) -> dict[str, Any]:
         """Say that the link is wrong."""
-        return await tell(company, access, UnlinkRecord(record_id=record))
+        return await tell(request, access, key, UnlinkRecord(record_id=record))
 
     @routes.post("/records/{record}/create", status_code=202)
-    async def create(company: UUID, record: UUID, access: Access = operator(deps)) -> dict[str, Any]:
+    async def create(
+        record: UUID, request: Request, access: Access = operator(deps), key: IdempotencyKey = None
+    ) -> dict[str, Any]:
         """Say that nobody at the destination is this one."""
-        return await tell(company, access, CreateRecord(record_id=record))
+        return await tell(request, access, key, CreateRecord(record_id=record))

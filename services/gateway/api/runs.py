@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,8 +10,18 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, model_validator
 
 from services.gateway import core, store
-from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, once, operator, viewer
-from services.gateway.api.records import MAX_SELECTED, Filter, Selection, resolve
+from services.gateway.api.common import (
+    Access,
+    Deps,
+    IdempotencyKey,
+    Input,
+    RemoteId,
+    answered,
+    once,
+    operator,
+    viewer,
+)
+from services.gateway.api.records import MAX_SELECTED, Filter, Selection, resolve, selected
 from shared.contracts.commands import MAX_IDS, ImportEmployees, Selected
 from shared.contracts.records import Lane
 from shared.contracts.views import RunPage, RunView
@@ -23,7 +34,7 @@ class NewImport(Input):
     """What to read from the source: everything new, everything, or the named records."""
 
     mode: Literal["new", "all", "selected"]
-    remote_ids: list[str] | None = Field(default=None, min_length=1, max_length=10_000)
+    remote_ids: list[RemoteId] | None = Field(default=None, min_length=1, max_length=10_000)
 
     @model_validator(mode="after")
     def _ids_when_selected(self) -> NewImport:
@@ -106,21 +117,16 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         response: Response,
         access: Access,
         key: str | None,
-        chosen: list[Selected],
+        choose: Callable[[], Awaitable[list[Selected]]],
     ) -> dict[str, Any]:
-        async def act(tx: Tx) -> dict[str, Any]:
-            run, actor = deps.clock.new_id(), access.person.actor
-            if not chosen:
-                raise ProblemError("conflict", "Nothing matches: there is nothing to push.")
-            commands = list(core.parts(run, chosen))
-            lane = Lane.REAL_TIME if len(commands) == 1 else Lane.BULK
-            await store.add_command(tx, company, run, "sync", None, actor, len(chosen))
-            await deps.outbox.append(
-                tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands]
-            )
-            return {"run_id": str(run), "total": len(chosen)}
+        answer = await answered(deps, request, company, key)
+        if answer is None:
+            chosen = await choose()
 
-        answer = await once(deps, request, company, key, act)
+            async def act(tx: Tx) -> dict[str, Any]:
+                return await _say_sync(deps, tx, access, chosen)
+
+            answer = await once(deps, request, company, key, act)
         response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
         return answer
 
@@ -134,14 +140,13 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         key: IdempotencyKey = None,
     ) -> dict[str, Any]:
         """Push the selected records to the destination, and only those. Asked twice, nothing is written twice."""
-        if body.selection_id is not None:
-            async with deps.database.transaction([company]) as tx:
-                found = await store.find_selection(tx, company, body.selection_id)
-            if found is None:
-                raise ProblemError("gone", "This selection has expired. Select again.")
-        else:
-            found = await resolve(deps, company, Selection(record_ids=body.record_ids, filter=body.filter))
-        return await push(company, request, response, access, key, found)
+
+        async def choose() -> list[Selected]:
+            if body.selection_id is not None:
+                return await selected(deps, company, body.selection_id)
+            return await resolve(deps, company, Selection(record_ids=body.record_ids, filter=body.filter))
+
+        return await push(company, request, response, access, key, choose)
 
     @routes.post("/records/{record}/retry", status_code=202)
     async def retry(
@@ -153,10 +158,25 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         key: IdempotencyKey = None,
     ) -> dict[str, Any]:
         """Push this one record again, apart from all others."""
-        found = await resolve(deps, company, Selection(record_ids=[record]))
-        if not found:
-            raise ProblemError("not-found", "There is no such record here.")
-        return await push(company, request, response, access, key, found)
+
+        async def choose() -> list[Selected]:
+            found = await resolve(deps, company, Selection(record_ids=[record]))
+            if not found:
+                raise ProblemError("not-found", "There is no such record here.")
+            return found
+
+        return await push(company, request, response, access, key, choose)
+
+
+async def _say_sync(deps: Deps, tx: Tx, access: Access, chosen: list[Selected]) -> dict[str, Any]:
+    if not chosen:
+        raise ProblemError("conflict", "Nothing matches: there is nothing to push.")
+    run, actor, company = deps.clock.new_id(), access.person.actor, access.company
+    commands = list(core.parts(run, chosen))
+    lane = Lane.REAL_TIME if len(commands) == 1 else Lane.BULK
+    await store.add_command(tx, company, run, "sync", None, actor, len(chosen))
+    await deps.outbox.append(tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands])
+    return {"run_id": str(run), "total": len(chosen)}
 
 
 def _reads(routes: APIRouter, deps: Deps) -> None:
@@ -164,7 +184,7 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
     async def runs(
         company: UUID,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        after: str | None = None,
+        after: Annotated[str | None, Query(max_length=1000)] = None,
         _: Access = viewer(deps),
     ) -> Any:
         """The newest imports and pushes."""

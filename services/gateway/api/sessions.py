@@ -11,12 +11,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from services.gateway import store
-from services.gateway.api.common import COOKIE, Deps, Input, signed_in
+from services.gateway.api.common import COOKIE, Deps, Input, check_origin, signed_in
 from services.gateway.core import secret_hash
 from shared.http.problems import ProblemError
 
-_HASHER = argon2.PasswordHasher()
-_NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
+_NOBODY = argon2.PasswordHasher().hash(secrets.token_urlsafe(16))
+"""Compared with where there is no such user, so that the answer takes as long."""
 
 
 class SignIn(Input):
@@ -31,23 +31,23 @@ def make(deps: Deps) -> APIRouter:
     routes = APIRouter(prefix="/v1/session", tags=["session"])
 
     @routes.post("", status_code=201)
-    async def sign_in(body: SignIn, response: Response) -> dict[str, Any]:
+    async def sign_in(body: SignIn, request: Request, response: Response) -> dict[str, Any]:
         """Start a session; its cookie opens everything else."""
+        check_origin(request)
         async with deps.database.system() as tx:
-            if await store.recent_failures(tx, body.email) >= deps.settings.sign_in_tries:
+            if not await store.begin_try(tx, body.email, deps.settings.sign_in_tries):
                 raise ProblemError("too-many", "Too many wrong passwords. Wait a minute.")
             user = await store.find_user(tx, body.email)
-        good = await asyncio.to_thread(_verify, user["password_hash"] if user else _NOBODY, body.password)
+        hashed = user["password_hash"] if user else _NOBODY
+        good = await asyncio.to_thread(store.is_password, hashed, body.password)
         if user is None or not good:
-            async with deps.database.system() as tx:
-                await store.note_failure(tx, body.email)
             raise ProblemError("unauthenticated", "The address or the password is wrong.")
         token = secrets.token_urlsafe(32)
         async with deps.database.system() as tx:
+            await store.forgive_tries(tx, body.email)
             await store.start_session(tx, secret_hash(token), user["user_id"])
-        response.set_cookie(
-            COOKIE, token, httponly=True, samesite="lax", secure=deps.settings.secure_cookies, path="/"
-        )
+        secure = deps.settings.secure_cookies or request.url.scheme == "https"
+        response.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=secure, path="/")
         return {"name": user["name"], "email": user["email"]}
 
     @routes.get("")
@@ -71,10 +71,3 @@ def make(deps: Deps) -> APIRouter:
         response.delete_cookie(COOKIE, path="/")
 
     return routes
-
-
-def _verify(hashed: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(hashed, password)
-    except argon2.exceptions.VerificationError:
-        return False

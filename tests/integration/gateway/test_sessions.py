@@ -1,0 +1,132 @@
+"""Who comes in, how, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from services.gateway import store
+from shared.clock import SystemClock
+from tests.integration.gateway.conftest import EMAIL, PASSWORD, World
+
+
+async def test_the_right_password_opens_a_session_and_its_cookie_is_kept_from_scripts_and_other_sites(
+    world: World,
+) -> None:
+    await store.create_administrator(world.database, "Ann@Muster.Example", "Ann", PASSWORD, SystemClock())
+    answer = await world.sign_in()
+
+    cookie = answer.headers["set-cookie"].lower()
+    assert answer.status_code == 201
+    assert cookie.startswith("muster_session=")
+    assert "httponly" in cookie and "samesite=lax" in cookie and "path=/" in cookie and "secure" not in cookie
+    who = await world.call("GET", "/v1/session")
+    assert (who["email"], who["superuser"], who["companies"]) == (EMAIL, True, [])
+
+
+async def test_the_cookie_is_secure_where_the_page_came_over_https(admin: World) -> None:
+    answer = await admin.http.post(
+        "https://gateway.example/v1/session", json={"email": EMAIL, "password": PASSWORD}
+    )
+
+    assert "; secure" in answer.headers["set-cookie"].lower()
+
+
+async def test_the_stored_session_is_not_the_cookie(admin: World) -> None:
+    async with admin.database.system() as tx:
+        stored = await tx.fetchval("SELECT session_hash FROM sessions")
+
+    assert len(stored) == 32
+    assert admin.http.cookies["muster_session"].encode() not in bytes(stored)
+
+
+@pytest.mark.parametrize(("email", "password"), [(EMAIL, "wrong"), ("nobody@muster.example", PASSWORD)])
+async def test_a_wrong_password_and_an_unknown_address_are_answered_alike(
+    admin: World, email: str, password: str
+) -> None:
+    answer = await admin.sign_in(password, email)
+
+    assert answer.status_code == 401
+    assert answer.json()["detail"] == "The address or the password is wrong."
+
+
+async def test_after_five_wrong_passwords_the_right_one_must_wait_a_minute(admin: World) -> None:
+    assert [(await admin.sign_in("wrong")).status_code for _ in range(6)] == [401] * 5 + [429]
+    assert (await admin.sign_in(email=EMAIL.upper())).status_code == 429
+    assert (await admin.sign_in(email="other@muster.example")).status_code == 401
+
+    await admin.age("UPDATE gateway.sign_in_failures SET at = at - interval '61 seconds'")
+    assert (await admin.sign_in()).status_code == 201
+
+
+async def test_guesses_made_at_the_same_moment_are_counted_too(admin: World) -> None:
+    answers = await asyncio.gather(*(admin.sign_in("wrong") for _ in range(12)))
+
+    assert sorted(a.status_code for a in answers) == [401] * 5 + [429] * 7
+
+
+async def test_the_right_password_ends_the_count(admin: World) -> None:
+    for _ in range(3):
+        assert [(await admin.sign_in("wrong")).status_code for _ in range(4)] == [401] * 4
+        assert (await admin.sign_in()).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "lapse", ["seen_at = seen_at - interval '31 minutes'", "started_at = started_at - interval '13 hours'"]
+)
+async def test_a_session_ends_when_idle_and_in_any_case_after_half_a_day(admin: World, lapse: str) -> None:
+    await admin.call("GET", "/v1/session")
+
+    await admin.age(f"UPDATE gateway.sessions SET {lapse}")
+    await admin.call("GET", "/v1/session", expected=401)
+
+
+async def test_a_session_in_use_goes_on(admin: World) -> None:
+    for _ in range(3):
+        await admin.age("UPDATE gateway.sessions SET seen_at = seen_at - interval '20 minutes'")
+        await admin.call("GET", "/v1/session")
+
+
+async def test_signing_out_ends_the_session_wherever_its_cookie_is(admin: World) -> None:
+    cookie = admin.http.cookies["muster_session"]
+    await admin.call("DELETE", "/v1/session", expected=204)
+
+    await admin.call("GET", "/v1/session", expected=401, headers={"Cookie": f"muster_session={cookie}"})
+
+
+async def test_a_new_password_ends_the_old_sessions_and_the_same_one_does_not(admin: World) -> None:
+    await admin.administrator()
+    await admin.call("GET", "/v1/session")
+
+    await store.create_administrator(admin.database, EMAIL, "Ann", "another one", SystemClock())
+    await admin.call("GET", "/v1/session", expected=401)
+    assert (await admin.sign_in("another one")).status_code == 201
+
+
+async def test_a_change_that_another_site_may_have_sent_is_refused(admin: World) -> None:
+    for headers in (
+        {},
+        {"X-Muster": "1", "Origin": "http://evil.example"},
+        {"X-Muster": "1", "Origin": "null"},
+        {"X-Muster": "1", "Sec-Fetch-Site": "cross-site"},
+        {"X-Muster": "1", "Sec-Fetch-Site": "same-site"},
+    ):
+        answer = await admin.http.post("/v1/companies", json={"name": "C"}, headers=headers)
+        assert answer.status_code == 403, headers
+
+    assert await admin.call("GET", "/v1/companies") == []
+
+
+async def test_another_site_cannot_sign_anybody_in(admin: World) -> None:
+    answer = await admin.http.post(
+        "/v1/session", json={"email": EMAIL, "password": PASSWORD}, headers={"Origin": "http://evil.example"}
+    )
+
+    assert answer.status_code == 403
+
+
+async def test_our_own_page_may_change_things(admin: World) -> None:
+    headers = {"Origin": "http://gateway.example", "Sec-Fetch-Site": "same-origin"}
+
+    await admin.call("POST", "/v1/companies", json={"name": "C"}, headers=headers, expected=201)
