@@ -3,69 +3,17 @@
 from __future__ import annotations
 
 import hmac
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from sqlite3 import IntegrityError
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import ValidationError
 
-from sandbox.faults import Faults, Rule
-from sandbox.store import Entry, Row, Store
-
-
-class Wire(Protocol):
-    """How one system shapes its employees."""
-
-    def seeded(self, scope: str, num: int, employee: dict[str, Any], now: int) -> Row:
-        """The stored form of a seeded employee."""
-
-    def num(self, remote_id: str) -> int | None:
-        """The number in a remote id."""
-
-    def remote_id(self, num: int) -> str:
-        """The remote id of a number."""
-
-    def edited(self, scope: str, row: Row, changes: dict[str, Any], now: int) -> Row:
-        """The row after somebody changed it by hand; null clears a field."""
-
-
-@dataclass
-class Sandbox:
-    """What the calls share; `scopes` are realms or tenants, `lists` other lists kept beside employees."""
-
-    store: Store
-    scopes: tuple[str, ...]
-    wire: Wire
-    faults: Faults = field(default_factory=Faults)
-    calls: Counter[str] = field(default_factory=Counter)
-    switches: dict[str, bool | int] = field(default_factory=dict)
-    lists: tuple[str, ...] = ()
-
-
-def seed(box: Sandbox, employees: Iterable[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Store (scope, employee) pairs as they are, keeping ids that are given; returns their ids in order."""
-    ids: list[str] = []
-    now = box.store.now()
-    following: dict[str, int] = {}
-    with box.store.transaction():
-        for scope, employee in employees:
-            given = employee.get("Id") or employee.get("id")
-            free = following.get(scope) or box.store.next_num(scope)
-            num = (box.wire.num(str(given)) if given else None) or free
-            box.store.insert(scope, box.wire.seeded(scope, num, employee, now))
-            following[scope] = max(free, num + 1)
-            ids.append(box.wire.remote_id(num))
-    return ids
-
-
-def seed_empty(box: Sandbox, employees: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    """Load a seed file into those realms or tenants that hold nobody yet."""
-    empty = {scope for scope in box.scopes if box.store.next_num(scope) == 1}
-    seed(box, ((scope, employee) for scope, employee in employees if scope in empty))
+from sandbox.box import Sandbox, loads, seed
+from sandbox.faults import Rule
+from sandbox.store import Entry
 
 
 def answer(content: Any, status: int = 200) -> Response:
@@ -131,10 +79,13 @@ def make_admin(box: Sandbox, token: str) -> APIRouter:
         return answer({"rules": box.faults.show()})
 
     async def put_switches(request: Request) -> Response:
-        given = orjson.loads(await request.body())
-        if unknown := sorted(set(given) - set(box.switches)):
-            raise HTTPException(422, f"unknown switches: {', '.join(unknown)}")
-        box.switches.update(given)
+        try:
+            box.turn(loads(await request.body()))
+        except ValueError as wrong:
+            raise HTTPException(422, str(wrong)) from wrong
+        return answer(box.switches)
+
+    async def get_switches(request: Request) -> Response:
         return answer(box.switches)
 
     async def edit(request: Request) -> Response:
@@ -153,6 +104,17 @@ def make_admin(box: Sandbox, token: str) -> APIRouter:
             raise HTTPException(409, f"the edit clashes with another employee: {clash}") from clash
         return Response(changed.data, media_type="application/json")
 
+    async def remove(request: Request) -> Response:
+        """Merge a person away: the id is gone for good, and changes show a stub of it."""
+        scope = scope_of(request)
+        num = box.wire.num(request.path_params["remote_id"])
+        if num is None or box.store.get(scope, num) is None:
+            raise HTTPException(404, "no such employee")
+        with box.store.transaction():
+            box.store.remove(scope, num)
+            box.store.record(scope, Entry("merge", "applied", box.wire.remote_id(num)))
+        return answer({"removed": box.wire.remote_id(num)})
+
     routes |= {
         ("GET", "/journal"): journal,
         ("GET", "/employees"): employees,
@@ -161,8 +123,10 @@ def make_admin(box: Sandbox, token: str) -> APIRouter:
         ("POST", "/seed"): seed_call,
         ("GET", "/faults"): get_faults,
         ("PUT", "/faults"): put_faults,
+        ("GET", "/switches"): get_switches,
         ("PUT", "/switches"): put_switches,
         ("PATCH", "/employees/{remote_id}"): edit,
+        ("DELETE", "/employees/{remote_id}"): remove,
     }
 
     def guarded(call: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

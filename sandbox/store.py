@@ -37,7 +37,15 @@ CREATE TABLE IF NOT EXISTS replays(
 CREATE TABLE IF NOT EXISTS tokens(
     value TEXT PRIMARY KEY, kind TEXT NOT NULL, scope TEXT NOT NULL,
     expires_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS removed(
+    scope TEXT NOT NULL, num INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(scope, num)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+LATER_COLUMNS = (
+    ("tokens", "born", "INTEGER NOT NULL DEFAULT 0"),
+    ("tokens", "bound", "TEXT"),
+)
+"""Columns that files of earlier versions lack."""
 
 _COLUMNS = "num, version, active, created_at, updated_at, name_key, number_key, email_key, CAST(data AS BLOB)"
 GET = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num = ?"
@@ -57,6 +65,9 @@ JOURNAL = """INSERT INTO journal(at, scope, request_id, item, operation, remote_
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 JOURNAL_AFTER = """SELECT n, at, scope, request_id, item, operation, remote_id, outcome, code,
     CAST(body AS BLOB) FROM journal WHERE n > ? ORDER BY n LIMIT ?"""
+NEXT_NUM = """SELECT max(coalesce((SELECT max(num) FROM employees WHERE scope = ?1), 0),
+    coalesce((SELECT max(num) FROM removed WHERE scope = ?1), 0)) + 1"""
+REMOVED_SINCE = "SELECT num, at FROM removed WHERE scope = ? AND at >= ? ORDER BY at, num LIMIT ?"
 EMPLOYEE_COUNTS = "SELECT scope, count(*), sum(active) FROM employees GROUP BY scope"
 JOURNAL_COUNTS = "SELECT scope, operation, outcome, count(*) FROM journal GROUP BY scope, operation, outcome"
 
@@ -115,6 +126,9 @@ class Store:
         self.db.execute("PRAGMA cache_size = -32768")
         self.db.create_function("fold", 1, fold, deterministic=True)
         self.db.executescript(SCHEMA)
+        for table, column, kind in LATER_COLUMNS:
+            if all(row[1] != column for row in self.db.execute(f"PRAGMA table_info({table})")):
+                self.db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     def close(self) -> None:
         self.db.close()
@@ -134,8 +148,8 @@ class Store:
         self.db.execute("COMMIT")
 
     def next_num(self, scope: str) -> int:
-        found = self.db.execute("SELECT max(num) FROM employees WHERE scope = ?", (scope,)).fetchone()
-        return int(found[0] or 0) + 1
+        """The next free number; one that was removed never comes back."""
+        return int(self.db.execute(NEXT_NUM, (scope,)).fetchone()[0])
 
     def insert(self, scope: str, row: Row) -> None:
         self.db.execute(
@@ -170,6 +184,14 @@ class Store:
                 row.num,
             ),
         )
+
+    def remove(self, scope: str, num: int) -> None:
+        self.db.execute("DELETE FROM employees WHERE scope = ? AND num = ?", (scope, num))
+        self.db.execute("INSERT OR REPLACE INTO removed VALUES (?, ?, ?)", (scope, num, self.now()))
+
+    def removed(self, scope: str, since: int, limit: int) -> list[tuple[int, int]]:
+        """(number, microseconds) of what was removed at or after `since`."""
+        return list(self.db.execute(REMOVED_SINCE, (scope, since, limit)))
 
     def get(self, scope: str, num: int) -> Row | None:
         found = self.db.execute(GET, (scope, num)).fetchone()
@@ -250,6 +272,15 @@ class Store:
         ).fetchone()
         return Answer(found[0], found[1], orjson.loads(found[2]), found[3]) if found else None
 
+    def setting(self, name: str) -> dict[str, Any]:
+        """What was kept under this name; empty when nothing was."""
+        found = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return dict(orjson.loads(found[0])) if found else {}
+
+    def keep_setting(self, name: str, value: dict[str, Any]) -> None:
+        text = orjson.dumps(value).decode()
+        self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
+
     def counts(self) -> dict[str, Any]:
         employees = {s: {"total": n, "active": active} for s, n, active in self.db.execute(EMPLOYEE_COUNTS)}
         writes = [
@@ -261,5 +292,5 @@ class Store:
     def reset(self, scope: str | None = None) -> None:
         """Forget employees, journal and remembered answers; tokens stay."""
         with self.transaction():
-            for table in ("employees", "journal", "replays"):
+            for table in ("employees", "removed", "journal", "replays"):
                 self.db.execute(f"DELETE FROM {table} WHERE ?1 IS NULL OR scope = ?1", (scope,))

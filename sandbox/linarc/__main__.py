@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sandbox.admin import seed_empty
+from sandbox.box import seed_empty
 from sandbox.linarc.app import make_app
 from sandbox.seeds import read_seed
 from sandbox.server import add_options, serve

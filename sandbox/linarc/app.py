@@ -13,7 +13,8 @@ import orjson
 from fastapi import FastAPI, Request, Response
 
 from sandbox import faults as trouble
-from sandbox.admin import Sandbox, make_admin
+from sandbox.admin import make_admin
+from sandbox.box import Sandbox
 from sandbox.faults import Rule
 from sandbox.linarc import employee
 from sandbox.linarc.employee import LinarcWire, Problem, stamp
@@ -192,7 +193,8 @@ def _json_object(raw: bytes) -> dict[str, Any]:
 
 
 def _fault(rule: Rule) -> Problem:
-    return Problem(rule.status if rule.status < 500 else 422, rule.code, rule.message, rule.message)
+    message = rule.message or "The request was refused"
+    return Problem(rule.status or 422, rule.code, message, message)
 
 
 def make_app(store: Store, tenants: Mapping[str, str], admin_token: str = "") -> tuple[FastAPI, Sandbox]:

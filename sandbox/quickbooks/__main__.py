@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from sandbox.admin import seed_empty
+from sandbox.box import seed_empty
 from sandbox.quickbooks.app import make_app
-from sandbox.quickbooks.oauth import ANY, REFRESH_SECONDS, Client, Tokens
+from sandbox.quickbooks.tokens import ANY, REFRESH_SECONDS, Client, Tokens
 from sandbox.seeds import read_seed
 from sandbox.server import add_options, serve
 from sandbox.store import Store
@@ -24,10 +24,16 @@ def main() -> None:
         "--refresh-token", action="append", default=[], help="[REALM:]TOKEN known from the first start"
     )
     parser.add_argument("--access-seconds", type=int, default=3600)
+    parser.add_argument(
+        "--redirect-uri",
+        action="append",
+        default=[],
+        help="registered address; without one, any http address",
+    )
     args = parser.parse_args()
     args.data.mkdir(parents=True, exist_ok=True)
     store = Store(args.data / "quickbooks.db")
-    client = Client(args.client_id, args.client_secret, args.access_seconds)
+    client = Client(args.client_id, args.client_secret, args.access_seconds, tuple(args.redirect_uri))
     app, box = make_app(store, args.realm, client, args.admin_token)
     for given in args.refresh_token:
         realm, colon, token = given.rpartition(":")

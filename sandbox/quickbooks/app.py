@@ -3,60 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 
 from sandbox import faults as trouble
-from sandbox.admin import Sandbox, answer, make_admin
+from sandbox.admin import answer, make_admin
+from sandbox.box import Sandbox
 from sandbox.faults import Rule
 from sandbox.quickbooks import employee, faults
 from sandbox.quickbooks.company import Company, attempt, company_info, reply
+from sandbox.quickbooks.consent import make_consent
 from sandbox.quickbooks.employee import QuickBooksWire
 from sandbox.quickbooks.faults import Refused
-from sandbox.quickbooks.oauth import ANY, Client, Tokens, make_oauth
+from sandbox.quickbooks.oauth import make_oauth
+from sandbox.quickbooks.switches import SWITCHES
+from sandbox.quickbooks.throttle import Throttle
+from sandbox.quickbooks.tokens import ANY, Client, Tokens
 from sandbox.store import Entry, Store
 
 BATCH_ITEMS = 30
 REQUEST_ID_LENGTH = 50
-SWITCHES: dict[str, bool | int] = {
-    "rotate_refresh": True,
-    "old_refresh_dies": True,
-    "honour_sparse": False,
-    "ssn_survives_omission": True,
-    "requests_per_second": 0,
-    "requests_per_minute": 0,
-    "batches_per_minute": 0,
-}
-
-
-@dataclass
-class _Meter:
-    """Recent calls of one realm, for the rate limits; a limit of 0 is none."""
-
-    calls: deque[float] = field(default_factory=deque)
-    batches: deque[float] = field(default_factory=deque)
-
-    def allows(self, now: float, limits: dict[str, bool | int], *, batch: bool) -> bool:
-        for times in (self.calls, self.batches):
-            while times and times[0] <= now - 60:
-                times.popleft()
-        last_second = sum(1 for _ in itertools.takewhile(lambda at: at > now - 1, reversed(self.calls)))
-        over = (
-            0 < limits["requests_per_minute"] <= len(self.calls)
-            or 0 < limits["requests_per_second"] <= last_second
-            or (batch and 0 < limits["batches_per_minute"] <= len(self.batches))
-        )
-        if not over:
-            self.calls.append(now)
-            if batch:
-                self.batches.append(now)
-        return not over
 
 
 def _json_object(raw: bytes) -> dict[str, Any]:
@@ -96,7 +65,7 @@ def make_app(
         store, tuple(realms), QuickBooksWire(store), switches=dict(SWITCHES), lists=employee.OTHER_LISTS
     )
     tokens, company = Tokens(box), Company(box)
-    meters = {realm: _Meter() for realm in realms}
+    throttle = Throttle(box)
     app = FastAPI(title="QuickBooks Online sandbox", docs_url=None, redoc_url=None, openapi_url=None)
 
     def admitted(request: Request, realm: str, *, batch: bool = False) -> Response | None:
@@ -115,7 +84,7 @@ def make_app(
             }
             fault = {"Fault": {"Error": [error], "type": "AuthorizatonFault"}, "time": company.time()}
             return reply(orjson.dumps(fault), 403)
-        if not meters[realm].allows(store.clock(), box.switches, batch=batch):
+        if not throttle.admit(realm, batch=batch):
             return reply(orjson.dumps(faults.throttled(company.time())), 429)
         return None
 
@@ -127,7 +96,7 @@ def make_app(
         if early is not None:
             return early
         if rule is not None and rule.action == "fault":
-            status, content = 400, {"Fault": Refused(rule.code, rule.message, message=rule.message).fault}
+            status, content = 400, {"Fault": faults.ruled(rule).fault}
         else:
             status, content = attempt(work)
         return await trouble.after(rule, reply(orjson.dumps({**content, "time": company.time()}), status))
@@ -203,7 +172,7 @@ def make_app(
         if any(rule and rule.action == "cut" and not rule.after_commit for rule in rules):
             return trouble.CutResponse()
         if whole is not None and whole.action == "fault":
-            return refusal(Refused(whole.code, whole.message, message=whole.message))
+            return refusal(faults.ruled(whole))
         done = company.once(realm, key, "batch", lambda: company.batch(realm, items, key, rules))
         for rule in (whole, *rules):
             done = await trouble.after(rule, done)
@@ -221,14 +190,19 @@ def make_app(
     )
     for method, path, call in routes:
         app.add_api_route(base + path, call, methods=[method], response_model=None)
+    app.include_router(make_consent(box, client, tokens))
     app.include_router(make_oauth(box, client, tokens))
 
-    async def expire_access() -> Response:
-        tokens.expire_access()
-        return answer({"expired": True})
+    async def expire(request: Request) -> Response:
+        asked = request.query_params
+        kinds = asked.get("kind", "access")
+        if kinds not in ("access", "refresh", "all"):
+            raise HTTPException(422, "kind must be access, refresh or all")
+        tokens.end(kinds, asked.get("scope"))
+        return answer({"expired": kinds})
 
     admin = make_admin(box, admin_token)
-    admin.add_api_route("/tokens/expire", expire_access, methods=["POST"], response_model=None)
+    admin.add_api_route("/tokens/expire", expire, methods=["POST"], response_model=None)
     app.include_router(admin)
     return app, box
 

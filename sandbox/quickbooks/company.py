@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from fastapi import Response
 
-from sandbox.admin import Sandbox
+from sandbox.box import Sandbox
 from sandbox.faults import Rule
 from sandbox.quickbooks import employee, faults
-from sandbox.quickbooks.employee import stamp_millis
+from sandbox.quickbooks.employee import stamp, stamp_millis
 from sandbox.quickbooks.faults import Refused
 from sandbox.quickbooks.query import Query, instant, parse
 from sandbox.store import Answer, Entry
 
 CDC_DAYS = 30
 CDC_OBJECTS = 1000
+# fmt: off
+_ENTITIES = (
+    "Account", "Bill", "BillPayment", "Budget", "Class", "CompanyInfo", "CreditMemo", "Customer", "Department",
+    "Deposit", "Employee", "Estimate", "Invoice", "Item", "JournalEntry", "Payment", "PaymentMethod",
+    "Preferences", "Purchase", "PurchaseOrder", "RefundReceipt", "SalesReceipt", "Term", "Transfer", "Vendor",
+    "VendorCredit",
+)
+# fmt: on
+CDC_ENTITIES = {name.lower(): name for name in _ENTITIES}
+"""JournalCode, TaxAgency, TimeActivity, TaxCode and TaxRate cannot be asked for."""
 
 
 class Company:
@@ -65,22 +75,30 @@ class Company:
         return {entity: found, "startPosition": asked.start, "maxResults": len(found)}
 
     def changes(self, realm: str, entities: str, since: str) -> dict[str, Any]:
+        """What changed, as whole objects; removed ones as stubs, after the others."""
+        if not entities or not since:
+            missing = "changedSince" if entities else "entities"
+            raise Refused(faults.MISSING, f"Required parameter {missing} is missing in the request", missing)
         begin = instant(since)
         if begin < self._store.now() - CDC_DAYS * 86_400_000_000:
             raise Refused(
                 faults.QUERY_INVALID, f"changedSince must lie within the last {CDC_DAYS} days", "changedSince"
             )
-        answers = []
-        for entity in entities.split(","):
-            rows: Sequence[bytes] = ()
-            if entity.strip().lower() == "employee":
-                rows = self._store.select(
-                    realm, " AND updated_at >= ?", [begin], "updated_at, num", CDC_OBJECTS, 0
-                )
-            found = [orjson.Fragment(row) for row in rows]
-            page = {"startPosition": 1, "maxResults": len(found), "totalCount": len(found)}
-            answers.append({"Employee": found, **page} if found else {})
-        return {"CDCResponse": [{"QueryResponse": answers}]}
+        names = [_entity(name.strip()) for name in entities.split(",")]
+        return {"CDCResponse": [{"QueryResponse": [self._changed(realm, name, begin) for name in names]}]}
+
+    def _changed(self, realm: str, entity: str, begin: int) -> dict[str, Any]:
+        if entity != "Employee" and entity not in employee.OTHER_LISTS:
+            return {}
+        scope = realm if entity == "Employee" else employee.list_scope(realm, entity)
+        rows = self._store.select(scope, " AND updated_at >= ?", [begin], "updated_at, num", CDC_OBJECTS, 0)
+        gone = self._store.removed(scope, begin, CDC_OBJECTS - len(rows))
+        found = [orjson.Fragment(row) for row in rows] + [
+            {"domain": "QBO", "status": "Deleted", "Id": str(num), "MetaData": {"LastUpdatedTime": stamp(at)}}
+            for num, at in gone
+        ]
+        page = {"startPosition": 1, "maxResults": len(found), "totalCount": len(found)}
+        return {entity: found, **page} if found else {}
 
     def write(
         self, realm: str, operation: str, body: dict[str, Any], entry: Entry, rule: Rule | None
@@ -90,7 +108,7 @@ class Company:
         raw = orjson.dumps(body)
         try:
             if rule is not None and rule.action in ("fault", "status"):
-                raise Refused(rule.code, rule.message, message=rule.message)
+                raise faults.ruled(rule)
             if operation == "create":
                 row = employee.created(self._store, realm, body)
                 self._store.insert(realm, row)
@@ -142,6 +160,12 @@ class Company:
             if key:
                 self._store.remember(realm, key, Answer(status, body, {}))
         return reply(body, status)
+
+
+def _entity(name: str) -> str:
+    if name.lower() not in CDC_ENTITIES:
+        raise Refused(faults.QUERY_INVALID, f"Invalid entity: {name} cannot be asked for changes", "entities")
+    return CDC_ENTITIES[name.lower()]
 
 
 def attempt(work: Callable[[], dict[str, Any]]) -> tuple[int, dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.box import Setting
 from sandbox.quickbooks import faults
 from sandbox.quickbooks.faults import Refused
 from sandbox.store import Row, Store
@@ -242,7 +243,7 @@ def created(store: Store, realm: str, body: dict[str, Any]) -> Row:
     return _row(realm, num, 0, fields, now, now)
 
 
-def updated(store: Store, realm: str, body: dict[str, Any], switches: dict[str, bool | int]) -> Row:
+def updated(store: Store, realm: str, body: dict[str, Any], switches: dict[str, Setting]) -> Row:
     """The row after a full update: every writable field left out becomes null.
 
     With the switch `honour_sparse`, a body with `sparse: true` changes only the fields it names.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.faults import Rule
+
 MISSING, UNSUPPORTED, CHARACTERS, TOO_LONG, DATE, ENUMERATION, EMAIL = (
     "2020",
     "2010",
@@ -46,6 +48,14 @@ class Refused(Exception):
         self.status = 400
         error = {"Message": message or MESSAGES[code], "Detail": detail, "code": code, "element": element}
         self.fault: dict[str, Any] = {"Error": [error], "type": "ValidationFault"}
+
+
+def ruled(rule: Rule) -> Refused:
+    """The refusal that a fault rule asks for."""
+    message = rule.message or MESSAGES.get(rule.code, "A business validation error has occurred")
+    refused = Refused(rule.code, message, message=message)
+    refused.status = rule.status if rule.status is not None and rule.action == "fault" else 400
+    return refused
 
 
 def duplicate_name() -> Refused:

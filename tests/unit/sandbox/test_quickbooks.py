@@ -1,68 +1,17 @@
 """The QuickBooks stand-in over HTTP, in process."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
-from sandbox.admin import Sandbox
 from sandbox.quickbooks.app import make_app
-from sandbox.quickbooks.oauth import ANY, Client, Tokens
+from sandbox.quickbooks.tokens import ANY, Client, Tokens
 from sandbox.store import Store
-
-REALM = "9130350000000417"
-BASE = f"/v3/company/{REALM}"
-BASIC = ("app", "hush")
+from tests.unit.sandbox.conftest import BASE, BASIC, REALM, QuickBooks, code
 
 
-class Clock:
-    now = 1_795_432_051.75
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class QuickBooks:
-    """A connected client of the sandbox."""
-
-    def __init__(self, http: httpx.AsyncClient, box: Sandbox, clock: Clock) -> None:
-        self.http, self.box, self.clock = http, box, clock
-
-    async def post(self, path: str, body: dict[str, Any], **params: str) -> httpx.Response:
-        return await self.http.post(BASE + path, json=body, params=params)
-
-    async def create(self, **fields: Any) -> dict[str, Any]:
-        answer = await self.post("/employee", fields)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json()["Employee"])
-
-    async def query(self, text: str) -> dict[str, Any]:
-        answer = await self.http.get(f"{BASE}/query", params={"query": text})
-        return dict(answer.json())
-
-
-@pytest_asyncio.fixture
-async def qbo(tmp_path: Path) -> AsyncIterator[QuickBooks]:
-    clock = Clock()
-    store = Store(tmp_path / "quickbooks.db", clock)
-    app, box = make_app(store, [REALM, "77"], Client(*BASIC), "admin")
-    Tokens(box).keep("the-access", "access", REALM, 3600)
-    headers = {"Authorization": "Bearer the-access", "X-Sandbox-Admin": "admin"}
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://qbo", headers=headers) as http:
-        yield QuickBooks(http, box, clock)
-    store.close()
-
-
-def code(answer: httpx.Response) -> str:
-    assert answer.status_code == 400, answer.text
-    return str(answer.json()["Fault"]["Error"][0]["code"])
-
-
-@pytest.mark.asyncio
 async def test_create_fills_in_defaults_and_read_answers_the_same(qbo: QuickBooks) -> None:
     made = await qbo.create(
         Title="Ms.",
@@ -85,7 +34,6 @@ async def test_create_fills_in_defaults_and_read_answers_the_same(qbo: QuickBook
     assert code(await qbo.http.get(f"{BASE}/employee/99")) == "610"
 
 
-@pytest.mark.asyncio
 async def test_a_full_update_clears_what_it_leaves_out(qbo: QuickBooks) -> None:
     made = await qbo.create(GivenName="Ana", FamilyName="Silva", EmployeeNumber="E-1", SSN="123-45-6789")
     body = {"Id": made["Id"], "SyncToken": "0", "GivenName": "Ana", "FamilyName": "Souza", "sparse": True}
@@ -96,7 +44,6 @@ async def test_a_full_update_clears_what_it_leaves_out(qbo: QuickBooks) -> None:
     assert changed["SSN"] == "XXX-XX-XXXX"
 
 
-@pytest.mark.asyncio
 async def test_a_stale_sync_token_is_5010_and_changes_nothing(qbo: QuickBooks) -> None:
     await qbo.create(GivenName="Ana", FamilyName="Silva")
     update = {"Id": "1", "SyncToken": "0", "GivenName": "Ann", "FamilyName": "Silva"}
@@ -105,14 +52,12 @@ async def test_a_stale_sync_token_is_5010_and_changes_nothing(qbo: QuickBooks) -
     assert (await qbo.http.get(f"{BASE}/employee/1")).json()["Employee"]["GivenName"] == "Ann"
 
 
-@pytest.mark.asyncio
 async def test_a_repeated_display_name_is_6240_whatever_its_case(qbo: QuickBooks) -> None:
     await qbo.create(GivenName="Zoë", FamilyName="O'Brien")
     assert code(await qbo.post("/employee", {"GivenName": "ZOË", "FamilyName": "o'brien"})) == "6240"
     assert (await qbo.post("/employee", {"GivenName": "Zoe", "FamilyName": "O'Brien"})).status_code == 200
 
 
-@pytest.mark.asyncio
 async def test_vendors_and_customers_hold_names_too(qbo: QuickBooks) -> None:
     await qbo.http.post(
         "/admin/seed", params={"list": "Vendor"}, json={"employees": [{"DisplayName": "Ana Silva"}]}
@@ -123,7 +68,6 @@ async def test_vendors_and_customers_hold_names_too(qbo: QuickBooks) -> None:
     assert (await qbo.query("select * from Customer"))["QueryResponse"] == {}
 
 
-@pytest.mark.asyncio
 async def test_deactivation_renames_and_frees_the_name(qbo: QuickBooks) -> None:
     for n in range(2):
         made = await qbo.create(GivenName="Bram", FamilyName="Pike")
@@ -137,7 +81,6 @@ async def test_deactivation_renames_and_frees_the_name(qbo: QuickBooks) -> None:
     assert len(shown["QueryResponse"]["Employee"]) == 2
 
 
-@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -157,7 +100,6 @@ async def test_validation(qbo: QuickBooks, fields: dict[str, Any], expected: str
     assert code(await qbo.post("/employee", fields)) == expected
 
 
-@pytest.mark.asyncio
 async def test_a_request_id_answers_the_first_answer_again_for_a_day(qbo: QuickBooks) -> None:
     first = await qbo.post("/employee", {"GivenName": "Ana"}, requestid="r-1")
     again = await qbo.post("/employee", {"GivenName": "Somebody else"}, requestid="r-1")
@@ -174,7 +116,6 @@ async def test_a_request_id_answers_the_first_answer_again_for_a_day(qbo: QuickB
     assert late.json()["Employee"]["Id"] == "2"
 
 
-@pytest.mark.asyncio
 async def test_a_batch_mixes_answers_and_faults(qbo: QuickBooks) -> None:
     await qbo.create(GivenName="Ana", FamilyName="Silva")
     items = [
@@ -200,7 +141,6 @@ async def test_a_batch_mixes_answers_and_faults(qbo: QuickBooks) -> None:
     assert code(await qbo.post("/batch", {"BatchItemRequest": items[:1] * 31})) == "1040"
 
 
-@pytest.mark.asyncio
 async def test_queries_page_in_the_order_of_ids(qbo: QuickBooks) -> None:
     people = [
         {"GivenName": f"P{n}", "FamilyName": "O'Brien" if n % 2 else "Núñez", "Active": n != 3}
@@ -230,18 +170,6 @@ async def test_queries_page_in_the_order_of_ids(qbo: QuickBooks) -> None:
     assert len(posted.json()["QueryResponse"]["Employee"]) == 1
 
 
-@pytest.mark.asyncio
-async def test_cdc_answers_whole_objects_of_the_last_30_days(qbo: QuickBooks) -> None:
-    await qbo.create(GivenName="Ana")
-    asked = {"entities": "Employee,Vendor", "changedSince": "2026-11-23T00:00:00"}
-    answer = (await qbo.http.get(f"{BASE}/cdc", params=asked)).json()
-    employees, vendors = answer["CDCResponse"][0]["QueryResponse"]
-    assert (employees["totalCount"], employees["Employee"][0]["GivenName"], vendors) == (1, "Ana", {})
-    asked["changedSince"] = "2026-09-01"
-    assert code(await qbo.http.get(f"{BASE}/cdc", params=asked)) == "4001"
-
-
-@pytest.mark.asyncio
 async def test_only_a_live_token_of_the_realm_gets_in(qbo: QuickBooks) -> None:
     info = await qbo.http.get(f"{BASE}/companyinfo/{REALM}")
     assert info.json()["CompanyInfo"]["Country"] == "US"
@@ -253,45 +181,6 @@ async def test_only_a_live_token_of_the_realm_gets_in(qbo: QuickBooks) -> None:
     assert isinstance(expired.json()["time"], int)
 
 
-@pytest.mark.asyncio
-async def test_oauth_from_consent_to_rotation_to_revocation(qbo: QuickBooks) -> None:
-    asked = {
-        "client_id": "app",
-        "redirect_uri": "http://app/back",
-        "state": "s/1",
-        "realm": "77",
-        "response_type": "code",
-    }
-    sent = httpx.URL((await qbo.http.get("/connect/oauth2", params=asked)).headers["location"])
-    assert (sent.params["state"], sent.params["realmId"]) == ("s/1", "77")
-
-    async def grant(**form: str) -> httpx.Response:
-        return await qbo.http.post("/oauth2/v1/tokens/bearer", data=form, auth=BASIC)
-
-    first = (await grant(grant_type="authorization_code", code=sent.params["code"])).json()
-    assert (first["expires_in"], first["x_refresh_token_expires_in"]) == (3600, 8_726_400)
-    assert (await grant(grant_type="authorization_code", code=sent.params["code"])).status_code == 400
-    second = (await grant(grant_type="refresh_token", refresh_token=first["refresh_token"])).json()
-    assert second["refresh_token"] != first["refresh_token"]
-    dead = await grant(grant_type="refresh_token", refresh_token=first["refresh_token"])
-    assert (dead.status_code, dead.json()["error"]) == (400, "invalid_grant")
-    bearer = {"Authorization": f"Bearer {second['access_token']}"}
-    assert (await qbo.http.get("/v3/company/77/companyinfo/77", headers=bearer)).status_code == 200
-
-    await qbo.http.put("/admin/switches", json={"rotate_refresh": False})
-    third = (await grant(grant_type="refresh_token", refresh_token=second["refresh_token"])).json()
-    assert third["refresh_token"] == second["refresh_token"]
-    token = third["refresh_token"]
-    revoked = await qbo.http.post("/v2/oauth2/tokens/revoke", json={"token": token}, auth=BASIC)
-    assert revoked.status_code == 200
-    assert (await qbo.http.get("/v3/company/77/companyinfo/77", headers=bearer)).status_code == 401
-    wrong = await qbo.http.post(
-        "/oauth2/v1/tokens/bearer", data={"grant_type": "refresh_token"}, auth=("app", "no")
-    )
-    assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
-
-
-@pytest.mark.asyncio
 async def test_faults_strike_as_told(qbo: QuickBooks) -> None:
     rules = [
         {
@@ -318,7 +207,6 @@ async def test_faults_strike_as_told(qbo: QuickBooks) -> None:
     assert (await qbo.http.put("/admin/faults", json={"rules": [{"action": "melt"}]})).status_code == 422
 
 
-@pytest.mark.asyncio
 async def test_rate_limits_answer_429_when_switched_on(qbo: QuickBooks) -> None:
     await qbo.http.put("/admin/switches", json={"requests_per_second": 2})
     answers = [await qbo.http.get(f"{BASE}/companyinfo/{REALM}") for _ in range(3)]
@@ -328,7 +216,6 @@ async def test_rate_limits_answer_429_when_switched_on(qbo: QuickBooks) -> None:
     assert (await qbo.http.get(f"{BASE}/companyinfo/{REALM}")).status_code == 200
 
 
-@pytest.mark.asyncio
 async def test_admin_edits_by_hand_counts_and_resets(qbo: QuickBooks) -> None:
     assert (await qbo.http.get("/admin/counts", headers={"X-Sandbox-Admin": "no"})).status_code == 403
     people = [{"Id": "5", "GivenName": "Ana", "EmployeeNumber": "E-1"}, {"GivenName": "Bea"}]
@@ -349,7 +236,6 @@ async def test_admin_edits_by_hand_counts_and_resets(qbo: QuickBooks) -> None:
     assert (await qbo.http.get("/admin/counts")).json()["employees"] == {}
 
 
-@pytest.mark.asyncio
 async def test_everything_survives_a_restart(tmp_path: Path) -> None:
     for start in range(2):
         store = Store(tmp_path / "q.db")

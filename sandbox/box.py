@@ -1,0 +1,108 @@
+"""What the calls of one sandbox share, and how people are put into it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from sandbox.faults import Faults
+from sandbox.store import Row, Store
+
+Setting = bool | int | float | str
+
+
+class Wire(Protocol):
+    """How one system shapes its employees."""
+
+    def seeded(self, scope: str, num: int, employee: dict[str, Any], now: int) -> Row:
+        """The stored form of a seeded employee."""
+
+    def num(self, remote_id: str) -> int | None:
+        """The number in a remote id."""
+
+    def remote_id(self, num: int) -> str:
+        """The remote id of a number."""
+
+    def edited(self, scope: str, row: Row, changes: dict[str, Any], now: int) -> Row:
+        """The row after somebody changed it by hand; null clears a field."""
+
+
+@dataclass
+class Sandbox:
+    """`scopes` are realms or tenants, `lists` other lists kept beside employees."""
+
+    store: Store
+    scopes: tuple[str, ...]
+    wire: Wire
+    faults: Faults = field(default_factory=Faults)
+    calls: Counter[str] = field(default_factory=Counter)
+    switches: dict[str, Setting] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Switches turned before a restart stay turned."""
+        kept = self.store.setting("switches")
+        self.switches.update({name: value for name, value in kept.items() if name in self.switches})
+
+    def on(self, name: str) -> bool:
+        return self.switches[name] is True
+
+    def number(self, name: str) -> float:
+        return float(self.switches[name])
+
+    def turn(self, given: Mapping[str, object]) -> None:
+        """Set switches and keep them. Raises ValueError that says what is wrong."""
+        if unknown := sorted(set(given) - set(self.switches)):
+            msg = f"unknown switches: {', '.join(unknown)}; there are: {', '.join(sorted(self.switches))}"
+            raise ValueError(msg)
+        for name, value in given.items():
+            _same_kind(name, self.switches[name], value)
+        self.switches.update({name: value for name, value in given.items() if isinstance(value, Setting)})
+        self.store.keep_setting("switches", self.switches)
+
+
+def _same_kind(name: str, known: Setting, value: object) -> None:
+    number = isinstance(known, int | float) and not isinstance(known, bool)
+    fits = (
+        isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+        if number
+        else type(value) is type(known)
+    )
+    if not fits:
+        msg = f"switch {name} takes {'a number of 0 or more' if number else type(known).__name__}"
+        raise ValueError(msg)
+
+
+def seed(box: Sandbox, employees: Iterable[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Store (scope, employee) pairs as they are, keeping ids that are given; returns their ids in order."""
+    ids: list[str] = []
+    now = box.store.now()
+    following: dict[str, int] = {}
+    with box.store.transaction():
+        for scope, employee in employees:
+            given = employee.get("Id") or employee.get("id")
+            free = following.get(scope) or box.store.next_num(scope)
+            num = (box.wire.num(str(given)) if given else None) or free
+            box.store.insert(scope, box.wire.seeded(scope, num, employee, now))
+            following[scope] = max(free, num + 1)
+            ids.append(box.wire.remote_id(num))
+    return ids
+
+
+def seed_empty(box: Sandbox, employees: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Load a seed file into those realms or tenants that hold nobody yet."""
+    empty = {scope for scope in box.scopes if box.store.next_num(scope) == 1}
+    seed(box, ((scope, employee) for scope, employee in employees if scope in empty))
+
+
+def loads(raw: bytes) -> dict[str, Any]:
+    """The JSON object of an admin call. Raises ValueError when it is none."""
+    found = orjson.loads(raw or b"{}")
+    if not isinstance(found, dict):
+        msg = "the body must be a JSON object"
+        raise ValueError(msg)  # noqa: TRY004  (a value from outside, like any other JSON error)
+    return found
