@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from faststream.kafka import KafkaRouter
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.gateway import stream
 from services.gateway.api import make_routes
-from services.gateway.api.common import COOKIE, Deps
-from services.gateway.core import BadRequestError, check_json, check_target
+from services.gateway.api.common import COOKIE, Deps, allowed
+from services.gateway.core import BadRequestError, Role, check_json, check_target
 from services.gateway.settings import Settings
 from shared.connectors.vault import Vault
 from shared.http.app import MAX_BODY_BYTES, Base, Parts, serve
@@ -133,10 +134,15 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return once_more
 
 
+def _routes(deps: Any, live: Any) -> list[APIRouter]:
+    seeing = allowed(deps, Role.VIEWER, active=False)
+    return [*make_routes(deps), stream.make_routes(live, seeing)]
+
+
 def openapi_document(deps: Any = None) -> dict[str, Any]:
     """The public API's description; needs no database."""
     app = FastAPI(title="Muster", version="1", generate_unique_id_function=lambda route: route.name)
-    for routes in make_routes(deps):
+    for routes in _routes(deps, None):
         app.include_router(routes)
     document = app.openapi()
     parts = document["components"]
@@ -154,7 +160,7 @@ def openapi_document(deps: Any = None) -> dict[str, Any]:
 
 
 def make_parts(base: Base, settings: Settings) -> Parts:
-    """What makes gateway itself; it hears nothing yet, so its router has no subscriptions."""
+    """What makes gateway itself. It hears only the live stream, so its router has no subscriptions."""
     urls, token = settings.urls, settings.internal_token
     deps = Deps(
         base.database,
@@ -167,6 +173,8 @@ def make_parts(base: Base, settings: Settings) -> Parts:
         Internal(urls.importer, token, "importer"),
     )
 
+    live = stream.Live(settings.kafka, settings.stream_beat_seconds)
+
     def configure(app: FastAPI) -> None:
         document = openapi_document(deps)
         app.add_middleware(Edge)
@@ -177,7 +185,9 @@ def make_parts(base: Base, settings: Settings) -> Parts:
 
     return Parts(
         router=KafkaRouter(),
-        routes=make_routes(deps),
+        workers=[live.run],
+        routes=_routes(deps, live),
+        on_stop=[live.stop],
         on_close=[deps.history.close, deps.mapper.close, deps.importer.close],
         configure=configure,
         max_body_bytes=None,

@@ -14,3 +14,5 @@ class Settings(ServiceSettings):
     session_hours: int = 12
     sign_in_tries: int = 5
     """Wrong passwords for one address within a minute; then it must wait."""
+    stream_beat_seconds: float = 15.0
+    """Shorter than any proxy waits for an answer that says nothing."""

@@ -105,15 +105,17 @@ WITH found AS (
       AND s.seen_at > now() - make_interval(mins => $2) AND s.started_at > now() - make_interval(hours => $3)
 ), seen AS (
     UPDATE sessions SET seen_at = now()
-    WHERE session_hash = (SELECT session_hash FROM found WHERE seen_at < now() - interval '1 minute')
+    WHERE $4 AND session_hash = (SELECT session_hash FROM found WHERE seen_at < now() - interval '1 minute')
 )
 SELECT user_id, email, name, superuser FROM found
 """
 
 
-async def session_user(tx: Tx, session_hash: bytes, idle_minutes: int, hours: int) -> Person | None:
-    """Whose session this is, if it has not ended. A page that asks often writes once a minute."""
-    row = await tx.fetchrow(_SESSION, session_hash, idle_minutes, hours)
+async def session_user(
+    tx: Tx, session_hash: bytes, idle_minutes: int, hours: int, *, active: bool
+) -> Person | None:
+    """Whose session this is, if it has not ended. Where its person is active it goes on; noted once a minute."""
+    row = await tx.fetchrow(_SESSION, session_hash, idle_minutes, hours, active)
     return (
         Person(f"user:{row['user_id']}", row["user_id"], row["name"], row["email"], row["superuser"])
         if row

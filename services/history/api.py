@@ -63,17 +63,24 @@ def _records(routes: APIRouter, database: Database) -> None:
         sort: str = "name",
         after: str | None = None,
         limit: Limit = 100,
+        ids: Annotated[list[UUID] | None, Query(max_length=MAX_LIMIT)] = None,
     ) -> RecordPage:
-        """One page of the source's records; `sort` is a key of `show.SORTS`, from the end with `:desc` or a `-` before it."""
+        """One page of the source's records; `sort` is a key of `show.SORTS`, from the end with `:desc` or a `-` before it.
+
+        With `ids`, these records instead, whether they match or not.
+        """
         key, down = _sort(sort)
         cursor = _cursor(after, sort)
         wanted = _filter(status, q)
         async with database.transaction([company]) as tx:
-            rows = await read.page(tx, company, wanted, key, cursor, limit, down=down)
+            if ids is None:
+                rows = await read.page(tx, company, wanted, key, cursor, limit, down=down)
+            else:
+                rows = await read.by_ids(tx, company, ids)
             counts = await read.counts(tx, company, wanted.pattern)
             called = await _names(tx, company)
-        items = tuple(_view(row, called) for row in rows[:limit])
-        more = len(rows) > limit
+        items = tuple(_view(row, called) for row in (rows[:limit] if ids is None else rows))
+        more = ids is None and len(rows) > limit
         end = rows[limit - 1] if more else None
         following = (
             Cursor(sort, end["sort_text"], end["sort_time"], end["record_id"]).encode() if end else None

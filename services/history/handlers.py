@@ -15,7 +15,7 @@ from services.history.store import fold as views
 from services.history.store import log
 from shared.clock import Clock
 from shared.contracts import topics
-from shared.contracts.events import Message, ViewChanged
+from shared.contracts.events import Message, SettingsChanged, ViewChanged
 from shared.contracts.records import Lane
 from shared.db.companies import load_settings, save_settings
 from shared.db.tx import Tx
@@ -105,14 +105,17 @@ async def fold_runs(events: Events, tx: Tx) -> None:
 
 
 def hints(events: Events, ends: Mapping[UUID, Head]) -> list[Outgoing]:
-    """One a company, answering its last event: what moved, or no records where too many did."""
+    """One a company, answering its last event: what moved; settings may move every record."""
     last: dict[UUID, Message[Any]] = {}
     records: dict[UUID, dict[UUID, None]] = {}
     runs: dict[UUID, dict[UUID, None]] = {}
+    whole: set[UUID] = set()
     for event in events:
         company, body = event.company_id, event.body
         last[company] = event
-        if (record := getattr(body, "record_id", None)) is not None:
+        if isinstance(body, SettingsChanged):
+            whole.add(company)
+        elif (record := getattr(body, "record_id", None)) is not None:
             records.setdefault(company, {})[record] = None
         elif (run := getattr(body, "run_id", None)) is not None:
             runs.setdefault(company, {})[run] = None
@@ -121,8 +124,8 @@ def hints(events: Events, ends: Mapping[UUID, Head]) -> list[Outgoing]:
             ViewChanged(
                 company_id=company,
                 position=ends[company].n,
-                records=_few(records.get(company, {})),
-                runs=_few(runs.get(company, {})),
+                records=None if company in whole else _few(records.get(company, {})),
+                runs=tuple(runs.get(company, ())),
             ),
             company,
             event,
@@ -132,5 +135,5 @@ def hints(events: Events, ends: Mapping[UUID, Head]) -> list[Outgoing]:
     ]
 
 
-def _few(ids: Mapping[UUID, None]) -> tuple[UUID, ...]:
-    return tuple(ids) if len(ids) <= MAX_HINTS else ()
+def _few(ids: Mapping[UUID, None]) -> tuple[UUID, ...] | None:
+    return tuple(ids) if len(ids) <= MAX_HINTS else None

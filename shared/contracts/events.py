@@ -381,12 +381,12 @@ class SourceChanged(Body):
 
 
 class ViewChanged(Body):
-    """Something that pages may show has moved. A hint, never rows; `records` is empty when there are too many."""
+    """Something that pages may show has moved. A hint, never rows; `records` is null when there are too many to name."""
 
     topic = topics.VIEWS
     company_id: UUID
     position: int
-    records: tuple[UUID, ...] = ()
+    records: tuple[UUID, ...] | None = ()
     runs: tuple[UUID, ...] = ()
 
 

@@ -43,11 +43,13 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What makes a service itself: its handlers, its workers, its routes, and what to close at the end."""
+    """What makes a service itself: its handlers, its workers, its routes, what to stop first and to close at the end."""
 
     router: KafkaRouter
     workers: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
     routes: Sequence[APIRouter] = ()
+    on_stop: Sequence[Callable[[], None]] = ()
+    """Ends answers that have no end of their own, before HTTP waits for all of them."""
     on_close: Sequence[Callable[[], Awaitable[None]]] = ()
     configure: Callable[[FastAPI], None] = field(default=lambda _: None)
     max_body_bytes: int | None = MAX_BODY_BYTES
@@ -77,7 +79,8 @@ async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
             log_config=None,
             timeout_graceful_shutdown=5,
             server_header=False,
-        )
+        ),
+        parts.on_stop,
     )
     log.info("service.start", outcome="ok", port=settings.http.port)
     try:
@@ -107,7 +110,11 @@ def _calm_collector() -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, telling a failed start by an exception instead of ending the process."""
+    """uvicorn, telling a failed start by an exception instead of ending the process, and of its end before it waits."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Sequence[Callable[[], None]]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
 
     async def startup(self, sockets: Any = None) -> None:
         try:
@@ -115,6 +122,11 @@ class _Server(uvicorn.Server):
         except SystemExit as error:
             msg = f"cannot listen on port {self.config.port}"
             raise OSError(msg) from error
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        for stop in self._on_stop:
+            stop()
+        await super().shutdown(sockets)
 
 
 @dataclass(slots=True)

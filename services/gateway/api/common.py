@@ -65,8 +65,8 @@ class Access:
     role: Role
 
 
-async def signed_in(deps: Deps, request: Request) -> tuple[Person, dict[UUID, Role]]:
-    """Who is asking, and the companies they may see. Raises `unauthenticated`."""
+async def signed_in(deps: Deps, request: Request, *, active: bool = True) -> tuple[Person, dict[UUID, Role]]:
+    """Who is asking, and the companies they may see; `active` keeps a session from ending. Raises `unauthenticated`."""
     key = parse_key(request.headers.get("authorization", ""))
     if key is not None:
         return await _by_key(deps, *key)
@@ -77,7 +77,7 @@ async def signed_in(deps: Deps, request: Request) -> tuple[Person, dict[UUID, Ro
     async with deps.database.system() as tx:
         settings = deps.settings
         person = await store.session_user(
-            tx, secret_hash(cookie), settings.session_idle_minutes, settings.session_hours
+            tx, secret_hash(cookie), settings.session_idle_minutes, settings.session_hours, active=active
         )
         if person is None or person.user_id is None:
             raise ProblemError("unauthenticated", "Your session has ended. Sign in again.")
@@ -110,11 +110,11 @@ def check_origin(request: Request) -> None:
         raise ProblemError("forbidden", "This request comes from another site.")
 
 
-def allowed(deps: Deps, least: Role) -> Callable[[Request, UUID], Awaitable[Access]]:
+def allowed(deps: Deps, least: Role, *, active: bool = True) -> Callable[[Request, UUID], Awaitable[Access]]:
     """A dependency: the person in the company of the path, at least in this role. A stranger gets 404."""
 
     async def check(request: Request, company: UUID) -> Access:
-        person, roles = await signed_in(deps, request)
+        person, roles = await signed_in(deps, request, active=active)
         role = roles.get(company)
         if role is None:
             raise ProblemError("not-found", NOT_HERE)

@@ -30,15 +30,19 @@ class Filter(Input):
 
 
 class Selection(Input):
-    """Records by id, or everything that matches a filter now."""
+    """Records by id, or everything that matches a filter now, except some."""
 
     record_ids: list[UUID] | None = Field(default=None, min_length=1, max_length=MAX_SELECTED)
     filter: Filter | None = None
+    except_ids: list[UUID] = Field(default=[], max_length=MAX_SELECTED)
 
     @model_validator(mode="after")
     def _one_way(self) -> Selection:
         if (self.record_ids is None) == (self.filter is None):
             msg = "give either record_ids or filter"
+            raise ValueError(msg)
+        if self.except_ids and self.filter is None:
+            msg = "except_ids goes with filter, and only with it"
             raise ValueError(msg)
         return self
 
@@ -59,7 +63,8 @@ async def resolve(deps: Deps, company: UUID, selection: Selection) -> list[Selec
         assert selection.filter is not None
         wanted["filter"] = {"status": selection.filter.status or [], "q": selection.filter.q or None}
     rows = await deps.history.post("/records/resolve", company=company, json=wanted)
-    return [Selected.model_validate(row) for row in rows]
+    left_out = set(selection.except_ids)
+    return [s for s in map(Selected.model_validate, rows) if s.record_id not in left_out]
 
 
 async def selected(deps: Deps, company: UUID, selection: UUID) -> list[Selected]:
@@ -88,13 +93,19 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
         sort: Annotated[str, Query(pattern=r"^-?(number|name|status|synced_at|updated_at)$")] = "number",
         after: Annotated[str | None, Query(max_length=1000)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+        ids: Annotated[list[UUID] | None, Query(max_length=MAX_PAGE)] = None,
         _: Access = viewer(deps),
     ) -> Any:
-        """One page; `next` continues it, `counts` are by status over the search."""
-        statuses = [s.value for s in status] if status else None
-        return await deps.history.get(
-            "/records", company=company, status=statuses, q=q or None, sort=sort, after=after, limit=limit
-        )
+        """One page; `next` continues it, `counts` are by status over the search.
+
+        With `ids`, the items are these records instead, whether they match or not, so that a page can fetch again what it shows.
+        """
+        asked: dict[str, Any] = {"status": [s.value for s in status] if status else None, "q": q or None}
+        if ids is None:
+            asked |= {"sort": sort, "after": after, "limit": limit}
+        else:
+            asked |= {"ids": [str(i) for i in dict.fromkeys(ids)]}
+        return await deps.history.get("/records", company=company, **asked)
 
     @routes.get("/records/{record}", response_model=RecordDetail)
     async def record(company: UUID, record: UUID, _: Access = viewer(deps)) -> Any:

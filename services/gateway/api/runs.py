@@ -45,16 +45,20 @@ class NewImport(Input):
 
 
 class NewSync(Input):
-    """What to push: records by id, everything that matches a filter, or a selection made before."""
+    """What to push: records by id, everything that matches a filter except some, or a selection made before."""
 
     record_ids: list[UUID] | None = Field(default=None, min_length=1, max_length=MAX_SELECTED)
     filter: Filter | None = None
+    except_ids: list[UUID] = Field(default=[], max_length=MAX_SELECTED)
     selection_id: UUID | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> NewSync:
         if sum(way is not None for way in (self.record_ids, self.filter, self.selection_id)) != 1:
             msg = "give one of record_ids, filter and selection_id"
+            raise ValueError(msg)
+        if self.except_ids and self.filter is None:
+            msg = "except_ids goes with filter, and only with it"
             raise ValueError(msg)
         return self
 
@@ -144,7 +148,7 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         async def choose() -> list[Selected]:
             if body.selection_id is not None:
                 return await selected(deps, company, body.selection_id)
-            return await resolve(deps, company, Selection(record_ids=body.record_ids, filter=body.filter))
+            return await resolve(deps, company, Selection(**body.model_dump(exclude={"selection_id"})))
 
         return await push(company, request, response, access, key, choose)
 

@@ -69,6 +69,21 @@ async def page(
     return await tx.fetch(sql, company, wanted.statuses, wanted.pattern, sort, text, time, record, limit + 1)
 
 
+_BY_IDS = """
+SELECT v.record_id, v.remote_id, v.number, v.name, v.first_name, v.last_name, v.email, v.status, v.reason, v.field,
+       v.situation, v.source_rev, v.synced_at, v.destination_record_id, v.destination_remote_id, v.updated_at,
+       f.remote_id AS found_remote_id
+FROM record_view v LEFT JOIN facts f ON f.company_id = v.company_id AND f.record_id = v.destination_record_id
+WHERE v.company_id = $1 AND v.record_id = ANY ($2::uuid[])
+  AND v.account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
+"""
+
+
+async def by_ids(tx: Tx, company: UUID, records: Sequence[UUID]) -> list[Record]:
+    """These records of the list, in any order. Ids that it does not hold are left out."""
+    return await tx.fetch(_BY_IDS, company, records)
+
+
 _COUNTED = """
 SELECT status, count FROM counters
 WHERE company_id = $1 AND account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1) AND count > 0

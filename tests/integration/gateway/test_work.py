@@ -171,6 +171,41 @@ async def test_records_and_their_history_are_read_from_their_owner(admin: World)
     assert (await admin.call("GET", f"{path}/runs")) == {"items": [], "next": None}
 
 
+async def test_records_are_fetched_again_by_id_whether_they_match_or_not(admin: World) -> None:
+    path, other = await admin.company(), await admin.company()
+    ids = await admin.staged(path, *(f"P{n:03}" for n in range(120)))
+    (theirs,) = await admin.staged(other, "Q")
+    ask = [("ids", str(i)) for i in [*ids, *ids[:5], theirs, *(uuid4() for _ in range(374))]]
+    page = await admin.call("GET", f"{path}/records", params=[*ask, ("status", "failed"), ("q", "p00")])
+
+    assert len(ask) == 500
+    assert {UUID(r["record_id"]) for r in page["items"]} == set(ids)
+    assert (page["next"], page["total"], page["counts"]) == (None, 0, {"needs_sync": 10})
+    whole = await admin.call("GET", f"{path}/records", params={"limit": 500})
+    by_id = {r["record_id"]: r for r in whole["items"]}
+    assert all(by_id[r["record_id"]] == r for r in page["items"])
+    await admin.call("GET", f"{path}/records", params=[*ask, ("ids", str(uuid4()))], expected=422)
+    await admin.call("GET", f"{path}/records", params={"ids": "x"}, expected=422)
+
+
+async def test_everything_that_matches_except_some_is_fixed_when_it_is_asked(admin: World) -> None:
+    path = await admin.company()
+    a, b, c = await admin.staged(path, "Ann", "Anton", "Bea")
+    chosen = {"filter": {"q": "an"}, "except_ids": [str(a), str(c), str(uuid4())]}
+    made = await admin.call("POST", f"{path}/selections", json=chosen, expected=201)
+    assert made["count"] == 1
+    await admin.staged(path, "Anna")
+    shown = await admin.call("GET", f"{path}/selections/{made['selection_id']}")
+    assert [r["record_id"] for r in shown["records"]] == [str(b)]
+    assert (await admin.call("POST", f"{path}/syncs", json=chosen, expected=202))["total"] == 2
+
+    for way in ({"record_ids": [str(a)]}, {"selection_id": made["selection_id"]}, {}):
+        await admin.call("POST", f"{path}/syncs", json={**way, "except_ids": [str(b)]}, expected=422)
+    await admin.call(
+        "POST", f"{path}/selections", json={"record_ids": [str(a)], "except_ids": [str(b)]}, expected=422
+    )
+
+
 async def test_while_an_owner_is_away_its_reads_say_so_and_writes_go_on(admin: World) -> None:
     path = await admin.company()
     answer = await admin.http.get(f"{path}/records/{uuid4()}/candidates")

@@ -384,7 +384,8 @@ async def test_one_hint_a_company_and_batch(world: World) -> None:
     await world.tell(world.settings(), *(staged(world, f"s{n}") for n in range(3)))
     await world.tell(*(staged(world, f"t{n}") for n in range(101)))
     said = await world.rows(
-        "SELECT topic, lane, said->>'position', json_array_length(said->'records') FROM"
+        "SELECT topic, lane, said->>'position',"
+        " CASE json_typeof(said->'records') WHEN 'array' THEN json_array_length(said->'records') END FROM"
         " (SELECT id, topic, lane, convert_from(body, 'UTF8')::json AS said FROM outbox) AS o ORDER BY id"
     )
-    assert said == [("views.v1", 0, "1", 0), ("views.v1", 0, "4", 3), ("views.v1", 0, "105", 0)]
+    assert said == [("views.v1", 0, "1", None), ("views.v1", 0, "4", 3), ("views.v1", 0, "105", None)]
