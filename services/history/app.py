@@ -12,7 +12,7 @@ async def main() -> None:
 
     def build(base: Base) -> Parts:
         return Parts(
-            router=make_router(base.consume, base.outbox, base.clock, settings),
+            router=make_router(base.consume, base.outbox),
             routes=[make_routes(base.database, settings)],
         )
 

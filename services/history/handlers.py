@@ -1,8 +1,6 @@
 """Kafka in: every event goes to the end of its company's chain, and into the views."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +8,12 @@ from faststream.kafka import KafkaRouter
 
 from services.history.core import chain, fold
 from services.history.core.chain import Head
-from services.history.settings import Settings
 from services.history.store import fold as views
 from services.history.store import log
-from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.events import Message, SettingsChanged, ViewChanged
 from shared.contracts.records import Lane
+from shared.contracts.topics import Topic
 from shared.db.companies import load_settings, save_settings
 from shared.db.tx import Tx
 from shared.messaging.consume import Consume
@@ -27,50 +24,36 @@ Events = Sequence[Message[Any]]
 Handler = Callable[[Events, Tx], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What every handler needs: whom to tell, the time, and how long the inbox remembers."""
-
-    outbox: Outbox
-    clock: Clock
-    inbox_days: int
-
-
-def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settings) -> KafkaRouter:
-    """history's subscriptions."""
+def make_router(consume: Consume, outbox: Outbox) -> KafkaRouter:
+    """history's subscriptions. The log is the inbox: it keeps every event, and refuses repeats under its head's lock."""
     router = KafkaRouter()
-    recording = Recording(outbox, clock, settings.inbox_days)
-    consume.subscribe(router, topics.SETTINGS)(make_handler(recording, fold_settings))
-    consume.subscribe(router, topics.IMPORTS)(make_handler(recording, fold_runs))
-    consume.subscribe(router, topics.SYNCS)(make_handler(recording, fold_runs))
-    consume.subscribe(router, topics.EMPLOYEES)(make_handler(recording, fold_employees))
-    consume.subscribe(router, topics.LINKS)(make_handler(recording, fold_links))
-    consume.subscribe(router, topics.PUSHES)(make_handler(recording, fold_pushes))
+    for topic, fold_into_views in FOLDS.items():
+        consume.subscribe(router, topic, inbox=False)(make_handler(outbox, fold_into_views))
     return router
 
 
-def make_handler(recording: Recording, fold_into_views: Handler) -> Handler:
+def make_handler(outbox: Outbox, fold_into_views: Handler) -> Handler:
     """Log, fold, tell: the three steps of every topic."""
 
     async def handle(events: Events, tx: Tx) -> None:
         heads = await log.lock_heads(tx, list({event.company_id for event in events}))
-        events = await _unheard(recording, events, tx)
+        events = await _unheard(events, tx)
         if not events:
             return
         entries, ends = chain.chain(heads, events)
         await log.append(tx, entries, ends)
         await fold_into_views(events, tx)
-        await recording.outbox.append(tx, hints(events, ends))
+        await outbox.append(tx, hints(events, ends))
 
     return handle
 
 
-async def _unheard(recording: Recording, events: Events, tx: Tx) -> Events:
-    """Without what the log holds: looked up only for events so old that the inbox may have forgotten them."""
-    limit = recording.clock.now() - timedelta(days=recording.inbox_days - 1)
-    old = [event.id for event in events if event.time < limit]
-    held = await log.logged(tx, old) if old else set()
-    return [event for event in events if event.id not in held] if held else events
+async def _unheard(events: Events, tx: Tx) -> Events:
+    """Without what the log holds, and each once."""
+    once = {event.id: event for event in events}
+    for event_id in await log.logged(tx, [(e.company_id, e.id) for e in once.values()]):
+        del once[event_id]
+    return list(once.values())
 
 
 async def fold_settings(events: Events, tx: Tx) -> None:
@@ -102,6 +85,16 @@ async def fold_runs(events: Events, tx: Tx) -> None:
         key = (event.company_id, event.body.run_id)
         runs[key] = fold.fold_run(runs.get(key), event)
     await views.save_runs(tx, list(runs.values()))
+
+
+FOLDS: Mapping[Topic, Handler] = {
+    topics.SETTINGS: fold_settings,
+    topics.IMPORTS: fold_runs,
+    topics.SYNCS: fold_runs,
+    topics.EMPLOYEES: fold_employees,
+    topics.LINKS: fold_links,
+    topics.PUSHES: fold_pushes,
+}
 
 
 def hints(events: Events, ends: Mapping[UUID, Head]) -> list[Outgoing]:

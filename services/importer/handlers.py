@@ -37,7 +37,7 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
     consume.subscribe(router, topics.SETTINGS)(on_settings)
     consume.subscribe(router, topics.NOTIFICATIONS)(on_notifications)
     consume.subscribe(router, topics.IMPORTER_COMMANDS)(on_commands)
-    consume.subscribe(router, topics.PUSHES)(on_pushes)
+    consume.subscribe(router, topics.PUSHES, only=(PushSucceeded, DirectoryWanted))(on_pushes)
     return router
 
 

@@ -100,8 +100,13 @@ class Handlers:
                 subjects.append((event.company_id, fact.record_id, automatic))
             else:
                 destinations.append(fact.record_id)
-        await facts.add_subjects(tx, subjects)
-        records = [s[1] for s in subjects] + await facts.subjects_of(tx, destinations)
+        new = await facts.add_subjects(tx, subjects)
+        records = await facts.subjects_of(tx, destinations)
+        records += [  # a new one that nobody pushes stands as its row was made: its match is not known yet
+            record
+            for _, record, automatic in subjects
+            if automatic is not None or record not in new or newest[record][1].state != "present"
+        ]
         await self._decide(tx, records, settings, events)
 
     async def on_links(self, events: Sequence[Message[Any]], tx: Tx) -> None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,7 +12,8 @@ from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PlainSerializer
+from pydantic_core import CoreSchema, core_schema
 
 from shared.contracts.countries import country_code
 
@@ -79,6 +82,19 @@ _NANP = re.compile(r"1?([2-9]\d{2}[2-9]\d{6})")
 _INVISIBLE = dict.fromkeys((0, *range(1, 9), 11, 12, *range(14, 32), 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 
 
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """Puts a value that comes as a Python object into canonical form. JSON is our own and has that form already."""
+
+    form: Callable[[Any], Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Python is formed, then checked; JSON is checked."""
+        plain = handler(source)
+        formed = core_schema.no_info_before_validator_function(self.form, plain)
+        return core_schema.json_or_python_schema(json_schema=plain, python_schema=formed)
+
+
 def _text(value: object) -> object:
     """Trimmed text with single spaces; empty is null."""
     if isinstance(value, str):
@@ -89,8 +105,9 @@ def _text(value: object) -> object:
     return value
 
 
-def _lower(value: str | None) -> str | None:
-    return value.lower() if value is not None else None
+def _lower(value: object) -> object:
+    value = _text(value)
+    return value.lower() if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=4096)
@@ -113,12 +130,14 @@ def normal_phone(value: str) -> str:
     return f"{normal};ext={extension}" if extension else normal
 
 
-def _phone(value: str | None) -> str | None:
-    return normal_phone(value) if value is not None else None
+def _phone(value: object) -> object:
+    value = _text(value)
+    return normal_phone(value) if isinstance(value, str) else value
 
 
-def _country(value: str | None) -> str | None:
-    return country_code(value) if value is not None else None
+def _country(value: object) -> object:
+    value = _text(value)
+    return country_code(value) if isinstance(value, str) else value
 
 
 def _money(value: Decimal | None) -> Decimal | None:
@@ -129,10 +148,10 @@ def _plain(value: Decimal | None) -> str | None:
     return f"{value:f}" if value is not None else None
 
 
-Text = Annotated[str | None, BeforeValidator(_text)]
-Lower = Annotated[str | None, BeforeValidator(_text), AfterValidator(_lower)]
-Phone = Annotated[str | None, BeforeValidator(_text), AfterValidator(_phone)]
-Country = Annotated[str | None, BeforeValidator(_text), AfterValidator(_country)]
+Text = Annotated[str | None, Canonical(_text)]
+Lower = Annotated[str | None, Canonical(_lower)]
+Phone = Annotated[str | None, Canonical(_phone)]
+Country = Annotated[str | None, Canonical(_country)]
 Money = Annotated[
     Decimal | None,
     Field(max_digits=15, decimal_places=6),

@@ -10,7 +10,8 @@ from shared.settings import DatabaseSettings
 async def open_database(settings: DatabaseSettings, service: str) -> Database:
     """The pool of `service`, logged in as its own role. Raises `Unavailable` when PostgreSQL does not answer.
 
-    Plans are made for each batch and never scan whole tables: one cached while a table was empty is ruinous when it is full.
+    Plans are made for each batch, and every join is one index look-up a row: tables are filled faster than statistics come,
+    and a plan that reads a whole company for each batch is ruinous when the company is large (decision 0005).
     """
     try:
         pool = await asyncpg.create_pool(
@@ -29,6 +30,9 @@ async def open_database(settings: DatabaseSettings, service: str) -> Database:
                 "jit": "off",
                 "plan_cache_mode": "force_custom_plan",
                 "enable_seqscan": "off",
+                "enable_bitmapscan": "off",
+                "enable_hashjoin": "off",
+                "enable_mergejoin": "off",
             },
         )
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:

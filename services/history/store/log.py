@@ -20,12 +20,16 @@ async def lock_heads(tx: Tx, companies: Sequence[UUID]) -> dict[UUID, Head]:
     return {r["company_id"]: Head(*r) for r in await tx.fetch(_LOCK, companies, GENESIS)}
 
 
-_LOGGED = "SELECT event_id FROM log WHERE company_id = ANY ($1::uuid[]) AND event_id = ANY ($2::uuid[])"
+_LOGGED = """
+SELECT l.event_id FROM unnest($1::uuid[], $2::uuid[]) AS t (company_id, event_id)
+JOIN log l ON l.company_id = t.company_id AND l.event_id = t.event_id
+"""
 
 
-async def logged(tx: Tx, events: Sequence[UUID]) -> set[UUID]:
-    """Those of these events that the log holds already."""
-    return {r["event_id"] for r in await tx.fetch(_LOGGED, tx.companies, events)}
+async def logged(tx: Tx, events: Sequence[tuple[UUID, UUID]]) -> list[UUID]:
+    """Those of these (company, event) that the log holds already."""
+    rows = await tx.fetch(_LOGGED, [c for c, _ in events], [e for _, e in events])
+    return [row["event_id"] for row in rows]
 
 
 _APPEND = """

@@ -9,6 +9,7 @@ from services.mapper.handlers.others import make_on_pushes, on_settings
 from services.mapper.settings import Settings
 from shared.clock import Clock
 from shared.contracts import topics
+from shared.contracts.events import PushSucceeded
 from shared.messaging.consume import Consume
 
 __all__ = [
@@ -24,6 +25,6 @@ def make_router(consume: Consume, deciding: Deciding, clock: Clock, settings: Se
     consume.subscribe(router, topics.EMPLOYEES, on_parked=make_on_parked(deciding))(
         make_on_employees(deciding)
     )
-    consume.subscribe(router, topics.PUSHES)(make_on_pushes(deciding))
+    consume.subscribe(router, topics.PUSHES, only=(PushSucceeded,))(make_on_pushes(deciding))
     consume.subscribe(router, topics.MAPPER_COMMANDS)(make_on_commands(deciding, clock, settings))
     return router

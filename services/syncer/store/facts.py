@@ -65,13 +65,18 @@ _SUBJECTS = """
 INSERT INTO subjects (company_id, record_id, automatic_rev) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
 ON CONFLICT (company_id, record_id) DO UPDATE SET automatic_rev = excluded.automatic_rev
 WHERE excluded.automatic_rev IS NOT NULL
+RETURNING record_id, xmax = 0 AS new
 """
 
 
-async def add_subjects(tx: Tx, records: Sequence[tuple[UUID, UUID, int | None]]) -> None:
-    """Make sure that these (company, source record, rev staged automatically or None) have a standing."""
-    if records:
-        await tx.execute(_SUBJECTS, [r[0] for r in records], [r[1] for r in records], [r[2] for r in records])
+async def add_subjects(tx: Tx, records: Sequence[tuple[UUID, UUID, int | None]]) -> set[UUID]:
+    """Make sure that these (company, source record, rev staged automatically or None) have a standing; the new ones."""
+    if not records:
+        return set()
+    rows = await tx.fetch(
+        _SUBJECTS, [r[0] for r in records], [r[1] for r in records], [r[2] for r in records]
+    )
+    return {row["record_id"] for row in rows if row["new"]}
 
 
 _LINK = """

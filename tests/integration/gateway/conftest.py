@@ -31,7 +31,6 @@ from services.history import handlers
 from services.history.api import make_routes
 from services.history.settings import Settings as HistorySettings
 from shared.clock import SystemClock
-from shared.contracts import topics
 from shared.contracts.events import Body, EmployeeStaged, Message, SettingsChanged
 from shared.contracts.records import (
     Account,
@@ -56,7 +55,6 @@ TOKEN = SecretStr("t")
 EMAIL, PASSWORD = "ann@muster.example", "correct horse"
 KEY = b64encode(b"k" * 32).decode()
 NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
-FOLDS = {topics.SETTINGS: handlers.fold_settings, topics.EMPLOYEES: handlers.fold_employees}
 
 
 async def _started(server: uvicorn.Server) -> bool:
@@ -160,9 +158,9 @@ class World:
             uuid5(NAMESPACE, str(self.number)), datetime.now(UTC) + timedelta(milliseconds=self.number), company,
             Lane.REAL_TIME, body, raw=body.model_dump_json(exclude_unset=True).encode(),
         )  # fmt: skip
-        recording = handlers.Recording(Outbox(SystemClock()), SystemClock(), 21)
+        outbox = Outbox(SystemClock())
         async with self.history.transaction([company]) as tx:
-            await handlers.make_handler(recording, FOLDS[body.topic])([message], tx)
+            await handlers.make_handler(outbox, handlers.FOLDS[body.topic])([message], tx)
 
     async def said(self, path: str, kind: str = "") -> list[dict[str, Any]]:
         """What gateway's outbox holds of this company: topic, type, lane, actor, and the body."""

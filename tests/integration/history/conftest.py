@@ -18,7 +18,6 @@ from services.history import handlers
 from services.history.api import make_routes
 from services.history.settings import Settings
 from shared.clock import SystemClock
-from shared.contracts import topics
 from shared.contracts.events import Body, Message, SettingsChanged
 from shared.contracts.records import Account, CompanySettings, Lane, Route, System, account_id, record_id
 from shared.db.pool import open_database
@@ -29,14 +28,6 @@ from shared.settings import DatabaseSettings, KafkaSettings
 
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
-FOLDS = {
-    topics.SETTINGS: handlers.fold_settings,
-    topics.IMPORTS: handlers.fold_runs,
-    topics.SYNCS: handlers.fold_runs,
-    topics.EMPLOYEES: handlers.fold_employees,
-    topics.LINKS: handlers.fold_links,
-    topics.PUSHES: handlers.fold_pushes,
-}
 
 
 @pytest.fixture
@@ -103,13 +94,13 @@ class World:
 
     async def tell(self, *messages: Message[Any]) -> None:
         """Each run of messages of one topic is one batch."""
-        recording = handlers.Recording(Outbox(SystemClock()), SystemClock(), 21)
+        outbox = Outbox(SystemClock())
         batch: list[Message[Any]] = []
         for message, following in zip(messages, (*messages[1:], None), strict=True):
             batch.append(message)
             if following is None or following.body.topic is not message.body.topic:
                 async with self.database.transaction(m.company_id for m in batch) as tx:
-                    await handlers.make_handler(recording, FOLDS[message.body.topic])(batch, tx)
+                    await handlers.make_handler(outbox, handlers.FOLDS[message.body.topic])(batch, tx)
                 batch = []
 
     async def get(self, path: str, expected: int = 200, company: UUID | None = None, **params: Any) -> Any:
