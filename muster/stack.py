@@ -228,6 +228,7 @@ class Stack:
             "MUSTER_HTTP__PORT": str(port),
             **{f"MUSTER_URLS__{s.upper()}": self.urls.get(s, "") for s in SERVICES if s != "gateway"},
             "MUSTER_VAULT__KEY": self._secrets["vault"],
+            "MUSTER_LIMITS__ENFORCED": "false",  # the sandboxes have none unless they are told to
             "MUSTER_INTERNAL_TOKEN": self._secrets["internal"],
             **self.options.environment,
         }

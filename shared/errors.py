@@ -25,11 +25,12 @@ class Unavailable(MusterError):
 
 
 class RateLimited(Unavailable):
-    """The remote system asks us to wait. `retry_after` is in seconds."""
+    """The remote system asks us to wait. `retry_after` is in seconds; `ours`: our own limiter said so, nothing was sent."""
 
-    def __init__(self, message: str, *, retry_after: float) -> None:
+    def __init__(self, message: str, *, retry_after: float, ours: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.ours = ours
 
 
 class Rejected(MusterError):
@@ -46,8 +47,9 @@ class Conflict(MusterError):
 
 
 class Unauthorized(MusterError):
-    """The credential of one account does not work any more; a person must reconnect it."""
+    """The credential of one account does not work any more; `state` is a code of `contracts.reasons.CONNECTIONS`."""
 
-    def __init__(self, system: str, message: str = "") -> None:
+    def __init__(self, system: str, message: str = "", *, state: str = "reconnect") -> None:
         super().__init__(message or f"{system} refused our credential")
         self.system = system
+        self.state = state

@@ -14,6 +14,7 @@ from services.gateway.api import make_routes
 from services.gateway.api.common import COOKIE, Deps, allowed
 from services.gateway.core import BadRequestError, Role, check_json, check_target
 from services.gateway.settings import Settings
+from shared.connectors.limits import Limits
 from shared.connectors.vault import Vault
 from shared.http.app import MAX_BODY_BYTES, Base, Parts, serve
 from shared.http.internal import Internal
@@ -168,6 +169,7 @@ def make_parts(base: Base, settings: Settings) -> Parts:
         base.clock,
         settings,
         Vault(base.database, settings.vault),
+        Limits(base.database, settings.limits, base.clock),
         Internal(urls.history, token, "history"),
         Internal(urls.mapper, token, "mapper"),
         Internal(urls.importer, token, "importer"),

@@ -5,6 +5,7 @@ from services.syncer.handlers import make_router
 from services.syncer.settings import Settings
 from services.syncer.worker import Sender
 from shared.connectors.client import Connectors
+from shared.connectors.limits import Limits
 from shared.connectors.vault import Vault
 from shared.http.app import Base, Parts, serve
 
@@ -14,7 +15,11 @@ async def main() -> None:
     settings = Settings()
 
     def build(base: Base) -> Parts:
-        connectors = Connectors(Vault(base.database, settings.vault), base.clock)
+        vault, limits = (
+            Vault(base.database, settings.vault),
+            Limits(base.database, settings.limits, base.clock),
+        )
+        connectors = Connectors(vault, limits, base.clock)
         sender = Sender(base.database, base.outbox, connectors, base.clock, settings)
         return Parts(
             router=make_router(base.consume, base.outbox, base.clock, settings),

@@ -173,7 +173,7 @@ def differing(case: Case, source: Employee, destination: Employee) -> dict[str, 
     assert from_account is not None
     assert to_account is not None
     names = []
-    for name in mapped_fields(from_account.system, to_account.system):
+    for name in mapped_fields(from_account.system, to_account.system, to_account.features):
         wanted, there = getattr(source, name), getattr(destination, name)
         if wanted == there or not source.known(name) or name in destination.masked:
             continue
@@ -209,7 +209,7 @@ def plan(case: Case) -> Plan | None:
         employee = case.source.employee
         names = [
             n
-            for n in mapped_fields(source.system, destination.system)
+            for n in mapped_fields(source.system, destination.system, destination.features)
             if employee.known(n) and getattr(employee, n) is not None
         ]
         values = in_json(employee, names)
@@ -250,7 +250,7 @@ def _blocked(case: Case, employee: Employee, settings: CompanySettings, *, linke
         linked and case.destination and case.destination.employee.active is False
     ):
         return Standing(Status.NEEDS_ACTION, "inactive_at_source", "active")
-    if problem := creation_problem(employee, System(destination.system)):
+    if problem := creation_problem(employee, System(destination.system), destination.features):
         return Standing(Status.NEEDS_ACTION, *problem)
     if case.failure is not None and case.failure.stands(basis):
         reason, concerned = case.failure.reason, case.failure.field

@@ -17,6 +17,7 @@ import httpx
 import orjson
 
 from shared.clock import Clock
+from shared.connectors.limits import Limits
 from shared.connectors.ports import Connector, RawRecord, Write
 from shared.connectors.vault import Vault
 from shared.contracts.records import Account, Remote, System
@@ -31,6 +32,8 @@ _LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=10, keepali
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _RETRY_SECONDS, _RETRY_SECONDS_MOST = 60.0, 3600.0
 _SSN_KEY = re.compile(r"SSN|Ssn|(?<![A-Za-z])ssn|(?i:social[ _-]?(?:security|insurance))")
+MASKED = "masked"
+"""Stands in a raw record where a number was that we may not keep: a full update must not clear it."""
 _UNREADABLE = "\ud800"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -93,13 +96,14 @@ class Http:
         *,
         writes: bool = False,
         headers: Mapping[str, str],
+        seconds: float | None = None,
         **more: Any,
     ) -> Answer:
         """The answer, whatever its status. Raises `Unavailable`; for a write that was sent, with its outcome unknown."""
         started = time.monotonic()
         outcome = "error"
         try:
-            async with asyncio.timeout(TOTAL_SECONDS):
+            async with asyncio.timeout(seconds or TOTAL_SECONDS):
                 answer = await self._exchange(method, path, headers=dict(headers), **more)
             outcome = str(answer.status)
         except _NOT_SENT as error:
@@ -109,9 +113,9 @@ class Http:
         else:
             return answer
         finally:
-            seconds = time.monotonic() - started
+            took = time.monotonic() - started
             REMOTE_CALLS.labels(system=self._system, operation=operation, outcome=outcome).inc()
-            REMOTE_SECONDS.labels(system=self._system, operation=operation).observe(seconds)
+            REMOTE_SECONDS.labels(system=self._system, operation=operation).observe(took)
 
     async def _exchange(self, method: str, path: str, **more: Any) -> Answer:
         async with self._client.stream(method, path, **more) as response:
@@ -153,8 +157,8 @@ def raw_record(wire: Any, id_key: str) -> RawRecord:
     if not isinstance(wire, dict) or wire.get(id_key) in (None, ""):
         raise ValueError("a record without an id")
     # Where both systems have it; only what still looks like one is worth a walk (8 µs a record instead of 25).
-    wire.pop("SSN", None)
-    wire.pop("ssn", None)
+    if wire.pop("SSN", None) or wire.pop("ssn", None):
+        wire[MASKED] = True
     payload = _dumped(wire)
     lower = payload.lower()
     if b"ssn" in lower or b"social" in lower:
@@ -200,20 +204,21 @@ def was_created_by(write: Write, found: Remote) -> bool:
 
 
 class Connectors:
-    """One connector an account, kept while its address stays the same."""
+    """One connector an account, kept while the account stays as it is."""
 
-    def __init__(self, vault: Vault, clock: Clock) -> None:
+    def __init__(self, vault: Vault, limits: Limits, clock: Clock) -> None:
         self._vault = vault
+        self._limits = limits
         self._clock = clock
-        self._open: dict[UUID, tuple[str, Connector]] = {}
+        self._open: dict[UUID, tuple[Account, Connector]] = {}
 
     async def get(self, account: Account, company: UUID) -> Connector:
         """The connector of `account`."""
         known = self._open.get(account.account_id)
-        if known is not None and known[0] == account.base_url:
+        if known is not None and known[0] == account:
             return known[1]
-        connector = make_connector(account, company, self._vault, self._clock)
-        self._open[account.account_id] = (account.base_url, connector)
+        connector = make_connector(account, company, self._vault, self._limits, self._clock)
+        self._open[account.account_id] = (account, connector)
         if known is not None:
             await known[1].close()
         return connector
@@ -225,16 +230,17 @@ class Connectors:
         self._open.clear()
 
 
-def make_connector(account: Account, company: UUID, vault: Vault, clock: Clock) -> Connector:
+def make_connector(account: Account, company: UUID, vault: Vault, limits: Limits, clock: Clock) -> Connector:
     """A connector for one account of `company`."""
     from shared.connectors.linarc import Linarc  # noqa: PLC0415  (the systems build on this file)
     from shared.connectors.oauth import Tokens  # noqa: PLC0415
     from shared.connectors.quickbooks import QuickBooks  # noqa: PLC0415
 
     http = Http(account.system, account.base_url)
+    gate = limits.gate(company, account)
     match account.system:
         case System.LINARC:
-            return Linarc(http, vault, company, account, clock)
+            return Linarc(http, gate, vault, company, account, clock)
         case System.QUICKBOOKS:
             tokens = Tokens(vault, company, account.account_id, clock, http)
-            return QuickBooks(http, tokens, account.tenant_id, clock)
+            return QuickBooks(http, gate, tokens, account, clock)

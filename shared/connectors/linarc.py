@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from shared.clock import Clock
 from shared.connectors.client import Answer, Http, load_record, raw_record, read_json, was_created_by
-from shared.connectors.ports import Page, PreparedCall, RawRecord, Unread, Write, Written
-from shared.connectors.vault import Vault
+from shared.connectors.limits import Gate
+from shared.connectors.ports import Page, PreparedCall, RawRecord, Tenant, Unread, Write, Written
+from shared.connectors.vault import Credential, Vault
 from shared.contracts.capabilities import LINARC_FIELDS
 from shared.contracts.records import Account, Employee, Remote, System
 from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unauthorized, Unavailable
@@ -53,13 +54,15 @@ class Linarc:
     batch_size = 1
     parallel_calls = 8
 
-    def __init__(self, http: Http, vault: Vault, company: UUID, account: Account, clock: Clock) -> None:
+    def __init__(
+        self, http: Http, gate: Gate, vault: Vault, company: UUID, account: Account, clock: Clock
+    ) -> None:
         self._http = http
+        self._gate = gate
         self._vault = vault
-        self._company = company
-        self._account = account
+        self._place = (company, account.account_id)
         self._clock = clock
-        self._key: str | None = None
+        self._known: Credential | None = None
 
     async def _ask(
         self,
@@ -68,34 +71,35 @@ class Linarc:
         path: str,
         *,
         headers: Mapping[str, str] | None = None,
+        bulk: bool = False,
         **more: Any,
     ) -> Answer:
         """The answer, whatever its status, unless the key is refused and no other has come since."""
         while True:
-            if self._key is None:
-                self._key = (await self._vault.load(self._company, self._account.account_id)).api_key
-            key = self._key
-            sent = {"Authorization": f"Bearer {key}", "Accept": "application/json", **(headers or {})}
-            answer = await self._http.call(operation, method, path, headers=sent, **more)
+            if self._known is None:
+                self._known = await self._vault.load(*self._place)
+            known = self._known
+            sent = {
+                "Authorization": f"Bearer {known.api_key}",
+                "Accept": "application/json",
+                **(headers or {}),
+            }
+            async with self._gate.call(bulk=bulk):
+                answer = await self._http.call(operation, method, path, headers=sent, **more)
+                if answer.status == httpx.codes.TOO_MANY_REQUESTS:
+                    raise RateLimited("linarc: 429", retry_after=answer.retry_after())
             if answer.status not in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
                 return answer
-            await self._refused(key)
+            self._known = None
+            if await self._vault.end(*self._place, known, "reconnect", _REFUSED):
+                raise Unauthorized(System.LINARC, _REFUSED)
 
-    async def _refused(self, key: str) -> None:
-        """Forget a refused key. Raises `Unauthorized`, and notes it, when it is still the stored one."""
-        self._key = None
-        async with self._vault.refreshing(self._company, self._account.account_id) as held:
-            if held.credential.api_key == key:
-                held.problem = _REFUSED
-        if held.problem:
-            raise Unauthorized(System.LINARC, _REFUSED)
-
-    async def test(self) -> str:
-        """The tenant id that Linarc reports."""
+    async def test(self) -> Tenant:
+        """The tenant that Linarc reports."""
         company = _read(await self._ask("company", "GET", "/api/v1/company"))
         if not company.get("id"):
             raise Unavailable("linarc: an answer of another shape")
-        return str(company["id"])
+        return Tenant(str(company["id"]), str(company.get("name") or ""))
 
     async def read_page(self, cursor: str | None, *, since: datetime | None = None) -> Page:
         """The directory's next page, in the order of ids; Linarc alone knows what is in a cursor."""
@@ -105,7 +109,7 @@ class Linarc:
         if since is not None:
             params["updated_since"] = since.isoformat()
         requested_at = self._clock.now()
-        answer = _read(await self._ask("query", "GET", _PATH, params=params))
+        answer = _read(await self._ask("query", "GET", _PATH, params=params, bulk=since is None))
         try:
             records = [raw_record(wire, "id") for wire in answer["employees"]]
             as_of, following = _instant(answer["as_of"]), answer["next_cursor"]
@@ -163,21 +167,29 @@ class Linarc:
         """One creation (as Draft) or one update of the fields that differ, guarded by the tag just read."""
         (write,) = writes
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        body = orjson.dumps(_wire(write)).decode()
+        fields = dict(write.fields)
+        active = fields.pop("active", None)
+        body = orjson.dumps(_wire(fields, write.current)).decode()
         if write.current is None:
             return PreparedCall(key, "POST", _PATH, body, headers, [write.item_id])
         headers["If-Match"] = f'"{write.current.version}"'
         path = f"{_PATH}/{quote(write.current.remote_id, safe='')}"
-        return PreparedCall(key, "PATCH", path, body, headers, [write.item_id])
+        if active is None:
+            return PreparedCall(key, "PATCH", path, body, headers, [write.item_id])
+        if fields.keys() - {"end_date"}:
+            raise ValueError("Linarc activates and deactivates in a call of its own")
+        path += "/reactivate" if active else "/deactivate"
+        return PreparedCall(key, "POST", path, body, headers, [write.item_id])
 
     async def send(self, call: PreparedCall) -> Sequence[Written]:
         """Send it. A refusal is the member's outcome; anything else is raised."""
         (member,) = call.members
-        operation = "create" if call.method == "POST" else "update"
+        update = call.path != _PATH
+        operation = "update" if update else "create"
         answer = await self._ask(
             operation, call.method, call.path, writes=True, headers=call.headers, content=call.body.encode()
         )
-        if answer.status == httpx.codes.NOT_FOUND and call.method == "PATCH":
+        if answer.status == httpx.codes.NOT_FOUND and update:
             return [Written(member, error=Rejected("deleted_at_destination"))]
         try:
             parsed = self.parse(raw_record(_read(answer, writes=True), "id"))
@@ -204,6 +216,7 @@ class Linarc:
 
     async def close(self) -> None:
         """Give the connections back."""
+        await self._gate.close()
         await self._http.close()
 
 
@@ -215,20 +228,20 @@ def _instant(text: str) -> datetime:
     return found.astimezone(UTC)
 
 
-def _wire(write: Write) -> dict[str, Any]:
+def _wire(fields: Mapping[str, object], current: Remote | None) -> dict[str, Any]:
     """The fields that differ. An address goes whole, with what we do not change in it: Linarc replaces it as one value."""
     body: dict[str, Any] = {}
-    for name, value in write.fields.items():
+    for name, value in fields.items():
         if name in _ADDRESS:
-            body.setdefault("address", _address(write))[_ADDRESS[name]] = value
+            body.setdefault("address", _address(current))[_ADDRESS[name]] = value
         else:
             amount = name.endswith("_rate") and value is not None
             body[_TO_WIRE[name]] = float(str(value)) if amount else value
     return body
 
 
-def _address(write: Write) -> dict[str, Any]:
-    known = orjson.loads(write.current.payload).get("address") if write.current else None
+def _address(current: Remote | None) -> dict[str, Any]:
+    known = orjson.loads(current.payload).get("address") if current else None
     return dict(known or {})
 
 

@@ -32,7 +32,8 @@ class RawRecord:
 class Page:
     """Up to 1,000 records of a directory, in the remote's order of ids. `cursor` continues it; None: the end.
 
-    `as_of` is the remote's own clock when it answered, for the next delta.
+    `as_of` is the remote's own clock when it answered, for the next delta. `gone` are people that the remote says it
+    does not have any more (a merge); nobody else is gone because a page does not show them.
     """
 
     records: Sequence[RawRecord]
@@ -40,11 +41,21 @@ class Page:
     requested_at: datetime
     answered_at: datetime
     as_of: datetime
+    gone: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Who a credential opens. `features` change what may be written (`contracts.capabilities`)."""
+
+    tenant_id: str
+    name: str = ""
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One intended write. `fields` are canonical values by name; None clears.
+    """One intended write. `fields` are canonical values by name; None clears, `active` deactivates and reactivates.
 
     For an update `current` is the fresh read that the fields were compared with: what we do not map survives.
     """
@@ -84,8 +95,8 @@ class Connector(Protocol):
     parallel_calls: int
     """Calls that the system takes at once from us."""
 
-    async def test(self) -> str:
-        """The tenant id that the remote reports; proves the credential."""
+    async def test(self) -> Tenant:
+        """The tenant that the remote reports; proves the credential."""
 
     async def read_page(self, cursor: str | None, *, since: datetime | None = None) -> Page:
         """The directory's next page, inactive people included; with `since`, what changed from then on."""

@@ -1,12 +1,10 @@
-"""Credentials at rest: sealed with AES-256-GCM, bound to their company and account, refreshed under a row lock."""
+"""Credentials at rest: sealed with AES-256-GCM, bound to their company and account, replaced by one process at a time."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,10 +14,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.records import System
-from shared.db.tx import Database, Tx
+from shared.db.tx import Database, Record
 from shared.errors import Unauthorized
 from shared.settings import VaultSettings
 
+LEASE_SECONDS = 20.0
+"""Longer than a call to the token service may last, with the time to store its answer."""
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 
@@ -34,11 +34,16 @@ class Credential(BaseModel):
     client_id: str = Field(default="", repr=False)
     client_secret: str = Field(default="", repr=False)
     token_url: str = ""
+    revoke_url: str = ""
     refresh_token: str = Field(default="", repr=False)
     access_token: str = Field(default="", repr=False)
     expires_at: datetime | None = None
+    reconnect_by: datetime | None = None
+    """When the refresh token ends for good unless it is renewed before: 101 days, at last five years (RTPOL)."""
     given: str = ""
     """Digest of the token as a person gave it: giving it again must not undo a rotation since."""
+    version: int = Field(default=0, exclude=True)
+    """Of the stored row; it moves with every change of the tokens."""
 
     def __repr__(self) -> str:
         """The system only."""
@@ -49,12 +54,13 @@ class Credential(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How one connection is: `connected`, `reconnect` (a person must) or `disconnected`."""
+    """How one connection is. `state` is a code of `contracts.reasons.CONNECTIONS`, `problem` its cause for engineers."""
 
     account_id: UUID
     state: str
     problem: str
     updated_at: datetime
+    reconnect_by: datetime | None
 
 
 class Seal:
@@ -62,21 +68,19 @@ class Seal:
 
     def __init__(self, settings: VaultSettings) -> None:
         """Raises ValueError when a key is not 32 bytes in base64."""
-        keys = [
-            base64.b64decode(k.strip(), validate=True) for k in settings.key.get_secret_value().split(",")
-        ]
+        keys = [base64.b64decode(key, validate=True) for key in settings.listed()]
         if any(len(k) != _KEY_BYTES for k in keys):
             msg = f"a key of the vault is {_KEY_BYTES} bytes in base64"
             raise ValueError(msg)
         self._ciphers = {hashlib.sha256(k).hexdigest()[:8]: AESGCM(k) for k in keys}
-        self._newest = next(iter(self._ciphers))
+        self.newest = next(iter(self._ciphers))
 
     def close(self, company: UUID, account: UUID, credential: Credential) -> tuple[str, bytes]:
         """The key's id and the sealed bytes."""
         nonce = os.urandom(_NONCE_BYTES)
         text = credential.model_dump_json().encode()
-        sealed = self._ciphers[self._newest].encrypt(nonce, text, _bound(company, account, self._newest))
-        return self._newest, nonce + sealed
+        sealed = self._ciphers[self.newest].encrypt(nonce, text, _bound(company, account, self.newest))
+        return self.newest, nonce + sealed
 
     def open(self, company: UUID, account: UUID, key_id: str, sealed: bytes) -> Credential:
         """Raises `Unauthorized` when the key is gone, or the bytes belong to another row."""
@@ -96,83 +100,130 @@ def _bound(company: UUID, account: UUID, key_id: str) -> bytes:
     return f"{company}|vault.credentials|sealed|{account}|{key_id}".encode()
 
 
-_LOAD = "SELECT key_id, sealed, state FROM vault.credentials WHERE company_id = $1 AND account_id = $2"
-_LOAD_LOCKED = (
-    "SELECT key_id, sealed, state FROM vault.credentials WHERE company_id = $1 AND account_id = $2 FOR UPDATE"
-)
+_LOAD = """
+SELECT key_id, sealed, state, version FROM vault.credentials WHERE company_id = $1 AND account_id = $2
+"""
 _SAVE = """
-INSERT INTO vault.credentials (company_id, account_id, system, key_id, sealed, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO vault.credentials (company_id, account_id, system, key_id, sealed, expires_at, reconnect_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (company_id, account_id) DO UPDATE SET
     key_id = excluded.key_id, sealed = excluded.sealed, expires_at = excluded.expires_at,
+    reconnect_by = excluded.reconnect_by, version = credentials.version + 1, lease_until = NULL,
     state = 'connected', problem = '', updated_at = now()
+"""
+_RESEAL = """
+UPDATE vault.credentials SET key_id = $4, sealed = $5
+WHERE company_id = $1 AND account_id = $2 AND version = $3 AND key_id <> $4
+"""
+_LEASE = """
+UPDATE vault.credentials SET lease_until = clock_timestamp() + make_interval(secs => $4)
+WHERE company_id = $1 AND account_id = $2 AND version = $3 AND state = 'connected'
+  AND (lease_until IS NULL OR lease_until < clock_timestamp())
+"""
+_RENEW = """
+UPDATE vault.credentials SET
+    key_id = $4, sealed = $5, expires_at = $6, reconnect_by = $7, version = version + 1, lease_until = NULL,
+    state = 'connected', problem = '', updated_at = now()
+WHERE company_id = $1 AND account_id = $2 AND version = $3
+"""
+_RELEASE = """
+UPDATE vault.credentials SET lease_until = NULL WHERE company_id = $1 AND account_id = $2 AND version = $3
+"""
+_END = """
+UPDATE vault.credentials SET state = $4, problem = $5, lease_until = NULL, updated_at = now()
+WHERE company_id = $1 AND account_id = $2 AND version = $3
 """
 _MARK = """
 UPDATE vault.credentials SET state = $3, problem = $4, updated_at = now()
 WHERE company_id = $1 AND account_id = $2 AND (state, problem) IS DISTINCT FROM ($3, $4)
 """
-_HEALTH = "SELECT account_id, state, problem, updated_at FROM vault.credentials WHERE company_id = $1"
+_FORGET = """
+UPDATE vault.credentials SET
+    state = 'disconnected', problem = '', key_id = '', sealed = '', expires_at = NULL, reconnect_by = NULL,
+    version = version + 1, lease_until = NULL, updated_at = now()
+WHERE company_id = $1 AND account_id = $2
+"""
+_HEALTH = """
+SELECT account_id, state, problem, updated_at, reconnect_by FROM vault.credentials WHERE company_id = $1
+"""
 
 
 class Vault:
-    """The credentials of all accounts, for the three services that need them."""
+    """The credentials of all accounts, for the three services that need them.
+
+    No transaction stays open while a remote system is asked: who refreshes holds a lease, and what comes of it is
+    stored only over the version that it was made from.
+    """
 
     def __init__(self, database: Database, settings: VaultSettings) -> None:
         self._database = database
         self._seal = Seal(settings)
 
     async def load(self, company: UUID, account: UUID) -> Credential:
-        """Raises `Unauthorized` when there is none, or a person must reconnect."""
+        """Raises `Unauthorized`, with the state, unless the account is connected. Sealed again if its key is an old one."""
         async with self._database.transaction([company]) as tx:
-            return await self._load(tx, _LOAD, company, account)
+            row = await tx.fetchrow(_LOAD, company, account)
+            credential = self._opened(company, account, row)
+            if row is not None and row["key_id"] != self._seal.newest:
+                sealed = self._seal.close(company, account, credential)
+                await tx.execute(_RESEAL, company, account, credential.version, *sealed)
+            return credential
 
-    async def _load(self, tx: Tx, sql: str, company: UUID, account: UUID) -> Credential:
-        row = await tx.fetchrow(sql, company, account)
-        if row is None or row["state"] != "connected":
-            raise Unauthorized("vault", "this account is not connected")
-        return self._seal.open(company, account, row["key_id"], row["sealed"])
+    def _opened(self, company: UUID, account: UUID, row: Record | None) -> Credential:
+        state = row["state"] if row is not None else "disconnected"
+        if row is None or state != "connected":
+            raise Unauthorized("vault", f"this account is not connected: {state}", state=state)
+        credential = self._seal.open(company, account, row["key_id"], row["sealed"])
+        return credential.model_copy(update={"version": row["version"]})
 
     async def save(self, company: UUID, account: UUID, credential: Credential) -> None:
-        """Keep a new credential; the connection is well again."""
+        """Keep the credential that a person gave; the connection is well again."""
+        sealed = self._seal.close(company, account, credential)
+        ends = credential.expires_at, credential.reconnect_by
         async with self._database.transaction([company]) as tx:
-            await self._save(tx, company, account, credential)
+            await tx.execute(_SAVE, company, account, credential.system.value, *sealed, *ends)
 
-    async def _save(self, tx: Tx, company: UUID, account: UUID, credential: Credential) -> None:
-        key_id, sealed = self._seal.close(company, account, credential)
-        await tx.execute(
-            _SAVE, company, account, credential.system.value, key_id, sealed, credential.expires_at
-        )
+    async def lease(self, company: UUID, account: UUID, credential: Credential) -> bool:
+        """Whether the caller may replace this credential now: it is still the stored one, and nobody else is at it."""
+        async with self._database.transaction([company]) as tx:
+            done = await tx.execute(_LEASE, company, account, credential.version, LEASE_SECONDS)
+        return done == "UPDATE 1"
 
-    @asynccontextmanager
-    async def refreshing(self, company: UUID, account: UUID) -> AsyncIterator[Refreshing]:
-        """The credential under its row lock: one refresh at a time, whoever asks. What is set is durable at the end.
+    async def release(self, company: UUID, account: UUID, credential: Credential) -> None:
+        """Give the lease back; nothing came of it."""
+        async with self._database.transaction([company]) as tx:
+            await tx.execute(_RELEASE, company, account, credential.version)
 
-        A problem is noted under the same lock, so it never falls on a credential that came meanwhile.
+    async def renew(self, company: UUID, account: UUID, old: Credential, new: Credential) -> bool:
+        """Put `new` in the place of `old`; False when another one is there by now.
+
+        The lease may be over: tokens that exist are worth more than the right to ask for them, so a late answer also
+        mends a wrong alarm.
         """
+        sealed = self._seal.close(company, account, new)
         async with self._database.transaction([company]) as tx:
-            credential = await self._load(tx, _LOAD_LOCKED, company, account)
-            refreshing = Refreshing(credential)
-            yield refreshing
-            if refreshing.renewed is not None:
-                await self._save(tx, company, account, refreshing.renewed)
-            elif refreshing.problem:
-                await tx.execute(_MARK, company, account, "reconnect", refreshing.problem)
+            done = await tx.execute(
+                _RENEW, company, account, old.version, *sealed, new.expires_at, new.reconnect_by
+            )
+        return done == "UPDATE 1"
+
+    async def end(self, company: UUID, account: UUID, refused: Credential, state: str, problem: str) -> bool:
+        """Note that a person must act, unless the stored credential is another than the refused one by now."""
+        async with self._database.transaction([company]) as tx:
+            done = await tx.execute(_END, company, account, refused.version, state, problem)
+        return done == "UPDATE 1"
 
     async def mark(self, company: UUID, account: UUID, state: str, problem: str = "") -> None:
-        """Note that a connection has ended, or is well again, and why."""
+        """Note how a connection is, whichever credential is stored."""
         async with self._database.transaction([company]) as tx:
             await tx.execute(_MARK, company, account, state, problem)
+
+    async def forget(self, company: UUID, account: UUID) -> None:
+        """Disconnect: the credential is thrown away. Revoke it first (`oauth.revoke`)."""
+        async with self._database.transaction([company]) as tx:
+            await tx.execute(_FORGET, company, account)
 
     async def health(self, company: UUID) -> list[Health]:
         """How the company's connections are."""
         async with self._database.transaction([company]) as tx:
             return [Health(**row) for row in await tx.fetch(_HEALTH, company)]
-
-
-@dataclass(slots=True)
-class Refreshing:
-    """The credential as it is now; set `renewed` to keep a new one, or `problem` when a person must reconnect."""
-
-    credential: Credential
-    renewed: Credential | None = None
-    problem: str = ""

@@ -1,5 +1,6 @@
 """What each system can carry, as data. Nothing outside the connectors knows more about a system than this."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -82,25 +83,27 @@ NOT_MAPPED = frozenset({"active", "display_name", "state"})
 """Carried by both systems or one, and never copied by the plain mapping: deactivation is a decision of its own."""
 
 
-def mapped_fields(source: System, destination: System) -> tuple[str, ...]:
-    """The fields that a push copies: both systems carry them and the destination lets us write them."""
+PAYROLL = "payroll"
+"""QuickBooks Payroll: some fields may not be written any more, and an address must be there (EMP)."""
+_NOT_WITH_PAYROLL = frozenset({"honorific", "suffix", "bill_rate", "display_name"})
+_NEEDED_WITH_PAYROLL = ("address_city", "address_state", "address_postal_code")
+
+
+def mapped_fields(source: System, destination: System, features: Collection[str] = ()) -> tuple[str, ...]:
+    """The fields that a push copies: both systems carry them and the destination, with its features, lets us write them."""
     theirs = CAPABILITIES[destination]
-    return tuple(
-        f for f in CAPABILITIES[source] if f in theirs and theirs[f].writable and f not in NOT_MAPPED
-    )
+    without = NOT_MAPPED | _NOT_WITH_PAYROLL if PAYROLL in features else NOT_MAPPED
+    return tuple(f for f in CAPABILITIES[source] if f in theirs and theirs[f].writable and f not in without)
 
 
-def creation_problem(employee: Employee, destination: System) -> tuple[str, str | None] | None:
+def creation_problem(
+    employee: Employee, destination: System, features: Collection[str] = ()
+) -> tuple[str, str | None] | None:
     """Why the destination is bound to refuse this record, as (reason, field), or None."""
     if not (employee.first_name or employee.last_name):
         return "missing_name", "last_name"
-    if destination is System.QUICKBOOKS:
-        for field in ("first_name", "middle_name", "last_name", "suffix"):
-            if any(c in (getattr(employee, field) or "") for c in ":\t\n"):
-                return "invalid_name", field
-        email = employee.email
-        if email is not None and ("@" not in email or "." not in email.rsplit("@", 1)[1]):
-            return "invalid_email", "email"
+    if destination is System.QUICKBOOKS and (problem := _quickbooks_problem(employee, features)):
+        return problem
     for field, capability in CAPABILITIES[destination].items():
         value = getattr(employee, field)
         if (
@@ -109,4 +112,17 @@ def creation_problem(employee: Employee, destination: System) -> tuple[str, str 
             and len(value) > capability.max_length
         ):
             return "text_too_long", field
+    return None
+
+
+def _quickbooks_problem(employee: Employee, features: Collection[str]) -> tuple[str, str] | None:
+    for field in ("first_name", "middle_name", "last_name", "suffix"):
+        if any(c in (getattr(employee, field) or "") for c in ":\t\n"):
+            return "invalid_name", field
+    email = employee.email
+    if email is not None and ("@" not in email or "." not in email.rsplit("@", 1)[1]):
+        return "invalid_email", "email"
+    if PAYROLL in features:
+        missing = next((f for f in _NEEDED_WITH_PAYROLL if not getattr(employee, f)), None)
+        return ("missing_value", missing) if missing else None
     return None

@@ -88,6 +88,10 @@ REASONS: dict[str, Reason] = {
     "not_permitted": Reason(
         "The connected user may not write employees in {destination}.", "Ask the Company Administrator."
     ),
+    "not_available": Reason(
+        "{destination} does not offer this to the company.",
+        "Ask the Company Administrator to look at the subscription and its features.",
+    ),
     "subscription_lapsed": Reason(
         "The subscription of {destination} has lapsed.", "Renew it, then push again."
     ),
@@ -123,3 +127,27 @@ SKIPPED: dict[str, str] = {
     "unknown": "There is no such record.",
 }
 """Why a selected record was not pushed."""
+
+CONNECTIONS: dict[str, Reason] = {
+    "connected": Reason("The connection works.", "Nothing to do."),
+    "reconnect": Reason(
+        "{system} does not accept this connection any more: access was withdrawn there, or has ended.",
+        "A Company Administrator connects it again; links and history stay.",
+    ),
+    "wrong_company": Reason(
+        "This access opens another company, or the other environment (sandbox or production), of {system}.",
+        "Connect again, choose the right company, and check the environment.",
+    ),
+    "no_rights": Reason(
+        "The person who made the connection is no administrator of the company in {system} any more.",
+        "Someone who is an administrator there connects it again.",
+    ),
+    "wrong_application": Reason(
+        "{system} does not know Muster's client id and secret.",
+        "Whoever runs Muster compares them with the developer portal, then connect again.",
+    ),
+    "disconnected": Reason(
+        "The connection was closed, and its tokens were thrown away.", "Connect it again when it is needed."
+    ),
+}
+"""How a connection is, as people see it; texts may name {system}. Only `connected` is used for calls."""

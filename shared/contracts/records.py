@@ -267,6 +267,8 @@ class Account(BaseModel):
     name: str = ""
     base_url: str
     connected: bool = True
+    features: tuple[str, ...] = ()
+    """What the tenant has switched on that changes what may be written: `capabilities.PAYROLL`."""
 
 
 class Route(BaseModel):

@@ -182,7 +182,7 @@ async def _try(deps: Deps, company: UUID, account: Account, credential: Credenti
 
 
 async def _test(deps: Deps, company: UUID, account: Account) -> None:
-    connector = make_connector(account, company, deps.vault, deps.clock)
+    connector = make_connector(account, company, deps.vault, deps.limits, deps.clock)
     try:
         tenant = await connector.test()
     except Unavailable:
@@ -191,7 +191,7 @@ async def _test(deps: Deps, company: UUID, account: Account) -> None:
         raise ProblemError("conflict", "The system refused the credential. Check it and try again.") from None
     finally:
         await connector.close()
-    if tenant != account.tenant_id:
+    if tenant.tenant_id != account.tenant_id:
         raise ProblemError("conflict", "The credential opens another company's directory than the one named.")
 
 

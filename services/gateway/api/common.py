@@ -18,6 +18,7 @@ from services.gateway.core import Role, parse_key, request_hash, secret_hash
 from services.gateway.settings import Settings
 from services.gateway.store import Person
 from shared.clock import Clock
+from shared.connectors.limits import Limits
 from shared.connectors.vault import Vault
 from shared.contracts.events import SettingsChanged
 from shared.contracts.records import CompanySettings
@@ -51,6 +52,7 @@ class Deps:
     clock: Clock
     settings: Settings
     vault: Vault
+    limits: Limits
     history: Internal
     mapper: Internal
     importer: Internal

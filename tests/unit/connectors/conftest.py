@@ -14,10 +14,11 @@ import pytest
 
 from shared.clock import SystemClock
 from shared.connectors.client import Http
+from shared.connectors.limits import Gate
 from shared.connectors.linarc import Linarc
 from shared.connectors.oauth import Tokens
 from shared.connectors.quickbooks import QuickBooks
-from shared.connectors.vault import Credential, Refreshing, Vault
+from shared.connectors.vault import Credential, Vault
 from shared.contracts.records import Account, System
 from shared.errors import Unauthorized
 
@@ -37,23 +38,50 @@ class MemoryVault:
     problem: str = ""
     kept: list[Credential] = field(default_factory=list)
 
+    leased: bool = False
+
     async def load(self, company: UUID, account: UUID) -> Credential:
         if self.state != "connected":
-            raise Unauthorized("vault", "this account is not connected")
+            raise Unauthorized("vault", "this account is not connected", state=self.state)
         return self.credential
 
-    async def save(self, company: UUID, account: UUID, credential: Credential) -> None:
-        self.credential, self.state, self.problem = credential, "connected", ""
-        self.kept.append(credential)
+    async def lease(self, company: UUID, account: UUID, credential: Credential) -> bool:
+        if self.leased or credential.version != self.credential.version:
+            return False
+        self.leased = True
+        return True
+
+    async def release(self, company: UUID, account: UUID, credential: Credential) -> None:
+        self.leased = False
+
+    async def renew(self, company: UUID, account: UUID, old: Credential, new: Credential) -> bool:
+        if old.version != self.credential.version:
+            return False
+        self.credential = new.model_copy(update={"version": old.version + 1})
+        self.state, self.problem, self.leased = "connected", "", False
+        self.kept.append(new)
+        return True
+
+    async def end(self, company: UUID, account: UUID, refused: Credential, state: str, problem: str) -> bool:
+        if refused.version != self.credential.version:
+            return False
+        self.state, self.problem, self.leased = state, problem, False
+        return True
+
+
+class OpenGate:
+    """Lets everybody through, and notes who came."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, bool]] = []
 
     @asynccontextmanager
-    async def refreshing(self, company: UUID, account: UUID) -> AsyncIterator[Refreshing]:
-        held = Refreshing(await self.load(company, account))
-        yield held
-        if held.renewed is not None:
-            await self.save(company, account, held.renewed)
-        elif held.problem:
-            self.state, self.problem = "reconnect", held.problem
+    async def call(self, **kind: bool) -> AsyncIterator[None]:
+        self.calls.append(kind)
+        yield
+
+    async def close(self) -> None:
+        pass
 
 
 @dataclass
@@ -63,6 +91,8 @@ class World:
     vault: MemoryVault
     reply: Reply = lambda _: httpx.Response(500)
     asked: list[httpx.Request] = field(default_factory=list)
+    gate: OpenGate = field(default_factory=OpenGate)
+    features: tuple[str, ...] = ()
 
     async def _handle(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
@@ -74,14 +104,24 @@ class World:
     def quickbooks(self) -> QuickBooks:
         http = self.http(System.QUICKBOOKS)
         tokens = Tokens(cast("Vault", self.vault), COMPANY, ACCOUNT, SystemClock(), http)
-        return QuickBooks(http, tokens, REALM, SystemClock())
+        return QuickBooks(
+            http, cast("Gate", self.gate), tokens, self.account(System.QUICKBOOKS), SystemClock()
+        )
 
     def linarc(self) -> Linarc:
-        account = Account(
-            account_id=ACCOUNT, system=System.LINARC, environment="test", tenant_id="t", base_url="https://x"
+        http, gate = self.http(System.LINARC), cast("Gate", self.gate)
+        account = self.account(System.LINARC)
+        return Linarc(http, gate, cast("Vault", self.vault), COMPANY, account, SystemClock())
+
+    def account(self, system: System) -> Account:
+        return Account(
+            account_id=ACCOUNT,
+            system=system,
+            environment="test",
+            tenant_id=REALM if system is System.QUICKBOOKS else "t",
+            base_url="https://x",
+            features=self.features,
         )
-        http = self.http(System.LINARC)
-        return Linarc(http, cast("Vault", self.vault), COMPANY, account, SystemClock())
 
     def answers(self, body: Any, status: int = 200, **headers: str) -> None:
         """The same answer to everything."""

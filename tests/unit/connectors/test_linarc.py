@@ -9,8 +9,9 @@ import httpx
 import orjson
 import pytest
 
+from shared.clock import SystemClock
 from shared.connectors.client import raw_record
-from shared.connectors.ports import RawRecord, Unread, Write
+from shared.connectors.ports import RawRecord, Tenant, Unread, Write
 from shared.contracts.reasons import REASONS
 from shared.contracts.records import Remote
 from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unauthorized, Unavailable
@@ -212,14 +213,14 @@ async def test_a_key_replaced_meanwhile_is_used_and_stays_well(lin: World) -> No
     connector = lin.linarc()
     lin.answers({"id": "t"})
     await connector.test()
-    lin.vault.credential = lin.vault.credential.model_copy(update={"api_key": "key-2"})
+    lin.vault.credential = lin.vault.credential.model_copy(update={"api_key": "key-2", "version": 1})
 
     def only_the_new(request: httpx.Request) -> httpx.Response:
         good = request.headers["authorization"] == "Bearer key-2"
         return httpx.Response(200, json={"id": "t"}) if good else problem("invalid_api_key", status=401)
 
     lin.reply = only_the_new
-    assert await connector.test() == "t"
+    assert await connector.test() == Tenant("t")
     assert lin.vault.state == "connected"
 
 
@@ -237,3 +238,36 @@ async def test_a_lost_creation_is_looked_for_in_every_page(lin: World) -> None:
     assert found is not None and found.employee.number == "LN-7"
     assert await connector.find_created(Write("create", "i", {"number": "LN-9"})) is None
     assert await connector.find_created(Write("create", "i", {"last_name": "Marrow"})) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "body"),
+    [
+        ({"active": False}, "/api/v1/employees/e-1/deactivate", {}),
+        (
+            {"active": False, "end_date": "2026-11-20"},
+            "/api/v1/employees/e-1/deactivate",
+            {"end_date": "2026-11-20"},
+        ),
+        ({"active": True}, "/api/v1/employees/e-1/reactivate", {}),
+    ],
+)
+async def test_who_leaves_or_comes_back_has_a_call_of_its_own(
+    lin: World, fields: dict[str, object], path: str, body: dict[str, str]
+) -> None:
+    connector = lin.linarc()
+    current = connector.parse(raw_record({**WIRE, "id": "e-1", "etag": "t1"}, "id"))
+    assert isinstance(current, Remote)
+    call = connector.prepare("k", [Write("update", "i", fields, current)])
+    assert (call.method, call.path, call.headers["If-Match"]) == ("POST", path, '"t1"')
+    assert orjson.loads(call.body) == body
+    with pytest.raises(ValueError, match="of its own"):
+        connector.prepare("k", [Write("update", "i", {**fields, "email": "a@b.example"}, current)])
+
+
+async def test_reads_of_a_whole_directory_let_others_go_first(lin: World) -> None:
+    lin.answers({"employees": [], "next_cursor": None, "as_of": "2026-11-23T11:00:00Z"})
+    connector = lin.linarc()
+    await connector.read_page(None)
+    await connector.read_page(None, since=SystemClock().now())
+    assert [call["bulk"] for call in lin.gate.calls] == [True, False]

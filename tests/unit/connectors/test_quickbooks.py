@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.quickbooks.query import parse as parse_query
+from shared.clock import SystemClock
 from shared.connectors.client import raw_record
 from shared.connectors.ports import RawRecord, Unread, Write
 from shared.connectors.quickbooks import PAGE, QuickBooks, literal
+from shared.contracts.capabilities import PAYROLL
 from shared.contracts.reasons import REASONS
 from shared.contracts.records import Remote
 from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unauthorized, Unavailable
+
+from .conftest import REALM
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -153,21 +157,140 @@ async def test_a_page_asks_for_everybody_by_id_and_says_where_the_next_begins(qb
     )
     assert b"%2B00" in asked.url.raw_path
     assert asked.url.params["minorversion"] == "75"
-    assert page.cursor == "2001"
+    assert page.cursor == "2000:999"
     assert page.as_of == datetime(2026, 11, 23, 11, 5, 13, 377000, tzinfo=UTC)
     assert [raw.remote_id for raw in page.records] == [str(n) for n in range(PAGE)]
 
 
-async def test_a_short_page_is_the_last_one(qbo: World) -> None:
-    qbo.answers({"QueryResponse": {}, "time": TIME})
-    page = await qbo.quickbooks().read_page(None)
-    assert (page.cursor, list(page.records)) == (None, [])
+class Directory:
+    """Answers queries from a list that may change between two pages; `shown` is how many rows a page really holds."""
+
+    def __init__(self, people: int, shown: int = PAGE) -> None:
+        self.ids = [str(n) for n in range(1, people + 1)]
+        self.shown = shown
+        self.then: Any = lambda: None
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        statement = request.url.params["query"]
+        if "count(*)" in statement:
+            return httpx.Response(200, json={"QueryResponse": {"totalCount": len(self.ids)}, "time": TIME})
+        start = int(statement.split("startposition ")[1].split()[0])
+        rows = [wire(Id=n) for n in self.ids[start - 1 :][: self.shown]]
+        self.then()
+        found = {"Employee": rows} if rows else {}
+        return httpx.Response(200, json={"QueryResponse": found, "time": TIME})
+
+
+async def walk(qbo: World) -> list[str]:
+    """The ids of a full read, page by page."""
+    connector, cursor, ids = qbo.quickbooks(), None, list[str]()
+    for _ in range(20):
+        page = await connector.read_page(cursor)
+        ids += [raw.remote_id for raw in page.records]
+        if (cursor := page.cursor) is None:
+            return ids
+    raise AssertionError("a walk without end")
+
+
+@pytest.mark.parametrize("people", [0, 1, 999, 1000, 1001, 2500])
+async def test_a_full_read_holds_everybody_once(qbo: World, people: int) -> None:
+    qbo.reply = directory = Directory(people)
+    assert await walk(qbo) == directory.ids
+
+
+@pytest.mark.parametrize("shown", [1, 900, 999])
+async def test_pages_that_come_too_short_do_not_end_the_directory(qbo: World, shown: int) -> None:
+    qbo.reply = directory = Directory(15 if shown == 1 else 2500, shown)
+    if shown == 1:
+        with pytest.raises(Unavailable, match="before its count"):
+            await walk(qbo)
+        return
+    assert await walk(qbo) == directory.ids
+
+
+async def test_an_empty_answer_is_not_an_empty_directory(qbo: World) -> None:
+    qbo.reply = Directory(2500, 0)
+    with pytest.raises(Unavailable, match="before its count"):
+        await walk(qbo)
+
+
+async def test_nobody_is_skipped_when_somebody_before_them_is_merged_away(qbo: World) -> None:
+    qbo.reply = directory = Directory(2500)
+    everybody = set(directory.ids)
+
+    def merge() -> None:
+        if len(directory.ids) == 2500:
+            del directory.ids[10:12]
+
+    directory.then = merge
+    assert set(await walk(qbo)) == everybody
+
+
+async def test_changes_come_by_change_data_capture_without_the_stubs_of_who_is_gone(qbo: World) -> None:
+    gone = {"domain": "QBO", "status": "Deleted", "Id": "398", "MetaData": {"LastUpdatedTime": TIME}}
+    found = {"Employee": [wire(Id="1"), wire(Id="2", Active=False), gone]}
+    qbo.answers({"CDCResponse": [{"QueryResponse": [found]}], "time": TIME})
+    since = SystemClock().now() - timedelta(days=29)
+    page = await qbo.quickbooks().read_page(None, since=since)
+    (asked,) = qbo.asked
+    assert asked.url.path.endswith("/cdc")
+    assert asked.url.params["entities"] == "Employee"
+    assert datetime.fromisoformat(asked.url.params["changedSince"]) == since.replace(microsecond=0)
+    assert ([raw.remote_id for raw in page.records], page.gone, page.cursor) == (["1", "2"], ["398"], None)
+    qbo.answers({"CDCResponse": [{"QueryResponse": [{}]}], "time": TIME})
+    assert list((await qbo.quickbooks().read_page(None, since=since)).records) == []
+
+
+async def test_changes_too_old_or_too_many_for_it_are_asked_for_by_query(qbo: World) -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        rows = [wire(Id=str(n)) for n in range(1000)]
+        if request.url.path.endswith("/cdc"):
+            body: dict[str, Any] = {"CDCResponse": [{"QueryResponse": [{"Employee": rows}]}], "time": TIME}
+        else:
+            body = {"QueryResponse": {"Employee": rows}, "time": TIME}
+        return httpx.Response(200, json=body)
+
+    qbo.reply = reply
+    now = SystemClock().now()
+    page = await qbo.quickbooks().read_page(None, since=now - timedelta(days=30))
+    assert [request.url.path[-5:] for request in qbo.asked] == ["query"]
+    page = await qbo.quickbooks().read_page(None, since=now - timedelta(days=1))
+    assert [request.url.path.rpartition("/")[2] for request in qbo.asked[1:]] == ["cdc", "query"]
+    assert page.cursor == "1000:999"
+
+
+async def test_with_payroll_nothing_is_sent_that_payroll_refuses(qbo: World) -> None:
+    info = {"CompanyName": "Stone", "NameValue": [{"Name": "PayrollFeature", "Value": "true"}]}
+    qbo.answers({"CompanyInfo": info, "time": TIME})
+    tenant = await qbo.quickbooks().test()
+    assert (tenant.tenant_id, tenant.name, tenant.features) == (REALM, "Stone", (PAYROLL,))
+    qbo.features = tenant.features
+    body = update(qbo, {"honorific": "Ms.", "suffix": "II", "bill_rate": "9", "last_name": "Vane"})
+    assert not body.keys() & {"Title", "Suffix", "BillRate", "PrintOnCheckName", "DisplayName", "SSN"}
+    assert (body["FamilyName"], body["CostRate"]) == ("Vane", 61)
+
+
+@pytest.mark.parametrize(
+    ("shown", "back"),
+    [
+        ("Dr. Ilse Marrow (deleted)", "Dr. Ilse Marrow"),
+        ("Ilse the Great (Deleted 2)", "Ilse the Great"),
+        ("Ilse the Great", "Ilse the Great"),
+    ],
+)
+def test_who_comes_back_loses_the_mark_of_the_deleted(qbo: World, shown: str, back: str) -> None:
+    body = update(qbo, {"active": True}, Active=False, DisplayName=shown)
+    assert (body["Active"], body["DisplayName"]) == (True, back)
+    assert update(qbo, {"active": False})["Active"] is False
 
 
 async def test_one_bad_record_does_not_spoil_its_page(qbo: World) -> None:
     good = orjson.dumps(wire(Id="2"))
     body = b'{"QueryResponse":{"Employee":[{"Id":"1","GivenName":"\\ud800"},%s]},"time":"%s"}'
-    qbo.reply = lambda _: httpx.Response(200, content=body % (good, TIME.encode()))
+    count = b'{"QueryResponse":{"totalCount":2}}'
+    qbo.reply = lambda r: httpx.Response(
+        200, content=count if "count" in str(r.url) else body % (good, TIME.encode())
+    )
     connector = qbo.quickbooks()
     bad, other = (await connector.read_page(None)).records
     assert isinstance(connector.parse(bad), Unread)
@@ -177,18 +300,19 @@ async def test_one_bad_record_does_not_spoil_its_page(qbo: World) -> None:
 
 async def test_read_many_asks_in_chunks_and_leaves_out_who_is_not_there(qbo: World) -> None:
     qbo.answers({"QueryResponse": {"Employee": [wire(Id="5")]}, "time": TIME})
-    found = await qbo.quickbooks().read_many([str(n) for n in range(101)] + ["it's"])
+    found = await qbo.quickbooks().read_many([str(n) for n in range(201)] + ["it's"])
     assert list(found) == ["5"]
     statements = [request.url.params["query"] for request in qbo.asked]
     assert len(statements) == 2
-    assert "Id in ('100','it\\'s') and Active in (true,false)" in statements[1]
+    assert "Id in ('200','it\\'s') and Active in (true,false)" in statements[1]
 
 
 @pytest.mark.parametrize(
     "keys", [{"SSN": "1"}, {"a": {"SSN": "1"}}, {"a": [{"Ssn": "1"}]}, {"ssn_last4": "1"}]
 )
 def test_a_social_security_number_is_gone_before_hashing(keys: dict[str, Any]) -> None:
-    clean = raw_record({"Id": "1", "a": {}} if isinstance(keys.get("a"), dict) else {"Id": "1"}, "Id")
+    rest: dict[str, Any] = {"a": {}} if isinstance(keys.get("a"), dict) else {}
+    clean = raw_record({"Id": "1", **rest, **({"masked": True} if "SSN" in keys else {})}, "Id")
     dirty = raw_record({"Id": "1", **keys}, "Id")
     assert b"ssn" not in dirty.payload.lower()
     if not isinstance(keys.get("a"), list):
@@ -203,9 +327,7 @@ def test_words_that_only_look_like_ssn_stay() -> None:
 def test_an_update_keeps_what_is_not_ours_and_leaves_out_what_is_read_only(qbo: World) -> None:
     body = update(qbo, {"phone": "+15035550199", "bill_rate": "95.25"})
     assert body == {
-        **{
-            k: v for k, v in WIRE.items() if k not in ("domain", "sparse", "V4IDPseudonym", "MetaData", "SSN")
-        },
+        **{k: v for k, v in WIRE.items() if k not in ("domain", "sparse", "V4IDPseudonym", "MetaData")},
         "PrimaryAddr": {"Id": "9", "Line1": "1 Row", "Line3": "Back", "City": "Mill"},
         "PrimaryPhone": {"FreeFormNumber": "+15035550199"},
         "BillRate": 95.25,
@@ -311,12 +433,28 @@ async def test_a_batch_is_told_apart_by_bid_in_any_order(qbo: World, seed: int) 
 @pytest.mark.parametrize(
     "items", [None, [], [{"bId": "1", "Employee": WIRE}], [{"bId": "1"}, {"bId": "x"}], ["odd"]]
 )
-async def test_a_batch_answer_with_items_missing_is_of_unknown_outcome(qbo: World, items: Any) -> None:
+async def test_a_batch_answer_with_items_missing_is_of_unknown_outcome_for_them(
+    qbo: World, items: Any
+) -> None:
     connector = qbo.quickbooks()
     qbo.answers({"BatchItemResponse": items, "time": TIME})
-    with pytest.raises(Unavailable) as caught:
-        await connector.send(batch(connector, 2))
-    assert caught.value.outcome_unknown
+    written = await connector.send(batch(connector, 2))
+    assert [request.url.params["requestid"] for request in qbo.asked] == ["key-b", "key-b"]
+    known = [w.item_id for w in written if w.remote]
+    assert known == (["item-0"] if items and "Employee" in items[0] else [])
+    for one in written:
+        assert one.remote or (isinstance(one.error, Unavailable) and one.error.outcome_unknown)
+
+
+async def test_a_missing_item_that_comes_with_the_second_answer_is_known(qbo: World) -> None:
+    def reply(_: httpx.Request) -> httpx.Response:
+        items = [{"bId": str(n), "Employee": wire(Id=f"9{n}")} for n in range(1, 4)]
+        return httpx.Response(200, json={"BatchItemResponse": items[len(qbo.asked) % 2 :], "time": TIME})
+
+    qbo.reply = reply
+    connector = qbo.quickbooks()
+    written = await connector.send(batch(connector, 3))
+    assert [w.remote.remote_id for w in written if w.remote] == ["91", "92", "93"]
 
 
 async def test_a_written_record_that_cannot_be_read_is_of_unknown_outcome(qbo: World) -> None:

@@ -1,0 +1,90 @@
+"""The budgets of all directories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from shared.clock import Clock
+from shared.connectors.limits.gate import Directory, Gate
+from shared.contracts.records import Account, System
+from shared.db.tx import Database
+from shared.settings import LimitSettings, RateSettings
+
+_BUDGET = """
+SELECT (SELECT nullif(paused_until, '-infinity') FROM vault.rates WHERE directory = $1) AS paused_until,
+       (SELECT greatest(extract(epoch FROM nullif(call_at, '-infinity') - now()), 0) FROM vault.rates
+        WHERE directory = $1)::float8 AS wait,
+       (SELECT coalesce(sum(slots), 0)::int FROM vault.callers WHERE directory = $1 AND until > now()) AS slots,
+       date_trunc('month', now() AT TIME ZONE 'UTC')::date AS month, coalesce(c.unmetered, 0) AS unmetered,
+       coalesce(c.metered, 0) AS metered
+FROM (SELECT) AS one LEFT JOIN vault.calls AS c
+    ON c.company_id = $2 AND c.account_id = $3 AND c.month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one directory allows, and what has been used. Limits of 0 are none; `metered_*` are CorePlus calls."""
+
+    requests_per_minute: int
+    requests_per_second: int
+    batches_per_minute: int
+    concurrent: int
+    reserved: int
+    """Of `concurrent`, held by our processes now."""
+    wait_seconds: float
+    """Until the next free moment."""
+    paused_until: datetime | None
+    """The system asked us to wait."""
+    month: date
+    unmetered: int
+    metered: int
+    metered_per_month: int
+
+
+class Limits:
+    """The budgets of all directories. One for each process."""
+
+    def __init__(self, database: Database, settings: LimitSettings, clock: Clock) -> None:
+        self._database = database
+        self._settings = settings
+        self._caller = clock.new_id()
+
+    def gate(self, company: UUID, account: Account) -> Gate:
+        """The gate that this process's calls to `account` go through."""
+        directory = Directory(_name(account), account.system, company, account.account_id)
+        return Gate(self._database, self._settings, _rates(self._settings, account), self._caller, directory)
+
+    async def budget(self, company: UUID, account: Account) -> Budget:
+        """For people: how much is allowed, used and waited for."""
+        async with self._database.transaction([company]) as tx:
+            row = await tx.fetchrow(_BUDGET, _name(account), company, account.account_id)
+        assert row is not None
+        rates = _rates(self._settings, account)
+        paused = row["paused_until"]
+        return Budget(
+            rates.requests_per_minute,
+            rates.requests_per_second,
+            rates.batches_per_minute,
+            rates.concurrent,
+            row["slots"],
+            row["wait"] or 0.0,
+            paused,
+            row["month"],
+            row["unmetered"],
+            row["metered"],
+            rates.metered_per_month,
+        )
+
+
+def _rates(settings: LimitSettings, account: Account) -> RateSettings:
+    if not settings.enforced:
+        return RateSettings()
+    return settings.quickbooks if account.system is System.QUICKBOOKS else settings.linarc
+
+
+def _name(account: Account) -> str:
+    """The same for every company of ours that is connected to this tenant."""
+    return f"{account.system}/{account.environment}/{account.tenant_id}"
