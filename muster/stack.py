@@ -162,6 +162,7 @@ class Stack:
             [
                 *(f"--realm={realm}" for realm in REALMS),
                 *tokens,
+                "--limits=off",
                 "--client-id",
                 CLIENT_ID,
                 "--client-secret",

@@ -1,50 +1,80 @@
-"""The admin calls of both sandboxes: journal, raw rows, seeding, faults and edits by hand."""
+"""The admin calls of both sandboxes: journal, raw rows, seeding, and edits by hand."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from sqlite3 import IntegrityError
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, HTTPException, Request, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from sandbox.box import Sandbox, loads, seed
-from sandbox.faults import Rule
-from sandbox.store import Entry
+from sandbox import control
+from sandbox.box import Sandbox, seed
+from sandbox.control import answer, body_of
+from sandbox.store import Entry, Row
 
-
-def answer(content: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type="application/json")
+MOST = 10_000
 
 
-def make_admin(box: Sandbox, token: str) -> APIRouter:
-    """The routes below /admin."""
-    router = APIRouter(prefix="/admin")
-    routes: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {}
+def edit(box: Sandbox, scope: str, row: Row, changes: dict[str, Any]) -> Row:
+    """A person changed by hand. Raises IntegrityError when a number, name or e-mail is somebody else's."""
+    changed = box.wire.edited(scope, row, changes, box.store.now())
+    with box.store.transaction():
+        box.store.update(scope, changed)
+        remote_id = box.wire.remote_id(row.num)
+        box.store.record(scope, Entry("hand_edit", "applied", remote_id, body=orjson.dumps(changes)))
+    return changed
+
+
+def _whole(text: str, name: str) -> int:
+    if not text.isdecimal():
+        raise HTTPException(422, f"{name} must be a whole number")
+    return int(text[:18])
+
+
+def make_admin(
+    box: Sandbox,
+    token: str,
+    own: Sequence[APIRouter] = (),
+    after_reset: Callable[[], None] = lambda: None,
+) -> APIRouter:
+    """The routes below /admin; `own` are those that only one sandbox has."""
+
+    def guard(request: Request) -> None:
+        if token and not hmac.compare_digest(
+            request.headers.get("x-sandbox-admin", "").encode(), token.encode()
+        ):
+            raise HTTPException(403, "X-Sandbox-Admin is missing or wrong")
+
+    router = APIRouter(prefix="/admin", dependencies=[Depends(guard)])
 
     def scope_of(request: Request) -> str:
-        given = next(
-            (request.query_params[k] for k in ("scope", "realm", "tenant") if k in request.query_params), None
-        )
-        if given is not None and given not in box.scopes:
-            raise HTTPException(404, f"no realm or tenant {given}")
+        scope = control.scope_of(box, request)
         other = request.query_params.get("list")
         if other is not None and other not in box.lists:
             raise HTTPException(404, f"no list {other}")
-        return (given or box.scopes[0]) + (f"/{other}" if other else "")
+        return scope + (f"/{other}" if other else "")
+
+    def row_of(scope: str, remote_id: str) -> Row:
+        num = box.wire.num(remote_id)
+        row = box.store.get(scope, num) if num is not None else None
+        if row is None:
+            raise HTTPException(404, "no such employee")
+        return row
+
+    def page_of(request: Request) -> int:
+        return min(_whole(request.query_params.get("limit", "1000"), "limit"), MOST)
 
     async def journal(request: Request) -> Response:
-        after = int(request.query_params.get("after", "0"))
-        limit = int(request.query_params.get("limit", "1000"))
-        return answer({"entries": box.store.journal(after, limit)})
+        after = _whole(request.query_params.get("after", "0"), "after")
+        return answer({"entries": box.store.journal(after, page_of(request))})
 
     async def employees(request: Request) -> Response:
         after_id = request.query_params.get("after_id", "")
         after = (box.wire.num(after_id) or 0) if after_id else 0
-        limit = int(request.query_params.get("limit", "1000"))
+        limit = page_of(request)
         rows = box.store.after(scope_of(request), after, limit)
         following = box.wire.remote_id(rows[-1].num) if len(rows) == limit and rows else None
         return answer({"employees": [orjson.Fragment(row.data) for row in rows], "next_after_id": following})
@@ -57,86 +87,47 @@ def make_admin(box: Sandbox, token: str) -> APIRouter:
         box.store.reset(None if every else scope_of(request))
         box.faults.set([])
         box.calls.clear()
+        after_reset()
         return answer({"reset": True})
 
     async def seed_call(request: Request) -> Response:
-        body = orjson.loads(await request.body())
+        people = (await body_of(request)).get("employees")
+        if not isinstance(people, list):
+            raise HTTPException(422, 'give {"employees": […]}')
         try:
-            ids = seed(box, ((scope_of(request), employee) for employee in body["employees"]))
+            ids = seed(box, ((scope_of(request), employee) for employee in people))
         except IntegrityError as clash:
             raise HTTPException(409, f"a seeded employee clashes with another: {clash}") from clash
         return answer({"seeded": len(ids), "ids": ids})
 
-    async def put_faults(request: Request) -> Response:
+    async def change(request: Request, remote_id: str) -> Response:
+        scope = scope_of(request)
+        row, changes = row_of(scope, remote_id), await body_of(request)
         try:
-            rules = [Rule.model_validate(rule) for rule in orjson.loads(await request.body())["rules"]]
-        except ValidationError as wrong:
-            raise HTTPException(422, wrong.errors(include_url=False, include_context=False)) from wrong
-        box.faults.set(rules)
-        return answer({"rules": box.faults.show()})
-
-    async def get_faults(request: Request) -> Response:
-        return answer({"rules": box.faults.show()})
-
-    async def put_switches(request: Request) -> Response:
-        try:
-            box.turn(loads(await request.body()))
-        except ValueError as wrong:
-            raise HTTPException(422, str(wrong)) from wrong
-        return answer(box.switches)
-
-    async def get_switches(request: Request) -> Response:
-        return answer(box.switches)
-
-    async def edit(request: Request) -> Response:
-        scope, body = scope_of(request), await request.body()
-        num = box.wire.num(request.path_params["remote_id"])
-        row = box.store.get(scope, num) if num is not None else None
-        if row is None:
-            raise HTTPException(404, "no such employee")
-        changed = box.wire.edited(scope, row, orjson.loads(body), box.store.now())
-        try:
-            with box.store.transaction():
-                box.store.update(scope, changed)
-                entry = Entry("hand_edit", "applied", box.wire.remote_id(row.num), body=body)
-                box.store.record(scope, entry)
+            changed = edit(box, scope, row, changes)
         except IntegrityError as clash:
             raise HTTPException(409, f"the edit clashes with another employee: {clash}") from clash
         return Response(changed.data, media_type="application/json")
 
-    async def remove(request: Request) -> Response:
+    async def remove(request: Request, remote_id: str) -> Response:
         """Merge a person away: the id is gone for good, and changes show a stub of it."""
         scope = scope_of(request)
-        num = box.wire.num(request.path_params["remote_id"])
-        if num is None or box.store.get(scope, num) is None:
-            raise HTTPException(404, "no such employee")
+        row = row_of(scope, remote_id)
         with box.store.transaction():
-            box.store.remove(scope, num)
-            box.store.record(scope, Entry("merge", "applied", box.wire.remote_id(num)))
-        return answer({"removed": box.wire.remote_id(num)})
+            box.store.remove(scope, row.num)
+            box.store.record(scope, Entry("merge", "applied", remote_id))
+        return answer({"removed": remote_id})
 
-    routes |= {
-        ("GET", "/journal"): journal,
-        ("GET", "/employees"): employees,
-        ("GET", "/counts"): counts,
-        ("POST", "/reset"): reset,
-        ("POST", "/seed"): seed_call,
-        ("GET", "/faults"): get_faults,
-        ("PUT", "/faults"): put_faults,
-        ("GET", "/switches"): get_switches,
-        ("PUT", "/switches"): put_switches,
-        ("PATCH", "/employees/{remote_id}"): edit,
-        ("DELETE", "/employees/{remote_id}"): remove,
-    }
-
-    def guarded(call: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        async def checked(request: Request) -> Response:
-            if token and not hmac.compare_digest(request.headers.get("x-sandbox-admin", ""), token):
-                raise HTTPException(403, "X-Sandbox-Admin is missing or wrong")
-            return await call(request)
-
-        return checked
-
-    for (method, path), call in routes.items():
-        router.add_api_route(path, guarded(call), methods=[method], response_model=None)
+    for method, path, call in (
+        ("GET", "/journal", journal),
+        ("GET", "/employees", employees),
+        ("GET", "/counts", counts),
+        ("POST", "/reset", reset),
+        ("POST", "/seed", seed_call),
+        ("PATCH", "/employees/{remote_id}", change),
+        ("DELETE", "/employees/{remote_id}", remove),
+    ):
+        router.add_api_route(path, call, methods=[method], response_model=None)
+    for other in (control.make_control(box), *own):
+        router.include_router(other)
     return router

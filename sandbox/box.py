@@ -42,11 +42,19 @@ class Sandbox:
     calls: Counter[str] = field(default_factory=Counter)
     switches: dict[str, Setting] = field(default_factory=dict)
     lists: tuple[str, ...] = ()
+    company_defaults: dict[str, Setting] = field(default_factory=dict)
+    companies: dict[str, dict[str, Setting]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Switches turned before a restart stay turned."""
-        kept = self.store.setting("switches")
-        self.switches.update({name: value for name, value in kept.items() if name in self.switches})
+        """What was turned before a restart stays turned."""
+        _adopt(self.switches, self.store.setting("switches"))
+        for scope in self.scopes:
+            self.companies[scope] = dict(self.company_defaults)
+            _adopt(self.companies[scope], self.store.setting(f"company {scope}"))
+
+    def company(self, scope: str) -> dict[str, Setting]:
+        """What was chosen about one realm or tenant."""
+        return self.companies[scope]
 
     def on(self, name: str) -> bool:
         return self.switches[name] is True
@@ -54,15 +62,35 @@ class Sandbox:
     def number(self, name: str) -> float:
         return float(self.switches[name])
 
+    def check(self, switches: Mapping[str, object], companies: Mapping[str, Mapping[str, object]]) -> None:
+        """Raises ValueError when any of these could not be set."""
+        _check(self.switches, switches)
+        for scope, given in companies.items():
+            _check(self.companies[scope], given)
+
     def turn(self, given: Mapping[str, object]) -> None:
         """Set switches and keep them. Raises ValueError that says what is wrong."""
-        if unknown := sorted(set(given) - set(self.switches)):
-            msg = f"unknown switches: {', '.join(unknown)}; there are: {', '.join(sorted(self.switches))}"
-            raise ValueError(msg)
-        for name, value in given.items():
-            _same_kind(name, self.switches[name], value)
-        self.switches.update({name: value for name, value in given.items() if isinstance(value, Setting)})
+        _check(self.switches, given)
+        _adopt(self.switches, given)
         self.store.keep_setting("switches", self.switches)
+
+    def turn_company(self, scope: str, given: Mapping[str, object]) -> None:
+        """The same for one realm or tenant."""
+        _check(self.companies[scope], given)
+        _adopt(self.companies[scope], given)
+        self.store.keep_setting(f"company {scope}", self.companies[scope])
+
+
+def _adopt(settings: dict[str, Setting], given: Mapping[str, object]) -> None:
+    settings.update({k: v for k, v in given.items() if k in settings and isinstance(v, Setting)})
+
+
+def _check(settings: Mapping[str, Setting], given: Mapping[str, object]) -> None:
+    if unknown := sorted(set(given) - set(settings)):
+        msg = f"unknown: {', '.join(unknown)}; there are: {', '.join(sorted(settings))}"
+        raise ValueError(msg)
+    for name, value in given.items():
+        _same_kind(name, settings[name], value)
 
 
 def _same_kind(name: str, known: Setting, value: object) -> None:
@@ -73,7 +101,7 @@ def _same_kind(name: str, known: Setting, value: object) -> None:
         else type(value) is type(known)
     )
     if not fits:
-        msg = f"switch {name} takes {'a number of 0 or more' if number else type(known).__name__}"
+        msg = f"{name} takes {'a number of 0 or more' if number else type(known).__name__}"
         raise ValueError(msg)
 
 

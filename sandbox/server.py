@@ -24,6 +24,9 @@ def add_options(parser: ArgumentParser) -> None:
         "--seed-file", type=Path, help='{"<tenant or realm>": [employees]}, loaded where it is empty'
     )
     parser.add_argument(
+        "--scenario", type=Path, help="JSON file of switches, settings of companies and fault rules"
+    )
+    parser.add_argument(
         "--admin-token", default="", help="X-Sandbox-Admin of the admin calls; empty asks for none"
     )
 

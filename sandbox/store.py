@@ -20,7 +20,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS employees(
     scope TEXT NOT NULL, num INTEGER NOT NULL, version INTEGER NOT NULL, active INTEGER NOT NULL,
     created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
-    name_key TEXT, number_key TEXT, email_key TEXT, data TEXT NOT NULL);
+    name_key TEXT, number_key TEXT, email_key TEXT, data TEXT NOT NULL, former_key TEXT);
 CREATE UNIQUE INDEX IF NOT EXISTS employees_num ON employees(scope, num);
 CREATE UNIQUE INDEX IF NOT EXISTS employees_name ON employees(scope, name_key) WHERE name_key IS NOT NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS employees_number ON employees(scope, number_key)
@@ -39,23 +39,29 @@ CREATE TABLE IF NOT EXISTS tokens(
     expires_at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS removed(
     scope TEXT NOT NULL, num INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(scope, num)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS metered(
+    scope TEXT NOT NULL, month TEXT NOT NULL, kind TEXT NOT NULL, calls INTEGER NOT NULL,
+    PRIMARY KEY(scope, month, kind)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 LATER_COLUMNS = (
+    ("employees", "former_key", "TEXT"),
     ("tokens", "born", "INTEGER NOT NULL DEFAULT 0"),
     ("tokens", "bound", "TEXT"),
 )
 """Columns that files of earlier versions lack."""
+LATER_INDEXES = """CREATE INDEX IF NOT EXISTS employees_former ON employees(scope, former_key)
+    WHERE former_key IS NOT NULL"""
 
-_COLUMNS = "num, version, active, created_at, updated_at, name_key, number_key, email_key, CAST(data AS BLOB)"
+_COLUMNS = "num, version, active, created_at, updated_at, name_key, number_key, email_key, CAST(data AS BLOB), former_key"
 GET = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num = ?"
 AFTER = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num > ? ORDER BY num LIMIT ?"
 AFTER_SINCE = (
     f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num > ? AND updated_at >= ? ORDER BY num LIMIT ?"
 )
-INSERT = "INSERT INTO employees VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT INTO employees VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 UPDATE = """UPDATE employees SET version = ?, active = ?, created_at = ?, updated_at = ?, name_key = ?,
-    number_key = ?, email_key = ?, data = ? WHERE scope = ? AND num = ?"""
+    number_key = ?, email_key = ?, data = ?, former_key = ? WHERE scope = ? AND num = ?"""
 HOLDER: dict[Key, str] = {
     "name_key": "SELECT num FROM employees WHERE scope = ? AND name_key = ?",
     "number_key": "SELECT num FROM employees WHERE scope = ? AND number_key = ?",
@@ -68,6 +74,8 @@ JOURNAL_AFTER = """SELECT n, at, scope, request_id, item, operation, remote_id, 
 NEXT_NUM = """SELECT max(coalesce((SELECT max(num) FROM employees WHERE scope = ?1), 0),
     coalesce((SELECT max(num) FROM removed WHERE scope = ?1), 0)) + 1"""
 REMOVED_SINCE = "SELECT num, at FROM removed WHERE scope = ? AND at >= ? ORDER BY at, num LIMIT ?"
+NAME_HOLDERS = """SELECT scope, num, 0 FROM employees WHERE scope IN (?1, ?2, ?3) AND name_key = ?4
+    UNION ALL SELECT scope, num, 1 FROM employees WHERE scope = ?1 AND former_key = ?4"""
 EMPLOYEE_COUNTS = "SELECT scope, count(*), sum(active) FROM employees GROUP BY scope"
 JOURNAL_COUNTS = "SELECT scope, operation, outcome, count(*) FROM journal GROUP BY scope, operation, outcome"
 
@@ -85,6 +93,7 @@ class Row:
     number_key: str | None
     email_key: str | None
     data: bytes
+    former_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +138,7 @@ class Store:
         for table, column, kind in LATER_COLUMNS:
             if all(row[1] != column for row in self.db.execute(f"PRAGMA table_info({table})")):
                 self.db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+        self.db.execute(LATER_INDEXES)
 
     def close(self) -> None:
         self.db.close()
@@ -165,6 +175,7 @@ class Store:
                 row.number_key,
                 row.email_key,
                 row.data.decode(),
+                row.former_key,
             ),
         )
 
@@ -180,6 +191,7 @@ class Store:
                 row.number_key,
                 row.email_key,
                 row.data.decode(),
+                row.former_key,
                 scope,
                 row.num,
             ),
@@ -209,6 +221,10 @@ class Store:
         """The number of the employee that has this unique value."""
         found = self.db.execute(HOLDER[key], (scope, value)).fetchone()
         return int(found[0]) if found else None
+
+    def name_holders(self, scopes: tuple[str, str, str], name: str) -> list[tuple[str, int, bool]]:
+        """(scope, number, whether only as a former name) of whoever has this name in one of three lists."""
+        return self.db.execute(NAME_HOLDERS, (*scopes, name)).fetchall()
 
     def select(
         self, scope: str, where: str, values: Sequence[object], order: str, limit: int, offset: int

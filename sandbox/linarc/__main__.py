@@ -6,6 +6,7 @@ import argparse
 
 from sandbox.box import seed_empty
 from sandbox.linarc.app import make_app
+from sandbox.scenario import play_file
 from sandbox.seeds import read_seed
 from sandbox.server import add_options, serve
 from sandbox.store import Store
@@ -30,6 +31,8 @@ def main() -> None:
     app, box = make_app(store, dict(args.tenant), args.admin_token)
     if args.seed_file is not None:
         seed_empty(box, read_seed(args.seed_file))
+    if args.scenario is not None:
+        play_file(box, args.scenario)
     try:
         serve(app, args.host, args.port, args.port_file)
     finally:

@@ -6,7 +6,10 @@ import argparse
 
 from sandbox.box import seed_empty
 from sandbox.quickbooks.app import make_app
+from sandbox.quickbooks.lists import seed_lists
+from sandbox.quickbooks.throttle import OFF, REAL
 from sandbox.quickbooks.tokens import ANY, REFRESH_SECONDS, Client, Tokens
+from sandbox.scenario import play_file
 from sandbox.seeds import read_seed
 from sandbox.server import add_options, serve
 from sandbox.store import Store
@@ -30,16 +33,27 @@ def main() -> None:
         default=[],
         help="registered address; without one, any http address",
     )
+    parser.add_argument(
+        "--limits", choices=("real", "off"), default="real", help="Intuit's limits for each company, or none"
+    )
+    parser.add_argument("--time-scale", type=float, help="how many times faster limits and retries run")
     args = parser.parse_args()
     args.data.mkdir(parents=True, exist_ok=True)
     store = Store(args.data / "quickbooks.db")
     client = Client(args.client_id, args.client_secret, args.access_seconds, tuple(args.redirect_uri))
     app, box = make_app(store, args.realm, client, args.admin_token)
+    box.turn(REAL if args.limits == "real" else OFF)
+    if args.time_scale is not None:
+        box.turn({"time_scale": args.time_scale})
+    for realm in args.realm:
+        seed_lists(box, realm)
     for given in args.refresh_token:
         realm, colon, token = given.rpartition(":")
         Tokens(box).keep(token, "refresh", realm if colon else ANY, REFRESH_SECONDS)
     if args.seed_file is not None:
         seed_empty(box, read_seed(args.seed_file))
+    if args.scenario is not None:
+        play_file(box, args.scenario)
     try:
         serve(app, args.host, args.port, args.port_file)
     finally:

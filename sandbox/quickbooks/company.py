@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
+import random
 from collections.abc import Callable
 from typing import Any
 
 import orjson
-from fastapi import Response
 
 from sandbox.box import Sandbox
 from sandbox.faults import Rule
 from sandbox.quickbooks import employee, faults
-from sandbox.quickbooks.employee import stamp, stamp_millis
+from sandbox.quickbooks.employee import Rules, rules_of, stamp, stamp_millis
 from sandbox.quickbooks.faults import Refused
 from sandbox.quickbooks.query import Query, instant, parse
 from sandbox.store import Answer, Entry
@@ -27,8 +26,9 @@ _ENTITIES = (
     "VendorCredit",
 )
 # fmt: on
-CDC_ENTITIES = {name.lower(): name for name in _ENTITIES}
-"""JournalCode, TaxAgency, TimeActivity, TaxCode and TaxRate cannot be asked for."""
+ENTITIES = {name.lower(): name for name in _ENTITIES}
+"""Of these, only employees, customers and vendors are kept here. JournalCode, TaxAgency, TimeActivity, TaxCode and
+TaxRate have no change data capture."""
 
 
 class Company:
@@ -37,32 +37,57 @@ class Company:
     def __init__(self, box: Sandbox) -> None:
         self._box = box
         self._store = box.store
+        self._dice = random.Random(1)
 
     def time(self) -> str:
         return stamp_millis(self._store.now())
 
+    def info(self, realm: str) -> dict[str, Any]:
+        """CompanyInfo; its NameValue list tells whether Payroll is on."""
+        settings = self._box.company(realm)
+        name = settings["name"] or f"Sandbox Company {realm[-4:]}"
+        facts = {
+            "PayrollFeature": str(settings["payroll"]).lower(),
+            "IndustryType": "Construction",
+            "SubscriptionStatus": "EXPIRED" if settings["subscription_lapsed"] else "PAID",
+        }
+        return {
+            "Id": "1",
+            "SyncToken": "4",
+            "domain": "QBO",
+            "sparse": False,
+            "MetaData": {
+                "CreateTime": "2024-01-08T09:00:00-08:00",
+                "LastUpdatedTime": "2026-01-12T10:30:00-08:00",
+            },
+            "CompanyName": name,
+            "LegalName": f"{name} LLC",
+            "Country": "US",
+            "FiscalYearStartMonth": "January",
+            "SupportedLanguages": "en",
+            "NameValue": [{"Name": name, "Value": value} for name, value in facts.items()],
+        }
+
     def read(self, realm: str, remote_id: str) -> dict[str, Any]:
-        num = self._box.wire.num(remote_id)
+        num = employee.number(remote_id)
         row = self._store.get(realm, num) if num is not None else None
-        if row is None:
+        if row is not None:
+            return {"Employee": orjson.Fragment(row.data)}
+        if num is None or not self._box.on("missing_as_stub"):
             raise faults.not_found()
-        return {"Employee": orjson.Fragment(row.data)}
+        stub = {"domain": "QBO", "sparse": False, "V4IDPseudonym": employee.pseudonym(realm, num)}
+        return {"Employee": {**stub, "Active": False}}
 
     def query(self, realm: str, text: str) -> dict[str, Any]:
-        asked = parse(text)
-        entity = asked.entity.lower()
-        if entity == "companyinfo":
-            return {
-                "QueryResponse": {"CompanyInfo": [company_info(realm)], "startPosition": 1, "maxResults": 1}
-            }
-        if entity == "employee":
-            return {"QueryResponse": self._rows("Employee", realm, asked)}
-        for name in employee.OTHER_LISTS:
-            if entity == name.lower():
-                return {"QueryResponse": self._rows(name, employee.list_scope(realm, name), asked)}
-        raise Refused(
-            faults.QUERY_SYNTAX, f"QueryParserError: Invalid context declaration: {asked.entity}", None
-        )
+        asked = parse(text, clamp=self._box.on("clamp_max_results"))
+        entity = ENTITIES.get(asked.entity.lower())
+        if entity is None:
+            detail = f"QueryParserError: Invalid context declaration: {asked.entity}"
+            raise Refused(faults.QUERY_SYNTAX, detail, None)
+        if entity == "CompanyInfo":
+            return {"QueryResponse": {entity: [self.info(realm)], "startPosition": 1, "maxResults": 1}}
+        scope = realm if entity == "Employee" else employee.list_scope(realm, entity)
+        return {"QueryResponse": self._rows(entity, scope, asked)}
 
     def _rows(self, entity: str, scope: str, asked: Query) -> dict[str, Any]:
         where, values = asked.where()
@@ -81,15 +106,12 @@ class Company:
             raise Refused(faults.MISSING, f"Required parameter {missing} is missing in the request", missing)
         begin = instant(since)
         if begin < self._store.now() - CDC_DAYS * 86_400_000_000:
-            raise Refused(
-                faults.QUERY_INVALID, f"changedSince must lie within the last {CDC_DAYS} days", "changedSince"
-            )
+            detail = f"changedSince must lie within the last {CDC_DAYS} days"
+            raise Refused(faults.QUERY_INVALID, detail, "changedSince")
         names = [_entity(name.strip()) for name in entities.split(",")]
         return {"CDCResponse": [{"QueryResponse": [self._changed(realm, name, begin) for name in names]}]}
 
     def _changed(self, realm: str, entity: str, begin: int) -> dict[str, Any]:
-        if entity != "Employee" and entity not in employee.OTHER_LISTS:
-            return {}
         scope = realm if entity == "Employee" else employee.list_scope(realm, entity)
         rows = self._store.select(scope, " AND updated_at >= ?", [begin], "updated_at, num", CDC_OBJECTS, 0)
         gone = self._store.removed(scope, begin, CDC_OBJECTS - len(rows))
@@ -101,102 +123,109 @@ class Company:
         return {entity: found, **page} if found else {}
 
     def write(
-        self, realm: str, operation: str, body: dict[str, Any], entry: Entry, rule: Rule | None
+        self,
+        realm: str,
+        operation: str,
+        body: dict[str, Any],
+        rules: Rules,
+        rule: Rule | None,
+        *,
+        key: str | None = None,
+        item: str | None = None,
     ) -> dict[str, Any]:
         """Create or update inside the caller's transaction, with its line in the journal."""
-        remote_id = str(body.get("Id") or "") or None
         raw = orjson.dumps(body)
         try:
             if rule is not None and rule.action in ("fault", "status"):
                 raise faults.ruled(rule)
+            if self._box.company(realm)["subscription_lapsed"]:
+                raise Refused(faults.LAPSED, faults.DETAILS[faults.LAPSED])
             if operation == "create":
-                row = employee.created(self._store, realm, body)
+                row = employee.created(self._store, realm, body, rules, self._store.next_num(realm))
                 self._store.insert(realm, row)
             else:
-                row = employee.updated(self._store, realm, body, self._box.switches)
+                row = employee.updated(self._store, realm, body, rules)
                 self._store.update(realm, row)
         except Refused as refused:
-            line = Entry(operation, "refused", remote_id, entry.request_id, entry.item, refused.code, raw)
-            self._store.record(realm, line)
+            remote_id = str(body.get("Id") or "")[:50] or None
+            self._store.record(realm, Entry(operation, "refused", remote_id, key, item, refused.code, raw))
             raise
-        line = Entry(operation, "applied", str(row.num), entry.request_id, entry.item, None, raw)
-        self._store.record(realm, line)
+        self._store.record(realm, Entry(operation, "applied", str(row.num), key, item, None, raw))
         return {"Employee": orjson.Fragment(row.data)}
 
-    def item(self, realm: str, item: dict[str, Any], key: str | None, rule: Rule | None) -> dict[str, Any]:
-        """The answer to one batch item."""
+    def _item(
+        self, realm: str, item: dict[str, Any], key: str | None, rules: Rules, rule: Rule | None
+    ) -> dict[str, Any]:
         bid = item.get("bId")
-        operation = item.get("operation", "create")
         try:
             if "Query" in item:
                 return {"bId": bid, **self.query(realm, str(item["Query"]))}
-            if operation not in ("create", "update") or not isinstance(item.get("Employee"), dict):
-                raise Refused("500", f"Operation {operation} is not supported.")
-            entry = Entry(operation, "applied", request_id=key, item=str(bid))
-            return {"bId": bid, **self.write(realm, operation, item["Employee"], entry, rule)}
+            operation = item.get("operation", "create")
+            body = item.get("Employee")
+            if operation not in ("create", "update") or type(body) is not dict:
+                detail = f"Operation {str(operation)[:20]} is not supported."
+                raise Refused(faults.OPERATION, detail)
+            return {"bId": bid, **self.write(realm, operation, body, rules, rule, key=key, item=str(bid))}
         except Refused as refused:
             return {"bId": bid, "Fault": refused.fault}
 
     def batch(
-        self, realm: str, items: list[dict[str, Any]], key: str | None, rules: list[Rule | None]
+        self, realm: str, items: list[dict[str, Any]], key: str | None, struck: list[Rule | None]
     ) -> dict[str, Any]:
-        """Answers with the refused items first and the others backwards: order is not promised."""
-        answers = [self.item(realm, item, key, rule) for item, rule in zip(items, rules, strict=True)]
-        answers.reverse()
-        answers.sort(key=lambda found: "Fault" not in found)
+        """Every item on its own; order is not promised, so it is not kept."""
+        rules = rules_of(self._box, realm)
+        answers = [
+            self._item(realm, item, key, rules, rule) for item, rule in zip(items, struck, strict=True)
+        ]
+        if self._box.on("shuffle_batches"):
+            self._dice.shuffle(answers)
         return {"BatchItemResponse": answers}
 
     def once(
         self, realm: str, key: str | None, operation: str, work: Callable[[], dict[str, Any]]
-    ) -> Response:
+    ) -> tuple[int, bytes]:
         """Run a write in one transaction, or answer what this request id got before."""
         with self._store.transaction():
             known = self._store.recall(realm, key) if key else None
             if known is not None:
                 self._store.record(realm, Entry(operation, "replayed", request_id=key))
-                return reply(known.body, known.status)
-            status, content = attempt(work)
+                return known.status, known.body
+            try:
+                status, content = 200, work()
+            except Refused as refused:
+                status, content = refused.status, {"Fault": refused.fault}
             body = orjson.dumps({**content, "time": self.time()})
             if key:
                 self._store.remember(realm, key, Answer(status, body, {}))
-        return reply(body, status)
+        return status, body
 
 
 def _entity(name: str) -> str:
-    if name.lower() not in CDC_ENTITIES:
-        raise Refused(faults.QUERY_INVALID, f"Invalid entity: {name} cannot be asked for changes", "entities")
-    return CDC_ENTITIES[name.lower()]
+    if name.lower() not in ENTITIES:
+        detail = f"Invalid entity: {name[:40]} cannot be asked for changes"
+        raise Refused(faults.QUERY_INVALID, detail, "entities")
+    return ENTITIES[name.lower()]
 
 
-def attempt(work: Callable[[], dict[str, Any]]) -> tuple[int, dict[str, Any]]:
-    try:
-        return 200, work()
-    except Refused as refused:
-        return refused.status, {"Fault": refused.fault}
+def thinned(content: dict[str, Any], action: str) -> dict[str, Any]:
+    """An answer with all or half of what was found left out, as a truncated directory or batch would be."""
+    keep = 0 if action == "empty" else 2
+    found = dict(content)
+    if "BatchItemResponse" in found:
+        found["BatchItemResponse"] = _half(found["BatchItemResponse"], keep)
+    elif isinstance(rows := found.get("QueryResponse"), dict):
+        found["QueryResponse"] = _thin_rows(rows, keep)
+    elif "CDCResponse" in found:
+        lists = found["CDCResponse"][0]["QueryResponse"]
+        found["CDCResponse"] = [{"QueryResponse": [_thin_rows(rows, keep) for rows in lists]}]
+    return found
 
 
-def reply(body: bytes, status: int = 200) -> Response:
-    headers = {"intuit_tid": f"1-{time.time_ns():x}", "QBO-Version": "2026.11.sandbox"}
-    return Response(body, status, headers, "application/json;charset=UTF-8")
+def _half(rows: list[Any], keep: int) -> list[Any]:
+    return rows[: len(rows) // keep] if keep else []
 
 
-def company_info(realm: str) -> dict[str, Any]:
-    return {
-        "Id": "1",
-        "SyncToken": "4",
-        "domain": "QBO",
-        "sparse": False,
-        "MetaData": {
-            "CreateTime": "2024-01-08T09:00:00-08:00",
-            "LastUpdatedTime": "2026-01-12T10:30:00-08:00",
-        },
-        "CompanyName": f"Sandbox Company {realm[-4:]}",
-        "LegalName": f"Sandbox Company {realm[-4:]} LLC",
-        "Country": "US",
-        "FiscalYearStartMonth": "January",
-        "SupportedLanguages": "en",
-        "NameValue": [
-            {"Name": "PayrollFeature", "Value": "false"},
-            {"Name": "IndustryType", "Value": "Construction"},
-        ],
-    }
+def _thin_rows(rows: dict[str, Any], keep: int) -> dict[str, Any]:
+    thin = {name: _half(v, keep) if isinstance(v, list) else v for name, v in rows.items()}
+    left = max((len(v) for v in thin.values() if isinstance(v, list)), default=0)
+    return {**thin, "maxResults": left} if left else {}

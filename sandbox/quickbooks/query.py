@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sandbox.quickbooks import faults
@@ -12,6 +12,8 @@ from sandbox.quickbooks.employee import COMPANY_ZONE
 from sandbox.quickbooks.faults import Refused
 
 MAX_PAGE = 1000
+LONGEST = 20_000
+MOST_DIGITS = 15
 DEFAULT_PAGE = 100
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:\\.|[^'\\])*')|(?P<op><=|>=|=|<|>)|(?P<mark>[(),*])|(?P<word>[A-Za-z_][\w.]*)|(?P<number>\d+))",
@@ -70,9 +72,19 @@ class Query:
         return ", ".join(terms)
 
 
-def parse(text: str) -> Query:
-    """Parse a statement; refuses with 4000 what is not the language and 4001 what may not be asked."""
-    return _Parser(list(_tokens(text)), text).query()
+def parse(text: str, *, clamp: bool = False) -> Query:
+    """Parse a statement; refuses with 4000 what is not the language and 4001 what may not be asked.
+
+    A page of more than 1,000 may not be asked for, or is clamped to that.
+    """
+    if len(text) > LONGEST:
+        raise _syntax(f"the statement has {len(text)} characters, more than {LONGEST}")
+    asked = _Parser(list(_tokens(text)), text).query()
+    if asked.limit <= MAX_PAGE:
+        return asked
+    if not clamp:
+        raise _invalid(f"value {asked.limit} is too large. Max value of maxresults is {MAX_PAGE}")
+    return replace(asked, limit=MAX_PAGE)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
@@ -119,7 +131,7 @@ class _Parser:
         limit = self._number("maxresults", DEFAULT_PAGE)
         if self._at < len(self._tokens):
             raise self._unexpected()
-        return Query(entity, count, conditions, order, start, min(limit, MAX_PAGE))
+        return Query(entity, count, conditions, order, start, limit)
 
     def _selection(self) -> bool:
         if self._accept("*"):
@@ -175,6 +187,8 @@ class _Parser:
 
     def _term(self) -> tuple[str, bool]:
         name = self._property()
+        if name == "Active":
+            raise _invalid(f"property '{name}' is not sortable")
         down = self._accept("desc")
         if not down:
             self._accept("asc")
@@ -183,7 +197,8 @@ class _Parser:
     def _number(self, keyword: str, default: int) -> int:
         if not self._accept(keyword):
             return default
-        number = int(self._take("number"))
+        digits = self._take("number")
+        number = int(digits) if len(digits) < MOST_DIGITS else 10**MOST_DIGITS
         if number < 1:
             raise _invalid(f"value {number} is too small. Min value of {keyword} is 1")
         return number

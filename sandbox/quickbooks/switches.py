@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.box import Setting
+from sandbox.quickbooks.metering import CORE_PLUS_A_MONTH
 from sandbox.quickbooks.throttle import OFF
 from sandbox.quickbooks.tokens import HARD_SECONDS
 
@@ -18,8 +19,27 @@ SWITCHES: dict[str, Setting] = {
     "hard_expiry_seconds": HARD_SECONDS,
     # Limits for each company; 0 is none. `--limits real` sets Intuit's.
     **OFF,
+    # A refused call has a JSON or an XML body, and says after how many seconds to come again (0: it does not say).
+    "throttle_shape": "json",
+    "throttle_retry_after": 0,
     # How many times faster the clock of limits and of webhooks' retries runs.
     "time_scale": 1.0,
+    # Reads that a company has free in a month; after them every read is refused. 0 is no cap.
+    "core_plus_per_month": CORE_PLUS_A_MONTH,
+    # Without `Accept: application/json` answers are XML.
+    "xml_without_accept": True,
+    # A body with `sparse: true` changes only the fields that it names.
     "honour_sparse": False,
+    # A stored SSN survives an update that leaves it out.
     "ssn_survives_omission": True,
+    # Inactive people still hold the name that they had before " (deleted)".
+    "inactive_hold_names": True,
+    # Reading an id that does not exist answers a stub with 200 instead of 610.
+    "missing_as_stub": False,
+    # For an employee without a name: 2020 or 6080.
+    "no_name_code": "2020",
+    # A page of more than 1,000 is clamped instead of refused.
+    "clamp_max_results": False,
+    # Answers of a batch come in another order than its items.
+    "shuffle_batches": True,
 }

@@ -47,7 +47,9 @@ def test_quickbooks_serves_seeds_cuts_and_ends(start: Start, tmp_path: Path) -> 
     with httpx.Client(base_url=base) as http:
         form = {"grant_type": "refresh_token", "refresh_token": "first"}
         tokens = http.post("/oauth2/v1/tokens/bearer", data=form, auth=("app", "hush")).json()
-        http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        http.headers.update(
+            {"Authorization": f"Bearer {tokens['access_token']}", "Accept": "application/json"}
+        )
         assert http.get("/v3/company/77/employee/4").json()["Employee"]["GivenName"] == "Ana"
         rules = [
             {"match": {"operation": "create"}, "action": "timeout_after_commit", "seconds": 0.05, "count": 1}
@@ -58,6 +60,11 @@ def test_quickbooks_serves_seeds_cuts_and_ends(start: Start, tmp_path: Path) -> 
             http.request("POST", "/v3/company/77/employee", **call)
         again = http.request("POST", "/v3/company/77/employee", **call)
         assert again.json()["Employee"]["Id"] == "5"
+        half = [{"match": {"operation": "read"}, "action": "cut_body", "count": 1}]
+        http.put("/admin/faults", json={"rules": half})
+        with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|peer closed"):
+            http.get("/v3/company/77/employee/4")
+        assert http.get("/v3/company/77/employee/4").status_code == 200
         hang = [{"match": {"operation": "companyinfo"}, "action": "latency", "seconds": 60}]
         http.put("/admin/faults", json={"rules": hang})
         with pytest.raises(httpx.ReadTimeout):

@@ -30,7 +30,8 @@ def test_escapes(literal: str, value: str) -> None:
 def test_a_whole_statement() -> None:
     query = parse(
         "SELECT * FROM employee WHERE active in (TRUE, false) and givenname LIKE 'A%' "
-        "ORDER BY FamilyName DESC, Id startposition 11 maxresults 5000"
+        "ORDER BY FamilyName DESC, Id startposition 11 maxresults 5000",
+        clamp=True,
     )
     assert [c.name for c in query.conditions] == ["Active", "GivenName"]
     assert query.order == (("FamilyName", True), ("Id", False))
@@ -80,3 +81,19 @@ def test_what_may_not_be_asked_is_4001(text: str) -> None:
 def test_inactive_rows_hide_unless_active_is_named() -> None:
     assert "active = 1" in parse("select * from Employee").where()[0]
     assert parse("select * from Employee where Active in (true,false)").where() == (" AND 1", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("select * from Employee maxresults 1001", "4001"),
+        ("select * from Employee startposition 0", "4001"),
+        ("select * from Employee orderby Active", "4001"),
+        (f"select * from Employee maxresults {'9' * 5000}", "4001"),
+        (f"select * from Employee where GivenName = '{'x' * 20_000}'", "4000"),
+    ],
+)
+def test_what_is_too_much(text: str, code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse(text)
+    assert refused.value.code == code

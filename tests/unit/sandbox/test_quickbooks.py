@@ -68,7 +68,14 @@ async def test_vendors_and_customers_hold_names_too(qbo: QuickBooks) -> None:
     assert (await qbo.query("select * from Customer"))["QueryResponse"] == {}
 
 
-async def test_deactivation_renames_and_frees_the_name(qbo: QuickBooks) -> None:
+async def test_deactivation_renames_and_holds_or_frees_the_name(qbo: QuickBooks) -> None:
+    made = await qbo.create(GivenName="Bo", FamilyName="Pike")
+    await qbo.post("/employee", {**made, "Active": False})
+    assert code(await qbo.post("/employee", {"GivenName": "bo", "FamilyName": "Pike"})) == "6240"
+    back = await qbo.post("/employee", {**made, "SyncToken": "1", "Active": True})
+    assert back.json()["Employee"]["DisplayName"] == "Bo Pike"
+    await qbo.post("/employee", {**made, "SyncToken": "2", "Active": False})
+    await qbo.turn(inactive_hold_names=False)
     for n in range(2):
         made = await qbo.create(GivenName="Bram", FamilyName="Pike")
         gone = (await qbo.post("/employee", {**made, "Active": False})).json()["Employee"]
@@ -79,6 +86,7 @@ async def test_deactivation_renames_and_frees_the_name(qbo: QuickBooks) -> None:
         "select * from Employee where DisplayName like 'bram pike (deleted%' and Active in (true,false)"
     )
     assert len(shown["QueryResponse"]["Employee"]) == 2
+    assert (await qbo.create(GivenName="Bo", FamilyName="Pike"))["Id"] == "4"
 
 
 @pytest.mark.parametrize(
@@ -246,7 +254,7 @@ async def test_everything_survives_a_restart(tmp_path: Path) -> None:
             tokens.spend("seed-token")
             tokens.keep("live", "access", ANY, 100)
         transport = httpx.ASGITransport(app)
-        headers = {"Authorization": "Bearer live"}
+        headers = {"Authorization": "Bearer live", "Accept": "application/json"}
         async with httpx.AsyncClient(transport=transport, base_url="http://qbo", headers=headers) as http:
             answer = await http.post(f"{BASE}/employee", json={"GivenName": "Ana"}, params={"requestid": "r"})
         assert answer.json()["Employee"]["Id"] == "1"

@@ -1,0 +1,93 @@
+"""The admin calls that change how a sandbox behaves: faults, switches, settings of companies, scenarios."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import ValidationError
+
+from sandbox.box import Sandbox, loads
+from sandbox.faults import Rule
+from sandbox.scenario import play, problems
+
+
+def answer(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+def scope_of(box: Sandbox, request: Request) -> str:
+    """The realm or tenant that a call names as `scope`, `realm` or `tenant`; the first when it names none."""
+    asked = request.query_params
+    given = next((asked[name] for name in ("scope", "realm", "tenant") if name in asked), box.scopes[0])
+    if given not in box.scopes:
+        raise HTTPException(404, f"no realm or tenant {given}")
+    return given
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """The JSON object of a call."""
+    try:
+        return loads(await request.body())
+    except ValueError as wrong:
+        raise HTTPException(422, f"the body must be a JSON object: {wrong}") from wrong
+
+
+def make_control(box: Sandbox) -> APIRouter:
+    """Routes below /admin."""
+    router = APIRouter()
+
+    async def put_faults(request: Request) -> Response:
+        given = (await body_of(request)).get("rules")
+        if not isinstance(given, list):
+            raise HTTPException(422, 'give {"rules": […]}')
+        try:
+            rules = [Rule.model_validate(rule) for rule in given]
+        except ValidationError as wrong:
+            raise HTTPException(422, problems(wrong)) from wrong
+        box.faults.set(rules)
+        return answer({"rules": box.faults.show()})
+
+    async def get_faults(request: Request) -> Response:
+        return answer({"rules": box.faults.show()})
+
+    async def put_switches(request: Request) -> Response:
+        try:
+            box.turn(await body_of(request))
+        except ValueError as wrong:
+            raise HTTPException(422, str(wrong)) from wrong
+        return answer(box.switches)
+
+    async def get_switches(request: Request) -> Response:
+        return answer(box.switches)
+
+    async def put_company(request: Request) -> Response:
+        scope = scope_of(box, request)
+        try:
+            box.turn_company(scope, await body_of(request))
+        except ValueError as wrong:
+            raise HTTPException(422, str(wrong)) from wrong
+        return answer(box.company(scope))
+
+    async def get_company(request: Request) -> Response:
+        return answer(box.company(scope_of(box, request)))
+
+    async def put_scenario(request: Request) -> Response:
+        try:
+            play(box, await request.body())
+        except ValueError as wrong:
+            raise HTTPException(422, str(wrong)) from wrong
+        return answer({"switches": box.switches, "companies": box.companies, "rules": box.faults.show()})
+
+    for method, path, call in (
+        ("GET", "/faults", get_faults),
+        ("PUT", "/faults", put_faults),
+        ("GET", "/switches", get_switches),
+        ("PUT", "/switches", put_switches),
+        ("GET", "/company", get_company),
+        ("PUT", "/company", put_company),
+        ("PUT", "/scenario", put_scenario),
+    ):
+        router.add_api_route(path, call, methods=[method], response_model=None)
+    return router
