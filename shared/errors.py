@@ -12,7 +12,13 @@ Anything else is a bug: three tries, then the message is parked.
 
 
 class MusterError(Exception):
-    """Base of the errors that carry a policy. `str(error)` is for engineers and never holds personal data."""
+    """Base of the errors that carry a policy. `str(error)` is for engineers and never holds personal data.
+
+    `reason` is what people are told, a code of `contracts.reasons`, and `field` the canonical field that it is about.
+    """
+
+    reason = "internal"
+    field: str | None = None
 
 
 class Unavailable(MusterError):
@@ -22,6 +28,7 @@ class Unavailable(MusterError):
         """`outcome_unknown`: the request may have been carried out (a time-out or a cut after it was sent)."""
         super().__init__(message)
         self.outcome_unknown = outcome_unknown
+        self.reason = "outcome_unknown" if outcome_unknown else "unavailable"
 
 
 class RateLimited(Unavailable):
@@ -29,12 +36,13 @@ class RateLimited(Unavailable):
 
     def __init__(self, message: str, *, retry_after: float, ours: bool = False) -> None:
         super().__init__(message)
+        self.reason = "rate_limited"
         self.retry_after = retry_after
         self.ours = ours
 
 
 class Rejected(MusterError):
-    """Refused for its content. `reason` is a stable code of `contracts.reasons`, `field` a canonical field name."""
+    """Refused for its content."""
 
     def __init__(self, reason: str, *, field: str | None = None, message: str = "") -> None:
         super().__init__(message or reason)
@@ -45,9 +53,13 @@ class Rejected(MusterError):
 class Conflict(MusterError):
     """The remote record moved since we read it."""
 
+    reason = "stale"
+
 
 class Unauthorized(MusterError):
     """The credential of one account does not work any more; `state` is a code of `contracts.reasons.CONNECTIONS`."""
+
+    reason = "unauthorized"
 
     def __init__(self, system: str, message: str = "", *, state: str = "reconnect") -> None:
         super().__init__(message or f"{system} refused our credential")

@@ -10,6 +10,7 @@ from shared.contracts.capabilities import creation_problem, mapped_fields
 from shared.contracts.commands import Selected
 from shared.contracts.events import Basis
 from shared.contracts.records import FIELDS, Change, CompanySettings, Employee, Situation, Status, System
+from shared.errors import MusterError, Unauthorized, Unavailable
 
 WAITING_REASONS = frozenset({"checking", "directory_being_read"})
 RETRYABLE = frozenset(
@@ -395,6 +396,16 @@ def sent(case: Case, item: Item) -> Employee:
         return Employee(**{name: getattr(source, name) for name in FIELDS if source.known(name)})
     planned = Employee.model_validate({name: change.after for name, change in item.fields.items()})
     return (case.sent or Employee()).overlaid(planned)
+
+
+def leaves_unknown(error: MusterError, *, again: bool) -> bool:
+    """Whether a call may have been carried out, after this error of its first sending or of a repetition.
+
+    What kept a repetition from being sent or judged says nothing about the sending before it.
+    """
+    if again and isinstance(error, Unavailable | Unauthorized):
+        return True
+    return isinstance(error, Unavailable) and error.outcome_unknown
 
 
 def backoff_seconds(first: float, attempts: int) -> float:

@@ -279,16 +279,18 @@ class Sender:
         if account is None:
             raise Unavailable("the account of a call is not known yet")
         connector = await self._connectors.get(account, call.company_id)
-        await self._transmit(call, connector, asyncio.Semaphore(1))
+        await self._transmit(call, connector, asyncio.Semaphore(1), again=True)
 
-    async def _transmit(self, call: Call, connector: Connector, limit: asyncio.Semaphore) -> None:
+    async def _transmit(
+        self, call: Call, connector: Connector, limit: asyncio.Semaphore, *, again: bool = False
+    ) -> None:
         """Send a stored call and record its outcome; a failure of the whole call decides what may happen to it next."""
         requested_at = self._clock.now()
         try:
             async with limit:
                 written = await connector.send(_prepared(call))
         except MusterError as error:
-            await self._call_failed(call, error)
+            await self._call_failed(call, error, again=again)
             return
         await self._answered(call, written, requested_at)
 
@@ -308,15 +310,17 @@ class Sender:
             await self._record(tx, call.company_id, call, outcomes, requested_at)
             await work.postpone(tx, call.company_id, await work.waiting_for(tx, call), 0, attempt=False)
 
-    async def _call_failed(self, call: Call, error: MusterError) -> None:
+    async def _call_failed(self, call: Call, error: MusterError, *, again: bool) -> None:
         """Unknown outcome: the same call again later, at last given up; certainly not carried out: its members again later."""
         log.warning("push.failed", outcome=type(error).__name__, reason=str(error), count=len(call.members))
         async with self._database.transaction([call.company_id]) as tx:
             await tx.lock_companies()
-            unknown = isinstance(error, Unavailable) and error.outcome_unknown
-            last = call.attempts >= self._settings.send_attempts
+            unknown = core.leaves_unknown(error, again=again)
+            last = call.attempts >= self._settings.send_attempts and not isinstance(error, RateLimited)
             state = ("given_up" if last else "unknown") if unknown else "refused"
             pause = core.backoff_seconds(self._settings.retry_seconds, call.attempts)
+            if isinstance(error, RateLimited):
+                pause = max(pause, error.retry_after)
             if not await work.close_call(tx, call, state, again_seconds=pause):
                 raise LeaseLostError
             if unknown and not last:
@@ -331,13 +335,14 @@ class Sender:
     async def _retry_or_fail(self, tx: Tx, company: UUID, items: Sequence[Item], error: MusterError) -> None:
         """Certainly not carried out: again later, or Failed after the last try."""
         retry = isinstance(error, Unavailable | Conflict)
-        again = [i for i in items if retry and i.attempts + 1 < self._settings.send_attempts]
+        waits = isinstance(error, RateLimited) and error.ours
+        again = [i for i in items if waits or (retry and i.attempts + 1 < self._settings.send_attempts)]
         pause = core.backoff_seconds(
             self._settings.retry_seconds, max((i.attempts for i in again), default=0) + 1
         )
         if isinstance(error, RateLimited):
             pause = max(pause, error.retry_after)
-        await work.postpone(tx, company, again, pause, attempt=True)
+        await work.postpone(tx, company, again, pause, attempt=not waits)
         ids = {i.item_id for i in again}
         await self._record(
             tx, company, None, [Outcome(i, error=error) for i in items if i.item_id not in ids]
@@ -405,7 +410,7 @@ class Sender:
         failures, said = [], []
         for outcome in failed:
             assert outcome.error is not None
-            reason, concerned = _reason(outcome.error)
+            reason, concerned = outcome.error.reason, outcome.error.field
             item, case = outcome.item, cases.get(outcome.item.record_id)
             basis = case.basis() if case else None
             if basis is not None:
@@ -519,19 +524,3 @@ def _prepared(call: Call) -> PreparedCall:
 
 def _outgoing(body: PushFailed | PushHeld | PushSucceeded, company: UUID, item: Item) -> Outgoing:
     return Outgoing(body, company, lane=Lane(item.lane), run_id=item.run_id, actor=item.actor)
-
-
-def _reason(error: MusterError) -> tuple[str, str | None]:
-    match error:
-        case Unavailable(outcome_unknown=True):
-            return "outcome_unknown", None
-        case Rejected():
-            return error.reason, error.field
-        case RateLimited():
-            return "rate_limited", None
-        case Unauthorized():
-            return "unauthorized", None
-        case Conflict():
-            return "stale", None
-        case _:
-            return "unavailable", None

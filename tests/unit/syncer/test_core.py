@@ -21,6 +21,7 @@ from shared.contracts.records import (
     Status,
     System,
 )
+from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unauthorized, Unavailable
 
 COMPANY = UUID(int=1)
 LINARC, QBO = UUID(int=2), UUID(int=3)
@@ -354,3 +355,22 @@ def test_a_failure_stands_only_for_its_versions() -> None:
 
     assert FAILURE.stands(basis)
     assert not FAILURE.stands(basis.model_copy(update={"settings_version": 4}))
+
+
+@pytest.mark.parametrize(
+    ("error", "first", "repeated"),
+    [
+        (Unavailable("time-out", outcome_unknown=True), True, True),
+        (Unavailable("nothing listens"), False, True),
+        (RateLimited("429", retry_after=60), False, True),
+        (RateLimited("our own limit", retry_after=1, ours=True), False, True),
+        (Unauthorized("quickbooks"), False, True),
+        (Rejected("duplicate_name"), False, False),
+        (Conflict(), False, False),
+    ],
+)
+def test_what_keeps_a_repetition_from_being_sent_says_nothing_about_the_sending_before_it(
+    error: MusterError, first: bool, repeated: bool
+) -> None:
+    assert core.leaves_unknown(error, again=False) is first
+    assert core.leaves_unknown(error, again=True) is repeated
