@@ -260,11 +260,10 @@ def letters_list(data: Data = Path(".muster"), every: Annotated[bool, typer.Opti
 def letters_show(service: str, topic: str, partition: int, offset: int, data: Data = Path(".muster")) -> None:
     """One parked message as it came. It may hold personal data."""
     letter = _run(operate.one_parked(data, service, topic, partition, offset))
-    if letter is None:
-        console.print("[red]There is no such parked message.[/red]")
-        raise typer.Exit(1)
-    console.print_json(data={**letter.headers, "reason": letter.reason, "detail": letter.detail})
-    sys.stdout.write((letter.body or b"").decode(errors="backslashreplace") + "\n")
+    assert letter.raw is not None
+    headers = {name: (value or b"").decode(errors="backslashreplace") for name, value in letter.raw.headers}
+    console.print_json(data={**headers, "reason": letter.reason, "detail": letter.detail})
+    sys.stdout.write((letter.raw.body or b"").decode(errors="backslashreplace") + "\n")
 
 
 @letters.command("replay")

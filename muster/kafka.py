@@ -41,6 +41,7 @@ share.coordinator.state.topic.replication.factor={copies}
 share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+group.min.session.timeout.ms=2000
 log.retention.check.interval.ms=300000
 {more}
 """

@@ -15,6 +15,7 @@ import httpx
 from muster.stack import StackError, running
 from shared.db.migrate import SERVICES, migrate
 from shared.db.pool import open_database
+from shared.db.seal import Sealer, SealError
 from shared.db.tx import Database
 from shared.messaging import dead_letters
 from shared.messaging.broker import create_topics, send_raw
@@ -80,21 +81,30 @@ async def parked(data: Path, *, replayed: bool) -> list[tuple[str, DeadLetter]]:
     return letters
 
 
-async def one_parked(data: Path, service: str, topic: str, partition: int, offset: int) -> DeadLetter | None:
-    """One parked message with its bytes."""
-    async with _database(running(data), service) as database, database.system() as tx:
-        return await dead_letters.show(tx, topic, partition, offset)
+async def one_parked(data: Path, service: str, topic: str, partition: int, offset: int) -> DeadLetter:
+    """One parked message as it came. Raises `StackError` when there is none, or its key is not here."""
+    found = running(data)
+    keys = os.environ.get("MUSTER_DEAD_LETTER_KEY") or found["secrets"].get("dead_letter")
+    if not keys:
+        msg = "Parked messages are sealed. Give their key in the variable MUSTER_DEAD_LETTER_KEY."
+        raise StackError(msg)
+    try:
+        async with _database(found, service) as database, database.system() as tx:
+            letter = await dead_letters.show(tx, Sealer(keys.split(",")), topic, partition, offset)
+    except (SealError, ValueError) as error:
+        msg = f"This parked message cannot be opened: {error}. Give its key in the variable MUSTER_DEAD_LETTER_KEY."
+        raise StackError(msg) from None
+    if letter is None:
+        msg = "There is no such parked message. See: muster dead-letters list"
+        raise StackError(msg)
+    return letter
 
 
 async def replay_parked(data: Path, service: str, topic: str, partition: int, offset: int) -> None:
     """Put one parked message on its topic again and note it."""
     found = running(data)
     letter = await one_parked(data, service, topic, partition, offset)
-    if letter is None:
-        msg = "There is no such parked message."
-        raise StackError(msg)
-    await send_raw(
-        found["kafka"], letter.topic, letter.key, letter.body, letter.headers, partition=letter.partition
-    )
+    assert letter.raw is not None
+    await send_raw(found["kafka"], letter.topic, letter.raw, partition=letter.partition)
     async with _database(found, service) as database, database.system() as tx:
         await dead_letters.mark_replayed(tx, topic, partition, offset)

@@ -50,7 +50,7 @@ class Child:
     stopping: bool = False
 
     async def start(self) -> None:
-        """Start it, in a process group of its own, its output appended to its log."""
+        """Start it, in a process group of its own, its output appended to its log. Of our settings it sees `env` only."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
@@ -60,7 +60,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, **self.env},
+                env={**{n: v for n, v in os.environ.items() if not n.startswith("MUSTER_")}, **self.env},
                 cwd=self.cwd,
                 start_new_session=True,
                 preexec_fn=die_with_parent(self.death_signal),

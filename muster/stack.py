@@ -11,6 +11,8 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ from muster.postgres import Postgres
 from muster.processes import Child, end_leftovers, remember
 from shared.db.migrate import SERVICES, migrate
 from shared.messaging.broker import create_topics
+from shared.settings import PREFIX, unknown_variables, variables
 
 READY_SECONDS = 90.0
 GATEWAY_PORT = 8700
@@ -73,6 +76,7 @@ class Stack:
 
     async def start(self) -> None:
         """Bring everything up. Raises `StackError` when it cannot."""
+        _check_environment(self.options.environment)
         self._claim_folder()
         end_leftovers(self.data / "processes.json")
         self._secrets = self._load_secrets()
@@ -114,7 +118,8 @@ class Stack:
         names = (*SERVICES, "internal", "administrator", "linarc_0", "linarc_1", "refresh_0", "refresh_1")
         for name in names:
             known.setdefault(name, secrets.token_urlsafe(18))
-        known.setdefault("vault", base64.b64encode(secrets.token_bytes(32)).decode())
+        for name in ("vault", "dead_letter"):
+            known.setdefault(name, base64.b64encode(secrets.token_bytes(32)).decode())
         file.touch(mode=0o600)
         file.write_text(json.dumps(known))
         return known
@@ -216,10 +221,11 @@ class Stack:
                 self._add(child)
 
     def environment(self, service: str, copy: int, port: int) -> dict[str, str]:
-        """The settings of one copy of a service."""
+        """The settings of one copy of a service; what is set for all goes to those that read it."""
         address = urlsplit(self.database)
         place = f"{address.hostname}:{address.port or 5432}{address.path}"
-        return {
+        given = {
+            **{name: value for name, value in os.environ.items() if name.startswith(PREFIX)},
             "MUSTER_DATABASE__DSN": f"postgresql://{service}:{self._secrets[service]}@{place}",
             "MUSTER_KAFKA__BOOTSTRAP": self.kafka,
             "MUSTER_KAFKA__PARTITIONS": str(self.options.partitions),
@@ -230,9 +236,11 @@ class Stack:
             **{f"MUSTER_URLS__{s.upper()}": self.urls.get(s, "") for s in SERVICES if s != "gateway"},
             "MUSTER_VAULT__KEY": self._secrets["vault"],
             "MUSTER_LIMITS__ENFORCED": "false",  # the sandboxes have none unless they are told to
+            "MUSTER_DEAD_LETTER_KEY": self._secrets["dead_letter"],
             "MUSTER_INTERNAL_TOKEN": self._secrets["internal"],
             **self.options.environment,
         }
+        return {name: value for name, value in given.items() if name in _reads(service)}
 
     async def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Wait until every service says that it is ready."""
@@ -293,6 +301,19 @@ class Stack:
         if self._lock is not None:
             os.close(self._lock)
         self._say("stopped")
+
+
+@cache
+def _reads(service: str) -> frozenset[str]:
+    """The variables that a service reads."""
+    return frozenset(variables(import_module(f"services.{service}.settings").Settings))
+
+
+def _check_environment(given: Mapping[str, str]) -> None:
+    """Refuse a variable that neither a service nor a command reads: it would go unseen. Raises `StackError`."""
+    commands = frozenset({f"{PREFIX}MAVEN_REPOSITORY", *(f"{PREFIX}PASSWORD_{s.upper()}" for s in SERVICES)})
+    if wrong := unknown_variables(commands.union(*map(_reads, SERVICES)), [*os.environ, *given]):
+        raise StackError(wrong)
 
 
 def _root() -> Path:

@@ -1,9 +1,15 @@
 """The settings that every service shares; each service's own class adds to them."""
 
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "MUSTER_"
 
 
 class DatabaseSettings(BaseModel):
@@ -113,7 +119,11 @@ class ServiceSettings(BaseSettings):
     """What each service reads from its environment, prefix `MUSTER_`, groups joined by `__`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MUSTER_", env_nested_delimiter="__", frozen=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     database: DatabaseSettings
@@ -128,3 +138,40 @@ class ServiceSettings(BaseSettings):
     """Retention: outbox ≤ topic (14 days) < inbox."""
     max_parked_in_row: int = 20
     """More poison than this in a row is a bad deploy, not bad messages: hold instead of parking on."""
+    dead_letter_key: SecretStr | None = None
+    """Seals parked messages: 32 bytes in base64; several with commas, newest first, while it is rotated. Not the vault's
+    key, which only services that reach the two systems hold. A service does not start without it; tests of parts may."""
+
+    def dead_letter_keys(self) -> list[str]:
+        """Newest first, in base64. Raises ValueError when none is set."""
+        if self.dead_letter_key is None:
+            msg = f"{PREFIX}DEAD_LETTER_KEY is not set; parked messages are sealed with it"
+            raise ValueError(msg)
+        return [key.strip() for key in self.dead_letter_key.get_secret_value().split(",")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_variables(cls, given: Any) -> Any:
+        """A variable that nothing reads is a mistake that would otherwise go unseen. Raises ValueError."""
+        if wrong := unknown_variables(frozenset(variables(cls)), os.environ):
+            raise ValueError(wrong)
+        return given
+
+
+def variables(model: type[BaseModel], prefix: str = PREFIX) -> Iterator[str]:
+    """Every environment variable that a settings class reads."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from variables(field.annotation, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper()
+
+
+def unknown_variables(known: frozenset[str], names: Iterable[str]) -> str:
+    """What is wrong with those of `names` that carry our prefix, each with the nearest right one; empty if nothing is."""
+    return "; ".join(
+        f"{name} is read by nothing here; the nearest that is: "
+        f"{get_close_matches(name.upper(), sorted(known), n=1, cutoff=0.0)[0]}"
+        for name in sorted(set(names))
+        if name.upper().startswith(PREFIX) and name.upper() not in known
+    )

@@ -1,8 +1,7 @@
 """python -m services.importer"""
 
-import uvloop
-
 from services.importer.app import main
+from shared.http.app import run
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    run(main)

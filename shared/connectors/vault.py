@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.records import System
+from shared.db.seal import Sealer, SealError
 from shared.db.tx import Database, Record
 from shared.errors import Unauthorized
 from shared.settings import VaultSettings
 
 LEASE_SECONDS = 20.0
 """Longer than a call to the token service may last, with the time to store its answer."""
-_NONCE_BYTES = 12
-_KEY_BYTES = 32
 
 
 class Credential(BaseModel):
@@ -68,36 +62,24 @@ class Seal:
 
     def __init__(self, settings: VaultSettings) -> None:
         """Raises ValueError when a key is not 32 bytes in base64."""
-        keys = [base64.b64decode(key, validate=True) for key in settings.listed()]
-        if any(len(k) != _KEY_BYTES for k in keys):
-            msg = f"a key of the vault is {_KEY_BYTES} bytes in base64"
-            raise ValueError(msg)
-        self._ciphers = {hashlib.sha256(k).hexdigest()[:8]: AESGCM(k) for k in keys}
-        self.newest = next(iter(self._ciphers))
+        self._sealer = Sealer(settings.listed())
+        self.newest = self._sealer.newest
 
     def close(self, company: UUID, account: UUID, credential: Credential) -> tuple[str, bytes]:
         """The key's id and the sealed bytes."""
-        nonce = os.urandom(_NONCE_BYTES)
-        text = credential.model_dump_json().encode()
-        sealed = self._ciphers[self.newest].encrypt(nonce, text, _bound(company, account, self.newest))
-        return self.newest, nonce + sealed
+        return self._sealer.close(credential.model_dump_json().encode(), _place(company, account))
 
     def open(self, company: UUID, account: UUID, key_id: str, sealed: bytes) -> Credential:
         """Raises `Unauthorized` when the key is gone, or the bytes belong to another row."""
-        cipher = self._ciphers.get(key_id)
-        if cipher is None:
-            raise Unauthorized("vault", "the key that sealed this credential is not listed any more")
         try:
-            text = cipher.decrypt(
-                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(company, account, key_id)
-            )
-        except (InvalidTag, ValueError):
-            raise Unauthorized("vault", "this credential does not belong to its row") from None
+            text = self._sealer.open(key_id, sealed, _place(company, account))
+        except SealError as error:
+            raise Unauthorized("vault", f"this credential cannot be opened: {error}") from None
         return Credential.model_validate_json(text)
 
 
-def _bound(company: UUID, account: UUID, key_id: str) -> bytes:
-    return f"{company}|vault.credentials|sealed|{account}|{key_id}".encode()
+def _place(company: UUID, account: UUID) -> str:
+    return f"{company}|vault.credentials|sealed|{account}"
 
 
 _LOAD = """

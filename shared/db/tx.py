@@ -25,11 +25,11 @@ _RETRYABLE = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,  # cancelled, shutting down, starting up
+    asyncpg.InsufficientResourcesError,  # disk or memory full, too many connections
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that is becoming the primary
+    asyncpg.InvalidCachedStatementError,  # a migration ran meanwhile
+    asyncpg.PostgresIOError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
     TimeoutError,

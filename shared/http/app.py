@@ -2,19 +2,24 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
+import uvloop
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from faststream.kafka import KafkaBroker, KafkaRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import ValidationError
 
 from shared.clock import Clock, SystemClock
 from shared.db.pool import open_database
+from shared.db.seal import Sealer
 from shared.db.tx import Database
 from shared.errors import Unavailable
 from shared.http import problems
@@ -22,7 +27,7 @@ from shared.messaging.broker import make_broker
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
-from shared.settings import ServiceSettings
+from shared.settings import PREFIX, ServiceSettings
 from shared.telemetry import logs
 from shared.telemetry.metrics import REGISTRY
 
@@ -59,9 +64,22 @@ class Parts:
 Build = Callable[[Base], Parts]
 
 
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A service's process. What is wrong with its settings is said in a line each, without their values."""
+    try:
+        uvloop.run(main())
+    except ValidationError as error:
+        for wrong in error.errors(include_input=False, include_context=False, include_url=False):
+            name = PREFIX + "__".join(str(part).upper() for part in wrong["loc"])
+            text = wrong["msg"].removeprefix("Value error, ")
+            sys.stderr.write(f"{name}: {text}\n" if wrong["loc"] else f"{text}\n")
+        sys.exit(2)
+
+
 async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
     """Run `service` until SIGTERM or SIGINT: then HTTP ends first, running batches end, workers, the relay, the pool."""
     logs.set_up(service)
+    _check_sealing(settings)
     _calm_collector()
     database = await _open(settings, service)
     clock = SystemClock()
@@ -102,6 +120,14 @@ async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
         log.info("service.stop", outcome="ok")
 
 
+def _check_sealing(settings: ServiceSettings) -> None:
+    """Better not to start than to find out when the first message must be parked."""
+    try:
+        Sealer(settings.dead_letter_keys())
+    except ValueError as error:
+        sys.exit(f"{PREFIX}DEAD_LETTER_KEY: {error}")
+
+
 def _calm_collector() -> None:
     """Batches make and drop thousands of small objects without cycles; looking for cycles among them is a tenth of the time."""
     gc.collect()
@@ -122,6 +148,14 @@ class _Server(uvicorn.Server):
         except SystemExit as error:
             msg = f"cannot listen on port {self.config.port}"
             raise OSError(msg) from error
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own raises the signal again once HTTP has ended: the process would die with its batches half done."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
     async def shutdown(self, sockets: Any = None) -> None:
         for stop in self._on_stop:
@@ -208,7 +242,7 @@ async def _consume(broker: KafkaBroker, router: KafkaRouter, consume: Consume, s
             pause = min(5.0, pause * 2)
     while True:
         await asyncio.sleep(5)
-        consume.measure_lag(router)
+        await consume.measure_lag(router)
         if consume.stuck_seconds() > NO_PROGRESS_SECONDS:
             log.error("consume.stuck", outcome="exit")
             msg = "messages wait and none is handled"

@@ -1,12 +1,11 @@
 """Apache Kafka: the broker object a service hears through, and the topics."""
 
-from collections.abc import Mapping
-
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faststream.kafka import KafkaBroker, KafkaRouter
 
 from shared.contracts.topics import TOPICS
+from shared.messaging.dead_letters import Raw
 from shared.settings import KafkaSettings
 
 FOURTEEN_DAYS_MS = 14 * 24 * 3600 * 1000
@@ -62,21 +61,11 @@ async def create_topics(
         await admin.close()
 
 
-async def send_raw(
-    bootstrap: str,
-    topic: str,
-    key: bytes | None,
-    body: bytes | None,
-    headers: Mapping[str, str],
-    *,
-    partition: int,
-) -> None:
+async def send_raw(bootstrap: str, topic: str, raw: Raw, *, partition: int) -> None:
     """Put one message on a topic as it is: for sending a parked one again."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
     await producer.start()
     try:
-        await producer.send_and_wait(
-            topic, body, key, partition, headers=[(name, value.encode()) for name, value in headers.items()]
-        )
+        await producer.send_and_wait(topic, raw.body, raw.key, partition, headers=list(raw.headers))
     finally:
         await producer.stop()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from asyncpg.pgproto.pgproto import UUID
 from faststream import AckPolicy
@@ -26,10 +27,11 @@ from shared.contracts import commands  # noqa: F401  (registers the command type
 from shared.contracts.events import Body, Message, bodies
 from shared.contracts.records import Lane
 from shared.contracts.topics import Topic
+from shared.db.seal import Sealer
 from shared.db.tx import Database, Tx
 from shared.errors import RateLimited, Unavailable
 from shared.messaging import dead_letters, inbox
-from shared.messaging.dead_letters import DeadLetter
+from shared.messaging.dead_letters import DeadLetter, Raw
 from shared.messaging.inbox import Received
 from shared.settings import ServiceSettings
 from shared.telemetry.logs import log
@@ -41,7 +43,6 @@ ParkedHook = Callable[[Message[Any], Tx], Awaitable[None]]
 TRIES = 3
 MAX_RECORDS = 500
 MAX_BACKOFF_SECONDS = 5.0
-MAX_DEPTH = 32
 
 _ENVELOPE = ("ce_id", "ce_type", "ce_time", "ce_companyid")
 
@@ -80,7 +81,7 @@ def parse(record: ConsumerRecord[bytes, bytes], types: Mapping[str, type[Body]])
     if time.tzinfo is None:
         raise PoisonError("bad_header", "a time without its zone")
     value = record.value or b""
-    if b"\\u0000" in value or b"\x00" in value:
+    if b"\\u0000" in value and _holds_nul(value):
         raise PoisonError("nul_character", "text with a NUL character")
     try:
         body = cls.model_validate_json(value)
@@ -103,7 +104,16 @@ def parse(record: ConsumerRecord[bytes, bytes], types: Mapping[str, type[Body]])
         headers.get("traceparent"),
         value,
     )
-    return Received(message, record.topic, record.partition, record.offset, headers)
+    return Received(message, record)
+
+
+def _holds_nul(value: bytes) -> bool:
+    """Whether the escape stands for NUL, which PostgreSQL cannot keep, and not for a backslash and five characters."""
+    try:
+        text = orjson.dumps(orjson.loads(value))
+    except orjson.JSONDecodeError:
+        return False
+    return text.replace(b"\\\\", b"").find(b"\\u0000") >= 0
 
 
 @dataclass(slots=True)
@@ -120,8 +130,11 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
     """Whether repeats are refused here; not where the handler keeps every event and refuses them itself."""
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     failures: int = 0
-    parked_in_row: int = 0
+    poison_in_row: int = 0
+    failed_in_row: int = 0
     holding: str | None = None
+    progress_at: float = 0.0
+    waiting_since: float | None = None
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:  # noqa: ARG002  (aiokafka's)
         """Let the running batch end before the partitions go, so that it need not be done again."""
@@ -136,6 +149,13 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing to prepare: the inbox knows what was done."""
 
 
+class _TooManyParkedError(Unavailable):
+    """Too many in a row is a bad deploy, not bad messages: rather hold than park everything."""
+
+    def __init__(self) -> None:
+        super().__init__("too many messages in a row could not be handled")
+
+
 class Consume:
     """Registers a service's handlers, and runs them as this module's text says."""
 
@@ -146,8 +166,6 @@ class Consume:
         self._clock = clock
         self._stopping = asyncio.Event()
         self._positions: dict[tuple[str, int], int] = {}
-        self._lagging = False
-        self._progress_at = 0.0
         self.subscriptions: list[Subscription] = []
 
     def stop(self) -> None:
@@ -226,20 +244,24 @@ class Consume:
         started = asyncio.get_running_loop().time()
         received: list[Received[Body]] = []
         poison: list[DeadLetter] = []
+        in_row = most_in_row = sub.poison_in_row
         for record in records:
             if sub.unheard and _type_of(record) in sub.unheard:
                 continue
             try:
                 received.append(parse(record, sub.types))
+                in_row = 0
             except PoisonError as error:
                 poison.append(_letter(record, error.reason, str(error)))
+                in_row += 1
+                most_in_row = max(most_in_row, in_row)
         try:
-            await self._park(sub, poison)
+            await self._park_poison(sub, poison, most_in_row)
             await self._handle(sub, received)
-        except Unavailable as error:
+        except Exception as error:
             await self._hold(sub, error)
             raise
-        sub.failures, sub.holding = 0, None
+        sub.failures, sub.holding, sub.poison_in_row = 0, None, in_row
         self._observe(sub, records, len(received), started)
 
     async def _handle(self, sub: Subscription, received: Sequence[Received[Body]]) -> None:
@@ -252,12 +274,30 @@ class Consume:
             raise
         except Exception as error:  # noqa: BLE001  (whatever it is, it must not stop the others)
             log.warning("consume.split", outcome=type(error).__name__, topic=sub.topic, count=len(received))
-            for one in received:
-                await self._handle_alone(sub, one)
+            await self._handle_apart(sub, received)
         else:
-            sub.parked_in_row = 0
+            sub.failed_in_row = 0
 
-    async def _handle_alone(self, sub: Subscription, one: Received[Body]) -> None:
+    async def _handle_apart(self, sub: Subscription, received: Sequence[Received[Body]]) -> None:
+        """One by one. What a run before this one parked stays parked: it was shown, and is not tried again."""
+        places = [(r.record.partition, r.record.offset) for r in received]
+        async with self._database.system() as tx:
+            parked = await dead_letters.parked_among(tx, received[0].record.topic, places)
+        in_row = sub.failed_in_row
+        for one, place in zip(received, places, strict=True):
+            error = None if place in parked else await self._handle_alone(sub, one)
+            if error is None and place not in parked:
+                in_row = 0
+                continue
+            in_row += 1
+            if in_row > self._settings.max_parked_in_row:
+                raise _TooManyParkedError
+            if error is not None:
+                await self._park_failed(sub, one, error)
+        sub.failed_in_row = in_row
+
+    async def _handle_alone(self, sub: Subscription, one: Received[Body]) -> Exception | None:
+        """None when it had its effect, else what stopped the last try."""
         for attempt in range(1, TRIES + 1):
             try:
                 await self._transact(sub, [one])
@@ -265,12 +305,11 @@ class Consume:
                 raise
             except Exception as error:  # noqa: BLE001  (a bug; parked after the last try)
                 if attempt == TRIES:
-                    await self._park_message(sub, one, error)
-                    return
+                    return error
                 await self._wait(0.05 * attempt)
             else:
-                sub.parked_in_row = 0
-                return
+                break
+        return None
 
     async def _transact(self, sub: Subscription, received: Sequence[Received[Body]]) -> None:
         async with self._database.transaction(r.message.company_id for r in received) as tx:
@@ -278,26 +317,29 @@ class Consume:
             if fresh:
                 await sub.handler(fresh, tx)
 
-    async def _park_message(self, sub: Subscription, one: Received[Body], error: Exception) -> None:
+    def _sealer(self) -> Sealer:
+        try:
+            return Sealer(self._settings.dead_letter_keys())
+        except ValueError as error:
+            raise Unavailable(f"a message must be parked: {error}") from None
+
+    async def _park_failed(self, sub: Subscription, one: Received[Body], error: Exception) -> None:
+        """Park it, and let its record show it, in one transaction: a crash in between would hide it for ever."""
         message = one.message
-        self._count_parked(sub)
         frames = traceback.extract_tb(error.__traceback__)[-4:]
         where = " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames))
-        letter = DeadLetter(
-            one.topic,
-            one.partition,
-            one.offset,
-            "failed",
-            f"{type(error).__name__} at {where}",
-            one.headers,
-            key=str(message.body.key()).encode(),
-            body=message.raw,
-            company_id=message.company_id,
-            event_id=message.id,
-            type=message.body.wire_type(),
-        )
-        async with self._database.system() as tx:
-            await dead_letters.park(tx, letter)
+        letter = _letter(one.record, "failed", f"{type(error).__name__} at {where}")
+        try:
+            async with self._database.transaction([message.company_id]) as tx:
+                await dead_letters.park(tx, self._sealer(), [letter])
+                if sub.on_parked is not None:
+                    await sub.on_parked(message, tx)
+        except Unavailable:
+            raise
+        except Exception as shown:  # noqa: BLE001  (the message is kept; only its record does not show it)
+            log.error("consume.parked.show", outcome=type(shown).__name__, topic=sub.topic)
+            async with self._database.transaction([message.company_id]) as tx:
+                await dead_letters.park(tx, self._sealer(), [letter])
         PARKED.labels(topic=sub.topic, reason="failed").inc()
         log.error(
             "consume.parked",
@@ -306,40 +348,31 @@ class Consume:
             event_id=str(message.id),
             where=where,
         )
-        if sub.on_parked is not None:
-            try:
-                async with self._database.transaction([message.company_id]) as tx:
-                    await sub.on_parked(message, tx)
-            except Unavailable:
-                raise
-            except Exception as shown:  # noqa: BLE001  (the message is safe; only its record does not show it)
-                log.error("consume.parked.show", outcome=type(shown).__name__, topic=sub.topic)
 
-    async def _park(self, sub: Subscription, letters: Sequence[DeadLetter]) -> None:
+    async def _park_poison(self, sub: Subscription, letters: Sequence[DeadLetter], in_row: int) -> None:
+        if in_row > self._settings.max_parked_in_row:
+            raise _TooManyParkedError
         if not letters:
             return
         async with self._database.system() as tx:
-            for letter in letters:
-                self._count_parked(sub)
-                await dead_letters.park(tx, letter)
-                PARKED.labels(topic=sub.topic, reason=letter.reason).inc()
-        log.error("consume.parked", outcome="poison", topic=sub.topic, count=len(letters))
+            new = await dead_letters.park(tx, self._sealer(), letters)
+        for reason in new:
+            PARKED.labels(topic=sub.topic, reason=reason).inc()
+        if new:
+            log.error("consume.parked", outcome="poison", topic=sub.topic, count=len(new))
 
-    def _count_parked(self, sub: Subscription) -> None:
-        """Too many in a row is a bad deploy, not bad messages: rather hold than park everything."""
-        sub.parked_in_row += 1
-        if sub.parked_in_row > self._settings.max_parked_in_row:
-            sub.holding = "too many messages in a row could not be handled"
-            raise Unavailable(sub.holding)
-
-    async def _hold(self, sub: Subscription, error: Unavailable) -> None:
+    async def _hold(self, sub: Subscription, error: Exception) -> None:
+        """Wait before the partition is read again. Whatever stopped the batch, it must not become a hot loop."""
         sub.failures += 1
         delay = min(MAX_BACKOFF_SECONDS, 0.1 * 2 ** min(sub.failures, 8))
         if isinstance(error, RateLimited):
             delay = min(MAX_BACKOFF_SECONDS, error.retry_after)
-        if sub.failures >= TRIES and sub.holding is None:
-            sub.holding = str(error)
-        log.warning("consume.hold", outcome=str(error), topic=sub.topic, failures=sub.failures, delay_s=delay)
+        expected = isinstance(error, Unavailable)
+        why = str(error) if expected else f"{type(error).__name__} while parking or taking a batch apart"
+        if sub.failures >= TRIES or isinstance(error, _TooManyParkedError):
+            sub.holding = why
+        tell = log.warning if expected else log.error
+        tell("consume.hold", outcome=why, topic=sub.topic, failures=sub.failures, delay_s=delay)
         await self._wait(delay)
 
     async def _wait(self, seconds: float) -> None:
@@ -352,7 +385,7 @@ class Consume:
     def _observe(
         self, sub: Subscription, records: Sequence[ConsumerRecord[bytes, bytes]], count: int, started: float
     ) -> None:
-        self._progress_at = asyncio.get_running_loop().time()
+        sub.progress_at, sub.waiting_since = asyncio.get_running_loop().time(), None
         CONSUMED.labels(topic=sub.topic).inc(count)
         HANDLE_SECONDS.labels(topic=sub.topic).observe(asyncio.get_running_loop().time() - started)
         for record in records:
@@ -361,25 +394,36 @@ class Consume:
         MESSAGE_AGE.labels(topic=sub.topic).set(max(0.0, self._clock.now().timestamp() - oldest))
 
     def stuck_seconds(self) -> float:
-        """How long messages have waited without one being handled, holds apart."""
-        return (
-            0.0
-            if self.holding() or not self._lagging
-            else asyncio.get_running_loop().time() - self._progress_at
-        )
+        """How long the messages of one topic have waited without one being handled; holds are no such wait."""
+        now = asyncio.get_running_loop().time()
+        waits = [
+            now - max(s.waiting_since, s.progress_at)
+            for s in self.subscriptions
+            if s.waiting_since is not None and s.holding is None
+        ]
+        return max(waits, default=0.0)
 
-    def measure_lag(self, router: KafkaRouter) -> None:
-        """Set the lag of every assigned partition, from what the consumers know without asking."""
-        self._lagging = False
-        for subscriber in router.subscribers:
-            consumer = getattr(subscriber, "consumer", None)
-            if consumer is None:
+    async def measure_lag(self, router: Any) -> None:
+        """Set the lag of every assigned partition, from what the consumers know without asking the broker."""
+        now, lagging = asyncio.get_running_loop().time(), set()
+        consumers = [s.consumer for s in router.subscribers if getattr(s, "consumer", None) is not None]
+        for consumer, tp in ((c, tp) for c in consumers for tp in c.assignment()):
+            high, at = consumer.highwater(tp), self._positions.get((tp.topic, tp.partition))
+            if high is None:
                 continue
-            for tp in consumer.assignment():
-                high, at = consumer.highwater(tp), self._positions.get((tp.topic, tp.partition))
-                if high is not None and at is not None:
-                    LAG.labels(topic=tp.topic, partition=str(tp.partition)).set(max(0, high - at))
-                    self._lagging = self._lagging or high > at
+            if at is None:
+                with suppress(Exception):
+                    async with asyncio.timeout(0.5):
+                        at = await consumer.position(tp)
+            lag = max(0, high - (at or 0))
+            LAG.labels(topic=tp.topic, partition=str(tp.partition)).set(lag)
+            if lag:
+                lagging.add(tp.topic)
+        for sub in self.subscriptions:
+            if self._settings.kafka.prefix + sub.topic not in lagging:
+                sub.waiting_since = None
+            elif sub.waiting_since is None:
+                sub.waiting_since = now
 
 
 def _type_of(record: ConsumerRecord[bytes, bytes]) -> bytes | None:
@@ -416,9 +460,7 @@ def _letter(record: ConsumerRecord[bytes, bytes], reason: str, detail: str) -> D
         record.offset,
         reason,
         detail,
-        headers,
-        key=record.key,
-        body=record.value,
+        Raw.of(record),
         company_id=company,
         event_id=event,
         type=headers.get("ce_type"),

@@ -1,19 +1,25 @@
-"""What could not be handled: kept with its raw bytes and the reason, shown to people, sent again on request."""
+"""What could not be handled: kept sealed as it came, with the reason in the open, shown to people, sent again on request."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
+from aiokafka import ConsumerRecord
 
+from shared.db.seal import Sealer
 from shared.db.tx import Record, Tx
 
 _PARK = """
-INSERT INTO dead_letter (topic, partition, "offset", company_id, event_id, type, key, headers, body, reason, detail)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO dead_letter (topic, partition, "offset", company_id, event_id, type, key_id, sealed, reason, detail)
+SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::bytea[],
+                     $9::text[], $10::text[])
 ON CONFLICT DO NOTHING
+RETURNING reason
 """
 _LIST = """
 SELECT topic, partition, "offset", company_id, event_id, type, reason, detail, parked_at, replayed_at
@@ -22,9 +28,46 @@ WHERE $1 OR replayed_at IS NULL
 ORDER BY parked_at DESC LIMIT $2
 """
 _SHOW = 'SELECT * FROM dead_letter WHERE topic = $1 AND partition = $2 AND "offset" = $3'
+_KNOWN = """
+SELECT partition, "offset" FROM dead_letter
+WHERE topic = $1 AND (partition, "offset") IN (SELECT * FROM unnest($2::int[], $3::bigint[]))
+"""
 _REPLAYED = """
 UPDATE dead_letter SET replayed_at = now() WHERE topic = $1 AND partition = $2 AND "offset" = $3
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A message to the byte, as the broker gave it."""
+
+    key: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    body: bytes | None
+
+    @classmethod
+    def of(cls, record: ConsumerRecord[bytes, bytes]) -> Raw:
+        """What `record` holds."""
+        return cls(record.key, tuple(record.headers), record.value)
+
+    def dump(self) -> bytes:
+        """As JSON, bytes in base64."""
+        headers = [(name, _text(value)) for name, value in self.headers]
+        return orjson.dumps([_text(self.key), headers, _text(self.body)])
+
+    @classmethod
+    def load(cls, dumped: bytes) -> Raw:
+        """What `dump` gave."""
+        key, headers, body = orjson.loads(dumped)
+        return cls(_bytes(key), tuple((name, _bytes(value)) for name, value in headers), _bytes(body))
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def _bytes(value: str | None) -> bytes | None:
+    return None if value is None else base64.b64decode(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,49 +79,63 @@ class DeadLetter:
     offset: int
     reason: str
     detail: str
-    headers: Mapping[str, str]
-    key: bytes | None = None
-    body: bytes | None = None
+    raw: Raw | None = None
     company_id: UUID | None = None
     event_id: UUID | None = None
     type: str | None = None
     parked_at: datetime | None = None
     replayed_at: datetime | None = None
 
+    def place(self, service: str) -> str:
+        """What its seal is bound to."""
+        return f"{service}.dead_letter|{self.topic}|{self.partition}|{self.offset}"
 
-async def park(tx: Tx, letter: DeadLetter) -> None:
-    """Keep it. Parking the same message again changes nothing."""
-    await tx.execute(
+
+async def park(tx: Tx, sealer: Sealer, letters: Sequence[DeadLetter]) -> list[str]:
+    """Keep them; the reasons of those that are new. Parking the same message again changes nothing."""
+    sealed = []
+    for letter in letters:
+        assert letter.raw is not None
+        sealed.append(sealer.close(letter.raw.dump(), letter.place(tx.service)))
+    rows = await tx.fetch(
         _PARK,
-        letter.topic,
-        letter.partition,
-        letter.offset,
-        letter.company_id,
-        letter.event_id,
-        letter.type,
-        letter.key,
-        orjson.dumps(dict(letter.headers)).decode(),
-        letter.body,
-        letter.reason,
-        letter.detail,
+        [x.topic for x in letters],
+        [x.partition for x in letters],
+        [x.offset for x in letters],
+        [x.company_id for x in letters],
+        [x.event_id for x in letters],
+        [x.type for x in letters],
+        [key_id for key_id, _ in sealed],
+        [text for _, text in sealed],
+        [x.reason for x in letters],
+        [x.detail for x in letters],
     )
+    return [row["reason"] for row in rows]
 
 
-def _letter(row: Record) -> DeadLetter:
-    values: dict[str, Any] = dict(row.items())
-    values["headers"] = orjson.loads(values["headers"]) if "headers" in values else {}
-    return DeadLetter(**values)
+async def parked_among(tx: Tx, topic: str, places: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Which of these (partition, offset) are parked already."""
+    rows = await tx.fetch(_KNOWN, topic, [p for p, _ in places], [o for _, o in places])
+    return {(row["partition"], row["offset"]) for row in rows}
+
+
+def _letter(row: Record, raw: Raw | None = None) -> DeadLetter:
+    values = {name: value for name, value in row.items() if name not in ("key_id", "sealed")}
+    return DeadLetter(**values, raw=raw)
 
 
 async def list_parked(tx: Tx, *, replayed: bool = False, limit: int = 100) -> Sequence[DeadLetter]:
-    """The newest parked messages, without their bytes; those sent again only on request."""
+    """The newest parked messages, without what they say; those sent again only on request."""
     return [_letter(row) for row in await tx.fetch(_LIST, replayed, limit)]
 
 
-async def show(tx: Tx, topic: str, partition: int, offset: int) -> DeadLetter | None:
-    """One parked message with its bytes."""
+async def show(tx: Tx, sealer: Sealer, topic: str, partition: int, offset: int) -> DeadLetter | None:
+    """One parked message as it came. Raises `SealError` when its key is not listed any more."""
     row = await tx.fetchrow(_SHOW, topic, partition, offset)
-    return _letter(row) if row else None
+    if row is None:
+        return None
+    opened = sealer.open(row["key_id"], row["sealed"], _letter(row).place(tx.service))
+    return _letter(row, Raw.load(opened))
 
 
 async def mark_replayed(tx: Tx, topic: str, partition: int, offset: int) -> None:

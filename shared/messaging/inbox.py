@@ -1,9 +1,11 @@
 """Remembering what was heard, in the transaction of its effect, so that nothing has an effect twice."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
+
+from aiokafka import ConsumerRecord
 
 from shared.contracts.events import Body, Message
 from shared.db.tx import Tx
@@ -20,13 +22,10 @@ B = TypeVar("B", bound=Body)
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[B]):
-    """A message and where on the broker it stood."""
+    """A message, and the broker's record that it was read from."""
 
     message: Message[B]
-    topic: str
-    partition: int
-    offset: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    record: ConsumerRecord[bytes, bytes]
 
 
 async def remember(tx: Tx, received: Sequence[Received[Body]]) -> list[Message[Body]]:
@@ -36,9 +35,9 @@ async def remember(tx: Tx, received: Sequence[Received[Body]]) -> list[Message[B
         [r.message.time for r in received],
         [r.message.id for r in received],
         [r.message.company_id for r in received],
-        [r.topic for r in received],
-        [r.partition for r in received],
-        [r.offset for r in received],
+        [r.record.topic for r in received],
+        [r.record.partition for r in received],
+        [r.record.offset for r in received],
     )
     new: set[UUID] = {row["event_id"] for row in rows}
     fresh = []

@@ -44,15 +44,12 @@ UPDATE relay_cursor SET xid = $4::text::xid8, id = $5, moved_at = now()
 WHERE lane = $1 AND (xid, id) = ($2::text::xid8, $3::bigint)
 """
 _OLDEST = """
-SELECT extract(epoch FROM now() - min(o.event_time))
+SELECT extract(epoch FROM now() - min(o.event_time))::float8
 FROM relay_cursor c CROSS JOIN LATERAL (
     SELECT event_time FROM outbox o WHERE o.lane = c.lane AND (o.xid, o.id) > (c.xid, c.id) ORDER BY o.xid, o.id LIMIT 1
 ) o
 """
-_BLOCKER = """
-SELECT pid FROM pg_stat_activity
-WHERE backend_xid IS NOT NULL AND xact_start < now() - interval '5 seconds' ORDER BY xact_start LIMIT 1
-"""
+_BLOCKER = "SELECT muster.oldest_writer()"
 _KEEP = "SELECT muster.keep_partitions('outbox', $1), muster.keep_partitions('inbox', $2)"
 
 REAL_TIME, BULK = 0, 1
@@ -95,7 +92,7 @@ class Relay:
         dsn = self._settings.database.dsn.get_secret_value()
         service = self._database.service
         connection = await asyncpg.connect(
-            dsn, timeout=5, server_settings={"application_name": f"{service}-relay"}
+            dsn, timeout=5, command_timeout=15, server_settings={"application_name": f"{service}-relay"}
         )
         try:
             while not await connection.fetchval(_LEAD, service):  # noqa: ASYNC110  (another process holds it)
@@ -197,8 +194,10 @@ class Relay:
                     await producer.stop()
 
     async def _keep_partitions(self) -> None:
+        """Make and drop day partitions. One that holds something not yet relayed is never dropped, however old."""
         async with self._database.system() as tx:
-            await tx.execute(_KEEP, self._settings.outbox_days, self._settings.inbox_days)
+            waiting = int((await tx.fetchval(_OLDEST) or 0) // 86_400) + 1
+            await tx.execute(_KEEP, max(self._settings.outbox_days, waiting), self._settings.inbox_days)
 
     async def _watch(self) -> None:
         async with self._database.system() as tx:

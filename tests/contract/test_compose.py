@@ -9,7 +9,6 @@ import copy
 import importlib
 import json
 import re
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema.validators import validator_for
-from pydantic import BaseModel
 
 from shared.db.migrate import SERVICES
-from shared.settings import ServiceSettings
+from shared.settings import ServiceSettings, variables
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -42,15 +40,6 @@ def settings_class(service: str) -> type[ServiceSettings]:
     found: type[ServiceSettings] = importlib.import_module(f"services.{service}.settings").Settings
     assert issubclass(found, ServiceSettings)
     return found
-
-
-def variables(model: type[BaseModel], prefix: str = "MUSTER_") -> Iterator[str]:
-    """Every environment variable that a settings class reads."""
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from variables(field.annotation, f"{prefix}{name.upper()}__")
-        else:
-            yield prefix + name.upper()
 
 
 def environment(container: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ from shared.contracts.topics import VIEWS
 from shared.http.app import Base, Parts, _Server, make_http
 from shared.messaging.broker import send_raw
 from shared.messaging.consume import Consume
+from shared.messaging.dead_letters import Raw
 from shared.messaging.outbox import Outbox, Outgoing, partition_of
 from shared.messaging.relay import Relay
 from shared.settings import DatabaseSettings, KafkaSettings, VaultSettings
@@ -284,10 +285,13 @@ async def test_nothing_of_another_company(copies: Copies, kafka: KafkaSettings) 
         place = partition_of(str(company).encode(), kafka.partitions)
         for body in (false.model_dump_json().encode(), b"{", b"\xff", b"", None):
             await send_raw(
-                kafka.bootstrap, kafka.prefix + VIEWS.name, str(company).encode(), body, {}, partition=place
+                kafka.bootstrap,
+                kafka.prefix + VIEWS.name,
+                Raw(str(company).encode(), (), body),
+                partition=place,
             )
         for key in (None, b"\xff", b"x"):
-            await send_raw(kafka.bootstrap, kafka.prefix + VIEWS.name, key, b"{}", {}, partition=place)
+            await send_raw(kafka.bootstrap, kafka.prefix + VIEWS.name, Raw(key, (), b"{}"), partition=place)
         await copies.hint(mine, ours)
         assert (await page.event())[2]["records"] == [str(ours)]
 
@@ -330,7 +334,10 @@ async def test_a_quiet_companys_id_moves_on(copies: Copies, kafka: KafkaSettings
         start = await page.begun()
         for _ in range(3):
             await send_raw(
-                kafka.bootstrap, kafka.prefix + VIEWS.name, str(uuid4()).encode(), b"{}", {}, partition=place
+                kafka.bootstrap,
+                kafka.prefix + VIEWS.name,
+                Raw(str(uuid4()).encode(), (), b"{}"),
+                partition=place,
             )
         while await page.begun() == start:
             pass

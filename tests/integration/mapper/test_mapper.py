@@ -107,8 +107,8 @@ async def test_facts_before_settings_are_decided_when_settings_come(world: Any) 
 async def test_a_parked_employee_event_holds_the_matched_mark_back(world: Any) -> None:
     await world.set(world.document())
     await world.rows(
-        'INSERT INTO dead_letter (topic, partition, "offset", company_id, headers, reason, detail) '
-        f"VALUES ('employees.v1', 0, 1, '{world.company}', '{{}}', 'failed', '')"
+        'INSERT INTO dead_letter (topic, partition, "offset", company_id, key_id, sealed, reason, detail) '
+        f"VALUES ('employees.v1', 0, 1, '{world.company}', '', '', 'failed', '')"
     )
     await world.tell(*world.marks("destination"))
     await world.sweep()

@@ -1,34 +1,40 @@
-"""A small real service: it hears source.changed as mapper's role would, and writes each effect down."""
+"""The probe of `tests/support/probe.py` on this test's own topics and tables, within this process or as one of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import base64
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import orjson
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer
-from faststream.kafka import KafkaRouter
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 
+from muster.ports import free_port
 from shared.clock import SystemClock
-from shared.contracts import topics
 from shared.contracts.events import Message, SourceChanged
 from shared.db.pool import open_database
-from shared.db.tx import Database, Tx
+from shared.db.seal import Sealer
+from shared.db.tx import Database
+from shared.messaging import dead_letters
 from shared.messaging.broker import make_broker
 from shared.messaging.consume import Consume
+from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
 from shared.settings import DatabaseSettings, KafkaSettings, ServiceSettings
 from tests.support.eventually import eventually
+from tests.support.probe import COMPANY, TABLES, Fault, make_router
 
-COMPANY = UUID(int=1)
-Fault = Callable[[Sequence[Message[Any]]], Awaitable[None]]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass
@@ -45,21 +51,15 @@ class Probe:
     running: list[tuple[Any, Consume]] = field(default_factory=list)
 
     async def start(self) -> Consume:
-        """One more copy of the service."""
+        """One more copy of the service, in this process."""
         consume = Consume(self.settings, self.database, SystemClock())
-        router = KafkaRouter()
 
-        async def on_parked(message: Message[Any], _: Tx) -> None:
-            self.parked.append(message.id)
-
-        @consume.subscribe(router, topics.NOTIFICATIONS, on_parked=on_parked)
-        async def on_notifications(events: Sequence[Message[Any]], tx: Tx) -> None:
+        async def fault(events: Sequence[Message[Any]]) -> None:
             self.attempts += 1
-            for event in events:
-                await tx.execute("INSERT INTO effects VALUES ($1, $2)", event.company_id, event.id)
             if self.fault is not None:
                 await self.fault(events)
 
+        router = make_router(consume, fault, lambda message: self.parked.append(message.id))
         broker = make_broker(self.settings.kafka, "mapper", router)
         await broker.start()
         self.running.append((broker, consume))
@@ -72,6 +72,33 @@ class Probe:
             await broker.stop()
         self.running.clear()
 
+    async def process(self, point: str = "none", **more: str) -> asyncio.subprocess.Process:
+        """A copy in a process of its own."""
+        kafka, key = self.settings.kafka, self.settings.dead_letter_key
+        assert key is not None
+        variables = {
+            "MUSTER_DATABASE__DSN": self.settings.database.dsn.get_secret_value(),
+            "MUSTER_KAFKA__BOOTSTRAP": kafka.bootstrap,
+            "MUSTER_KAFKA__PARTITIONS": str(kafka.partitions),
+            "MUSTER_KAFKA__SESSION_TIMEOUT_MS": "6000",
+            "MUSTER_KAFKA__HEARTBEAT_MS": "1000",
+            "MUSTER_KAFKA__PREFIX": kafka.prefix,
+            "MUSTER_KAFKA__STATIC_MEMBERS": "false",
+            "MUSTER_HTTP__PORT": str(free_port()),
+            "MUSTER_INTERNAL_TOKEN": "x",
+            "MUSTER_DEAD_LETTER_KEY": key.get_secret_value(),
+            **more,
+        }
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.support.probe",
+            point,
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            stdout=sys.stderr,
+        )
+
     def event(self, name: str = "r") -> SourceChanged:
         """A hint about the record `name`."""
         return SourceChanged(record_id=uuid4(), account_id=UUID(int=2), remote_id=name)
@@ -79,7 +106,7 @@ class Probe:
     async def send(
         self, body: bytes | None = None, *, event_id: UUID | None = None, **headers: str | bytes | None
     ) -> UUID:
-        """Put a message on the topic; headers given as None are left out."""
+        """Put a message on the topic; headers given as None are left out, those given as b"null" have no value."""
         event_id = event_id or uuid4()
         sent: dict[str, str | bytes | None] = {
             "ce_id": str(event_id),
@@ -92,9 +119,14 @@ class Probe:
         raw = [(k, v if isinstance(v, bytes) else v.encode()) for k, v in sent.items() if v is not None]
         value = body if body is not None else self.event().model_dump_json().encode()
         await self.producer.send_and_wait(
-            self.settings.kafka.prefix + "notifications.v1", value, headers=raw, partition=0
+            self.topic, value, headers=[(k, None if v == b"null" else v) for k, v in raw], partition=0
         )
         return event_id
+
+    @property
+    def topic(self) -> str:
+        """The topic's name on the broker."""
+        return self.settings.kafka.prefix + "notifications.v1"
 
     async def effects(self) -> list[UUID]:
         """The events that had their effect."""
@@ -108,27 +140,55 @@ class Probe:
 
         await eventually(ask, within=within)
 
-    async def letters(self) -> list[dict[str, Any]]:
+    async def said(self) -> list[UUID]:
+        """The ids in the outbox."""
+        return [r["event_id"] for r in await self.owner.fetch("SELECT event_id FROM mapper.outbox")]
+
+    async def committed(self) -> int:
+        """The offset that the group has committed on partition 0; 0 when it has none."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka.bootstrap)
+        await admin.start()
+        try:
+            group = f"{self.settings.kafka.prefix}mapper.notifications.v1"
+            found = await admin.list_consumer_group_offsets(group)
+        finally:
+            await admin.close()
+        at = found.get(TopicPartition(self.topic, 0))
+        return max(0, at.offset) if at else 0
+
+    async def letters(self) -> list[DeadLetter]:
         """What was parked."""
-        rows = await self.owner.fetch('SELECT * FROM mapper.dead_letter ORDER BY "offset"')
-        return [{**row, "headers": orjson.loads(row["headers"])} for row in rows]
+        sealer = Sealer(self.settings.dead_letter_keys())
+        found = []
+        for row in await self.owner.fetch(
+            'SELECT topic, partition, "offset" FROM mapper.dead_letter ORDER BY 1, 2, 3'
+        ):
+            async with self.database.system() as tx:
+                letter = await dead_letters.show(tx, sealer, *row)
+                assert letter is not None
+                found.append(letter)
+        return found
+
+    def set(self, **values: Any) -> None:
+        """Other settings for the copies started from now on."""
+        self.settings = self.settings.model_copy(update=values)
 
 
-@pytest_asyncio.fixture
-async def probe(addresses: Callable[[str], str], kafka: KafkaSettings) -> AsyncIterator[Probe]:
-    """Not started yet."""
-    owner = await asyncpg.connect(addresses("owner"))
-    await owner.execute(
-        "CREATE TABLE mapper.effects (company_id uuid, event_id uuid); SELECT muster.protect('mapper.effects')"
-    )
+async def open_probe(
+    address: Callable[[str], str], kafka: KafkaSettings, *, timeout_ms: int = 40_000
+) -> AsyncIterator[Probe]:
+    """A probe, not started yet; everything of it is ended afterwards."""
+    owner = await asyncpg.connect(address("owner"))
+    await owner.execute(TABLES)
     settings = ServiceSettings(
-        database=DatabaseSettings(dsn=SecretStr(addresses("mapper"))),
+        database=DatabaseSettings(dsn=SecretStr(address("mapper"))),
         kafka=kafka,
         internal_token=SecretStr("x"),
+        dead_letter_key=SecretStr(base64.b64encode(bytes(32)).decode()),
         max_parked_in_row=15,
     )
     database = await open_database(settings.database, "mapper")
-    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", request_timeout_ms=timeout_ms)
     await producer.start()
     made = Probe(settings, database, owner, producer)
     try:
@@ -138,6 +198,13 @@ async def probe(addresses: Callable[[str], str], kafka: KafkaSettings) -> AsyncI
         await producer.stop()
         await database.close()
         await owner.close()
+
+
+@pytest_asyncio.fixture
+async def probe(addresses: Callable[[str], str], kafka: KafkaSettings) -> AsyncIterator[Probe]:
+    """On the shared servers."""
+    async for made in open_probe(addresses, kafka):
+        yield made
 
 
 @pytest_asyncio.fixture

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from shared.contracts.events import Message
+from shared.db.seal import SealError
 from shared.errors import Unavailable
+from shared.messaging import consume as consuming
 from shared.messaging import inbox
+from shared.messaging.consume import Consume
 from tests.integration.messaging.conftest import Probe
 from tests.support.eventually import eventually
 
@@ -25,7 +30,12 @@ POISON: dict[str, dict[str, Any]] = {
     "nested too deeply": {"body": b"[" * 5000},
     "a number of 5,000 digits": {"body": GOOD.replace(b'"x"', b"9" * 5000)},
     "a field missing": {"body": b'{"record_id":"00000000-0000-0000-0000-000000000009"}'},
+    "infinity": {"body": GOOD.replace(b'"x"', b"1e400")},
     "a header that is not text": {"ce_subject": b"\xff\xfe"},
+    "a header without a value": {"ce_subject": b"null"},
+    "a company that is none": {"ce_companyid": "acme"},
+    "an unknown lane": {"ce_lane": "scenic"},
+    "a time that is none": {"ce_time": "yesterday"},
     "no id": {"ce_id": None},
     "an id that is none": {"ce_id": "seven"},
     "a time without its zone": {"ce_time": "2026-11-23T12:00:00"},
@@ -62,6 +72,7 @@ async def test_without_the_inbox_it_would_have_three(probe: Probe, monkeypatch: 
 async def test_poison_of_every_kind_is_parked_once_and_the_rest_goes_on(probe: Probe) -> None:
     """Each with its raw bytes and a reason; the good neighbours have their effect."""
     good = [await probe.send()]
+    probe.set(max_parked_in_row=len(POISON))
     for kind in POISON.values():
         await probe.send(**kind)
     good.append(await probe.send())
@@ -71,8 +82,8 @@ async def test_poison_of_every_kind_is_parked_once_and_the_rest_goes_on(probe: P
     letters = await probe.letters()
     assert len(letters) == len(POISON)
     bodies = [kind["body"] for kind in POISON.values() if "body" in kind]
-    assert [bytes(x["body"] or b"") for x in letters[: len(bodies)]] == bodies
-    assert all(x["reason"] for x in letters)
+    assert [x.raw and x.raw.body for x in letters[: len(bodies)]] == bodies
+    assert all(x.reason for x in letters)
 
 
 async def test_one_event_that_always_fails_is_parked_and_shown(probe: Probe) -> None:
@@ -89,9 +100,10 @@ async def test_one_event_that_always_fails_is_parked_and_shown(probe: Probe) -> 
 
     await probe.has(*sent[:2], *sent[3:])
     (letter,) = await eventually(probe.letters)
-    assert (letter["event_id"], letter["reason"]) == (sent[2], "failed")
-    assert letter["headers"]["ce_id"] == str(sent[2])
-    assert "a bug" not in letter["detail"]
+    assert (letter.event_id, letter.reason) == (sent[2], "failed")
+    assert letter.raw is not None
+    assert dict(letter.raw.headers)["ce_id"] == str(sent[2]).encode()
+    assert "a bug" not in letter.detail
     assert probe.parked == [sent[2]]
 
 
@@ -120,6 +132,129 @@ async def test_what_a_repetition_may_cure_holds_without_a_hot_loop(probe: Probe)
     assert consume.holding() == {}
 
 
+async def test_without_a_total_parser_a_bad_header_is_lost(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: FastStream's own parser fails, nothing is parked, and the offset moves on all the same."""
+    monkeypatch.setattr(consuming, "_bare", lambda record: record)
+    await probe.send(ce_subject=b"\xff\xfe")
+    last = await probe.send(ce_time="2026-11-23T12:00:00+00:00")
+    await probe.start()
+
+    await asyncio.sleep(1)
+    if await probe.effects() == []:
+        last = await probe.send()
+        await probe.has(last)
+    assert await probe.letters() == []
+
+
+async def test_a_name_that_holds_a_backslash_and_u0000_is_no_nul(probe: Probe) -> None:
+    """Only the escape is poison, not the six characters."""
+    typed = await probe.send(GOOD.replace(b'"x"', rb'"a\\u0000"'))
+    await probe.start()
+
+    await probe.has(typed)
+    assert await probe.letters() == []
+
+
+async def test_parked_messages_are_sealed(probe: Probe) -> None:
+    """Nothing of the message lies open in the table, and what is opened is what came, to the byte."""
+    body = GOOD.replace(b'"x"', b'{"surname":"Featherstonehaugh"}')
+    await probe.send(body, ce_subject=b"Featherstonehaugh")
+    await probe.start()
+
+    (letter,) = await eventually(probe.letters)
+    assert letter.raw is not None
+    assert letter.raw.body == body
+    assert dict(letter.raw.headers)["ce_subject"] == b"Featherstonehaugh"
+    stored = str(await probe.owner.fetch("SELECT d::text FROM mapper.dead_letter d"))
+    assert b"Featherstonehaugh" not in bytes.fromhex("".join(re.findall(r"[0-9a-f]{32,}", stored)))
+    assert "Featherstonehaugh" not in stored
+
+
+async def test_a_sealed_message_moved_to_another_row_does_not_open(probe: Probe) -> None:
+    """The seal is bound to topic, partition and offset."""
+    await probe.send(b"{")
+    await probe.start()
+    await eventually(probe.letters)
+    await probe.owner.execute('UPDATE mapper.dead_letter SET "offset" = 77')
+
+    with pytest.raises(SealError, match="another place"):
+        await probe.letters()
+
+
+async def test_without_its_key_it_holds_and_loses_nothing(probe: Probe) -> None:
+    """What cannot be parked is neither skipped nor tried in a hot loop, and the reason says what to set."""
+    probe.set(dead_letter_key=None)
+    await probe.send(b"{")
+    good = await probe.send()
+    consume = await probe.start()
+
+    async def holding() -> str:
+        return str(consume.holding())
+
+    await eventually(holding)
+    await eventually(lambda: _holds(consume, "MUSTER_DEAD_LETTER_KEY"))
+    assert consume.subscriptions[0].failures < 12
+    assert await probe.effects() == []
+    await probe.stop()
+    probe.set(dead_letter_key=SecretStr("A" * 43 + "="))
+    await probe.start()
+    await probe.has(good)
+
+
+async def _holds(consume: Consume, why: str) -> bool:
+    return why in str(consume.holding())
+
+
+async def test_a_parked_message_is_shown_once_however_often_its_batch_comes(probe: Probe) -> None:
+    """One is poison, one always fails, one waits for a neighbour: the first two are parked once, and hold nothing up."""
+    probe.set(max_parked_in_row=2)
+    await probe.send(b"{")
+    broken, waiting = await probe.send(), await probe.send()
+    ill = True
+
+    async def fault(events: Sequence[Message[Any]]) -> None:
+        await asyncio.sleep(0)
+        ids = {e.id for e in events}
+        if broken in ids:
+            raise KeyError("a bug")
+        if waiting in ids and ill:
+            raise Unavailable("a neighbour is away")
+
+    probe.fault = fault
+    consume = await probe.start()
+    await eventually(lambda: _failed(consume, 5))
+    ill = False
+    last = await probe.send()
+
+    await probe.has(waiting, last)
+    assert probe.parked == [broken]
+    assert [x.reason for x in await probe.letters()] == ["bad_body", "failed"]
+
+
+async def _failed(consume: Consume, times: int) -> bool:
+    return consume.subscriptions[0].failures >= times
+
+
+async def test_a_hook_that_fails_does_not_lose_the_message(probe: Probe) -> None:
+    """It is parked all the same."""
+    sent = await probe.send()
+
+    async def fault(_: Sequence[Message[Any]]) -> None:
+        raise KeyError("a bug")
+
+    def hook(_: Any) -> None:
+        raise ValueError("another bug")
+
+    probe.fault = fault
+    probe.parked = type("", (), {"append": staticmethod(hook)})()
+    await probe.start()
+
+    (letter,) = await eventually(probe.letters)
+    assert letter.event_id == sent
+
+
 async def test_too_many_parked_in_a_row_is_a_bad_deploy(probe: Probe) -> None:
     """It holds and turns unready instead of parking everything."""
     for _ in range(30):
@@ -133,34 +268,42 @@ async def test_too_many_parked_in_a_row_is_a_bad_deploy(probe: Probe) -> None:
     assert len(await probe.letters()) <= probe.settings.max_parked_in_row
 
 
-async def test_a_second_copy_that_joins_while_a_batch_runs_doubles_nothing(probe: Probe) -> None:
-    """A rebalance in the middle: every effect once."""
+async def test_as_many_between_good_ones_are_bad_messages(probe: Probe) -> None:
+    """In a row means: without a good one in between."""
+    good = []
+    for _ in range(30):
+        await probe.send(b"{")
+        good.append(await probe.send())
+    consume = await probe.start()
+
+    await probe.has(*good)
+    assert len(await eventually(probe.letters)) == 30
+    assert consume.holding() == {}
+
+
+async def test_a_handler_that_always_fails_is_a_bad_deploy(probe: Probe) -> None:
+    """The same for what parses: after as many in a row it holds; mended, it goes on with what is left."""
+    probe.set(max_parked_in_row=3)
+    sent = [await probe.send() for _ in range(6)]
+    ill = True
 
     async def fault(_: Sequence[Message[Any]]) -> None:
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0)
+        if ill:
+            raise KeyError("a bad deploy")
 
     probe.fault = fault
-    await probe.start()
-    sent = []
-    for n in range(60):
-        sent.append(await probe.send())
-        if n == 20:
-            await probe.start()
-        await asyncio.sleep(0.02)
+    consume = await probe.start()
+    await eventually(lambda: _holds(consume, "in a row"))
+    await eventually(lambda: _failed(consume, 3))
+    assert len(await probe.letters()) == 3
+    ill = False
+    await eventually(lambda: _holds_nothing(consume))
 
-    await probe.has(*sent, within=40)
+    parked = {x.event_id for x in await probe.letters()}
+    assert parked == set(sent[:3])
+    assert set(await probe.effects()) >= set(sent[3:])
 
 
-async def test_the_database_away_for_a_while_loses_nothing(probe: Probe) -> None:
-    """All its connections are cut again and again; everything has its effect once."""
-    await probe.start()
-    sent = []
-    for n in range(40):
-        sent.append(await probe.send())
-        if n % 5 == 0:
-            await probe.owner.fetch(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'mapper'"
-            )
-        await asyncio.sleep(0.05)
-
-    await probe.has(*sent, within=40)
+async def _holds_nothing(consume: Consume) -> bool:
+    return not consume.holding()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +15,9 @@ from shared.contracts.records import Lane
 from shared.messaging import relay as relaying
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.relay import REAL_TIME, Relay
-from tests.integration.messaging.conftest import COMPANY, Probe
+from tests.integration.messaging.conftest import Probe
+from tests.support.eventually import eventually
+from tests.support.probe import COMPANY
 
 OTHER = UUID(int=77)
 
@@ -25,11 +29,6 @@ async def say(probe: Probe, outbox: Outbox, count: int, *, hold: float = 0) -> N
         await asyncio.sleep(hold)
 
 
-async def said(probe: Probe) -> list[UUID]:
-    """The ids in the outbox."""
-    return [r["event_id"] for r in await probe.owner.fetch("SELECT event_id FROM mapper.outbox")]
-
-
 async def test_writers_that_commit_out_of_order_lose_nothing(
     probe: Probe, relay: tuple[Relay, Outbox]
 ) -> None:
@@ -38,7 +37,7 @@ async def test_writers_that_commit_out_of_order_lose_nothing(
     _, outbox = relay
     await asyncio.gather(*(say(probe, outbox, 3, hold=(n % 5) * 0.2) for n in range(20)))
 
-    await probe.has(*await said(probe))
+    await probe.has(*await probe.said())
 
 
 async def test_a_cursor_on_the_id_alone_would_lose_some(
@@ -76,9 +75,9 @@ async def test_a_relay_that_dies_before_it_marks_says_it_again_with_the_same_id(
 
     assert again == 5
 
-    await probe.has(*await said(probe))
+    await probe.has(*await probe.said())
     with pytest.raises(AssertionError):
-        await probe.has(*await said(probe), OTHER, within=1)
+        await probe.has(*await probe.said(), OTHER, within=1)
 
 
 async def test_two_relays_and_only_one_leads(probe: Probe, relay: tuple[Relay, Outbox]) -> None:
@@ -94,7 +93,7 @@ async def test_two_relays_and_only_one_leads(probe: Probe, relay: tuple[Relay, O
         )
         await probe.start()
         await say(probe, outbox, 3)
-        await probe.has(*await said(probe))
+        await probe.has(*await probe.said())
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -106,4 +105,72 @@ async def test_a_message_over_the_brokers_limit_cannot_exist(probe: Probe) -> No
     with pytest.raises(asyncpg.CheckViolationError):
         async with probe.database.transaction([COMPANY]) as tx:
             await Outbox(SystemClock()).append(tx, [Outgoing(body, COMPANY)])
-    assert await said(probe) == []
+    assert await probe.said() == []
+
+
+def _day(days: int) -> str:
+    return f"{datetime.now(UTC) + timedelta(days=days):%Y%m%d}"
+
+
+async def _parts(probe: Probe, table: str) -> set[str]:
+    rows = await probe.owner.fetch(
+        "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = $1::text::regclass",
+        f"mapper.{table}",
+    )
+    return {row["name"].removeprefix(f"mapper.{table}_") for row in rows}
+
+
+async def test_rows_that_came_before_their_days_partition_are_moved_into_it(probe: Probe) -> None:
+    """Nobody kept the partitions for a while: what was written meanwhile must not stop the relay for good."""
+    await probe.owner.execute(f"DROP TABLE mapper.outbox_{_day(0)}; DROP TABLE mapper.inbox_{_day(0)}")
+    outbox, relay = Outbox(SystemClock()), Relay(probe.settings, probe.database)
+    await say(probe, outbox, 3)
+    assert await probe.owner.fetchval("SELECT count(*) FROM mapper.outbox_other") == 3
+
+    await relay._keep_partitions()
+
+    assert await probe.owner.fetchval("SELECT count(*) FROM mapper.outbox_other") == 0
+    assert _day(0) in await _parts(probe, "outbox") & await _parts(probe, "inbox")
+    await say(probe, outbox, 2)
+    assert await relay.step(REAL_TIME) == 5
+    await relay.close()
+    tables = await probe.owner.fetch(
+        "SELECT relrowsecurity FROM pg_class WHERE relkind = 'r' AND relname ~ '^(out|in)box_2'"
+    )
+    assert all(row["relrowsecurity"] for row in tables)
+
+
+async def test_nothing_that_is_not_relayed_yet_is_dropped_however_old(probe: Probe) -> None:
+    """A broker that is away for longer than the outbox keeps; what was relayed goes after its days."""
+    old = _day(-20)
+    await probe.owner.execute(
+        f"CREATE TABLE mapper.outbox_{old} PARTITION OF mapper.outbox FOR VALUES FROM ('{old}') TO ('{_day(-19)}')"
+    )
+    relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
+    await say(probe, outbox, 2)
+    await probe.owner.execute("UPDATE mapper.outbox SET event_time = event_time - interval '20 days'")
+
+    await relay._keep_partitions()
+    assert old in await _parts(probe, "outbox")
+
+    assert await relay.step(REAL_TIME) == 2
+    await relay._keep_partitions()
+    await relay.close()
+    assert old not in await _parts(probe, "outbox")
+
+
+async def test_the_alarm_names_who_holds_the_relay_up(probe: Probe, addresses: Callable[[str], str]) -> None:
+    """A writing transaction of another role, left open."""
+    other = await asyncpg.connect(addresses("importer"))
+    try:
+        async with other.transaction():
+            await other.execute("SELECT pg_current_xact_id()")
+            pid = await other.fetchval("SELECT pg_backend_pid()")
+
+            async def named() -> bool:
+                async with probe.database.system() as tx:
+                    return bool(await tx.fetchval(relaying._BLOCKER) == pid)
+
+            await eventually(named)
+    finally:
+        await other.close()
