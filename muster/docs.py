@@ -1,4 +1,4 @@
-"""`python -m muster.docs [--check]`: docs/openapi.yaml and docs/asyncapi/muster.yaml, made from the code."""
+"""`python -m muster.docs [--check]`: the OpenAPI and AsyncAPI documents below docs/, made from the code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from sandbox.linarc.contract import document as linarc_document
 from services.gateway.app import openapi_document
 from shared.contracts import commands
 from shared.contracts.events import bodies
@@ -66,7 +67,11 @@ def _message(kind: str, name: str, text: str) -> dict[str, Any]:
 
 def documents() -> dict[Path, str]:
     """Each document's text by its place."""
-    made = {"docs/openapi.yaml": openapi_document(), "docs/asyncapi/muster.yaml": asyncapi_document()}
+    made = {
+        "docs/openapi.yaml": openapi_document(),
+        "docs/asyncapi/muster.yaml": asyncapi_document(),
+        "docs/linarc-openapi.yaml": linarc_document(),
+    }
     return {
         ROOT / name: yaml.safe_dump(found, sort_keys=True, allow_unicode=True, width=120)
         for name, found in made.items()

@@ -177,7 +177,7 @@ class Stack:
 
     async def _start_linarc(self) -> None:
         tenants = [f"--tenant={tenant}:{self._secrets[f'linarc_{i}']}" for i, tenant in enumerate(TENANTS)]
-        await self._start_sandbox("linarc", tenants)
+        await self._start_sandbox("linarc", [*tenants, "--limits=off"])
 
     async def _start_sandbox(self, name: str, arguments: Sequence[str]) -> None:
         folder = self.data / "sandbox"

@@ -23,6 +23,7 @@ def edit(box: Sandbox, scope: str, row: Row, changes: dict[str, Any]) -> Row:
     changed = box.wire.edited(scope, row, changes, box.store.now())
     with box.store.transaction():
         box.store.update(scope, changed)
+        box.changed(scope, row, changed)
         remote_id = box.wire.remote_id(row.num)
         box.store.record(scope, Entry("hand_edit", "applied", remote_id, body=orjson.dumps(changes)))
     return changed
@@ -110,12 +111,16 @@ def make_admin(
         return Response(changed.data, media_type="application/json")
 
     async def remove(request: Request, remote_id: str) -> Response:
-        """Merge a person away: the id is gone for good, and changes show a stub of it."""
-        scope = scope_of(request)
+        """Take a person away, merged into another if `into` says so: the id is gone for good."""
+        scope, into = scope_of(request), request.query_params.get("into")
         row = row_of(scope, remote_id)
+        if into is not None:
+            row_of(scope, into)
         with box.store.transaction():
             box.store.remove(scope, row.num)
-            box.store.record(scope, Entry("merge", "applied", remote_id))
+            box.store.record(scope, Entry("merge" if into else "remove", "applied", remote_id))
+            if scope in box.companies:
+                box.hooks.note(scope, into or remote_id, "merged" if into else "deleted", remote_id)
         return answer({"removed": remote_id})
 
     for method, path, call in (

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import orjson
 
 from sandbox.faults import Faults
+from sandbox.hooks import Hooks, Kind, Shape
 from sandbox.store import Row, Store
 
 Setting = bool | int | float | str
@@ -27,6 +28,9 @@ class Wire(Protocol):
     def remote_id(self, num: int) -> str:
         """The remote id of a number."""
 
+    def event(self, before: Row | None, row: Row) -> tuple[Kind, str]:
+        """How a creation or a change is announced."""
+
     def edited(self, scope: str, row: Row, changes: dict[str, Any], now: int) -> Row:
         """The row after somebody changed it by hand; null clears a field."""
 
@@ -38,6 +42,7 @@ class Sandbox:
     store: Store
     scopes: tuple[str, ...]
     wire: Wire
+    shape: Shape
     faults: Faults = field(default_factory=Faults)
     calls: Counter[str] = field(default_factory=Counter)
     switches: dict[str, Setting] = field(default_factory=dict)
@@ -47,10 +52,21 @@ class Sandbox:
 
     def __post_init__(self) -> None:
         """What was turned before a restart stays turned."""
+        self.hooks = Hooks(self.store, self.faults, self.shape)
         _adopt(self.switches, self.store.setting("switches"))
         for scope in self.scopes:
             self.companies[scope] = dict(self.company_defaults)
             _adopt(self.companies[scope], self.store.setting(f"company {scope}"))
+
+        self.hooks.scale = lambda: self.number("time_scale")
+        self.hooks.hold_back = lambda: self.on("hold_back")
+        self.hooks.gather_seconds = lambda: float(self.switches.get("webhook_gather_seconds", 0))
+
+    def changed(self, scope: str, before: Row | None, row: Row) -> None:
+        """Announce a write, inside its transaction."""
+        if scope in self.companies:
+            kind, detail = self.wire.event(before, row)
+            self.hooks.note(scope, self.wire.remote_id(row.num), kind, detail)
 
     def company(self, scope: str) -> dict[str, Setting]:
         """What was chosen about one realm or tenant."""

@@ -80,7 +80,27 @@ def make_control(box: Sandbox) -> APIRouter:
             raise HTTPException(422, str(wrong)) from wrong
         return answer({"switches": box.switches, "companies": box.companies, "rules": box.faults.show()})
 
+    async def put_webhooks(request: Request) -> Response:
+        scope, given = scope_of(box, request), await body_of(request)
+        url, secret = given.get("url"), given.get("secret")
+        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+            raise HTTPException(422, 'give {"url": "http…"}, and "secret" to sign with one that you have')
+        if secret is not None and not (isinstance(secret, str) and box.shape.valid(secret)):
+            raise HTTPException(422, "this system cannot sign with such a secret")
+        target = box.hooks.register(scope, url, secret)
+        return answer({"url": target.url, "secret": target.secret})
+
+    async def get_webhooks(request: Request) -> Response:
+        return answer(box.hooks.show(scope_of(box, request)))
+
+    async def delete_webhooks(request: Request) -> Response:
+        box.hooks.forget(scope_of(box, request))
+        return answer(box.hooks.show(scope_of(box, request)))
+
     for method, path, call in (
+        ("GET", "/webhooks", get_webhooks),
+        ("PUT", "/webhooks", put_webhooks),
+        ("DELETE", "/webhooks", delete_webhooks),
         ("GET", "/faults", get_faults),
         ("PUT", "/faults", put_faults),
         ("GET", "/switches", get_switches),

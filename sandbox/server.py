@@ -47,7 +47,7 @@ def serve(app: ASGIApp, host: str, port: int, port_file: Path | None) -> None:
         with_cut(app),
         loop="uvloop",
         http="httptools",
-        lifespan="off",
+        lifespan="on",
         log_level="warning",
         access_log=False,
         proxy_headers=False,

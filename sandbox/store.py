@@ -20,7 +20,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS employees(
     scope TEXT NOT NULL, num INTEGER NOT NULL, version INTEGER NOT NULL, active INTEGER NOT NULL,
     created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
-    name_key TEXT, number_key TEXT, email_key TEXT, data TEXT NOT NULL, former_key TEXT);
+    name_key TEXT, number_key TEXT, email_key TEXT, data TEXT NOT NULL, former TEXT);
 CREATE UNIQUE INDEX IF NOT EXISTS employees_num ON employees(scope, num);
 CREATE UNIQUE INDEX IF NOT EXISTS employees_name ON employees(scope, name_key) WHERE name_key IS NOT NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS employees_number ON employees(scope, number_key)
@@ -42,18 +42,26 @@ CREATE TABLE IF NOT EXISTS removed(
 CREATE TABLE IF NOT EXISTS metered(
     scope TEXT NOT NULL, month TEXT NOT NULL, kind TEXT NOT NULL, calls INTEGER NOT NULL,
     PRIMARY KEY(scope, month, kind)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hook_events(
+    n INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, target TEXT NOT NULL, scope TEXT NOT NULL,
+    remote_id TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL, due INTEGER NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS hook_deliveries(
+    n INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, body BLOB NOT NULL, tries INTEGER NOT NULL,
+    due INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS logins(
+    scope TEXT NOT NULL, num INTEGER NOT NULL, token TEXT, hash TEXT, PRIMARY KEY(scope, num)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 LATER_COLUMNS = (
-    ("employees", "former_key", "TEXT"),
+    ("employees", "former", "TEXT"),
     ("tokens", "born", "INTEGER NOT NULL DEFAULT 0"),
     ("tokens", "bound", "TEXT"),
 )
 """Columns that files of earlier versions lack."""
-LATER_INDEXES = """CREATE INDEX IF NOT EXISTS employees_former ON employees(scope, former_key)
-    WHERE former_key IS NOT NULL"""
+LATER_INDEXES = """CREATE INDEX IF NOT EXISTS employees_former ON employees(scope, former)
+    WHERE former IS NOT NULL"""
 
-_COLUMNS = "num, version, active, created_at, updated_at, name_key, number_key, email_key, CAST(data AS BLOB), former_key"
+_COLUMNS = "num, version, active, created_at, updated_at, name_key, number_key, email_key, CAST(data AS BLOB), former"
 GET = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num = ?"
 AFTER = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num > ? ORDER BY num LIMIT ?"
 AFTER_SINCE = (
@@ -61,7 +69,7 @@ AFTER_SINCE = (
 )
 INSERT = "INSERT INTO employees VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 UPDATE = """UPDATE employees SET version = ?, active = ?, created_at = ?, updated_at = ?, name_key = ?,
-    number_key = ?, email_key = ?, data = ?, former_key = ? WHERE scope = ? AND num = ?"""
+    number_key = ?, email_key = ?, data = ?, former = ? WHERE scope = ? AND num = ?"""
 HOLDER: dict[Key, str] = {
     "name_key": "SELECT num FROM employees WHERE scope = ? AND name_key = ?",
     "number_key": "SELECT num FROM employees WHERE scope = ? AND number_key = ?",
@@ -75,14 +83,17 @@ NEXT_NUM = """SELECT max(coalesce((SELECT max(num) FROM employees WHERE scope = 
     coalesce((SELECT max(num) FROM removed WHERE scope = ?1), 0)) + 1"""
 REMOVED_SINCE = "SELECT num, at FROM removed WHERE scope = ? AND at >= ? ORDER BY at, num LIMIT ?"
 NAME_HOLDERS = """SELECT scope, num, 0 FROM employees WHERE scope IN (?1, ?2, ?3) AND name_key = ?4
-    UNION ALL SELECT scope, num, 1 FROM employees WHERE scope = ?1 AND former_key = ?4"""
+    UNION ALL SELECT scope, num, 1 FROM employees WHERE scope = ?1 AND former = ?4"""
 EMPLOYEE_COUNTS = "SELECT scope, count(*), sum(active) FROM employees GROUP BY scope"
 JOURNAL_COUNTS = "SELECT scope, operation, outcome, count(*) FROM journal GROUP BY scope, operation, outcome"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One stored employee; `data` is its JSON text, times are microseconds since 1970."""
+    """One stored employee; `data` is its JSON text, times are microseconds since 1970.
+
+    `former` is what an inactive person was before: the name in QuickBooks, the state in Linarc.
+    """
 
     num: int
     version: int
@@ -93,7 +104,7 @@ class Row:
     number_key: str | None
     email_key: str | None
     data: bytes
-    former_key: str | None = None
+    former: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +186,7 @@ class Store:
                 row.number_key,
                 row.email_key,
                 row.data.decode(),
-                row.former_key,
+                row.former,
             ),
         )
 
@@ -191,7 +202,7 @@ class Store:
                 row.number_key,
                 row.email_key,
                 row.data.decode(),
-                row.former_key,
+                row.former,
                 scope,
                 row.num,
             ),
@@ -308,5 +319,5 @@ class Store:
     def reset(self, scope: str | None = None) -> None:
         """Forget employees, journal and remembered answers; tokens stay."""
         with self.transaction():
-            for table in ("employees", "removed", "journal", "replays"):
+            for table in ("employees", "removed", "logins", "journal", "replays"):
                 self.db.execute(f"DELETE FROM {table} WHERE ?1 IS NULL OR scope = ?1", (scope,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from sandbox.box import seed_empty
-from sandbox.linarc.app import make_app
+from sandbox.linarc.app import OFF, REAL, make_app
 from sandbox.scenario import play_file
 from sandbox.seeds import read_seed
 from sandbox.server import add_options, serve
@@ -25,10 +25,20 @@ def main() -> None:
     parser.add_argument(
         "--tenant", type=_tenant, action="append", required=True, help="ID:APIKEY; repeat for more"
     )
+    parser.add_argument(
+        "--limits",
+        choices=("real", "off"),
+        default="real",
+        help="the contract's limits for each company, or none",
+    )
+    parser.add_argument("--time-scale", type=float, help="how many times faster limits and retries run")
     args = parser.parse_args()
     args.data.mkdir(parents=True, exist_ok=True)
     store = Store(args.data / "linarc.db")
     app, box = make_app(store, dict(args.tenant), args.admin_token)
+    box.turn(REAL if args.limits == "real" else OFF)
+    if args.time_scale is not None:
+        box.turn({"time_scale": args.time_scale})
     if args.seed_file is not None:
         seed_empty(box, read_seed(args.seed_file))
     if args.scenario is not None:

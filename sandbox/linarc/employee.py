@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from sandbox.hooks import Kind
+from sandbox.linarc.problem import Problem
 from sandbox.store import Key, Row, Store
 
 STATES = ("draft", "invited", "active", "suspended", "terminated")
@@ -34,30 +36,6 @@ AMOUNTS = ("hourly_rate", "cost_rate")
 DAYS = ("hire_date", "end_date", "birth_date")
 FIELDS = (*LENGTHS, *AMOUNTS, *DAYS, "address")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-
-
-class Problem(Exception):
-    """A refusal, told as application/problem+json; `field` names the culprit where there is one."""
-
-    def __init__(self, status: int, code: str, title: str, detail: str, field: str | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.title = title
-        self.detail = detail
-        self.field = field
-
-    def body(self) -> bytes:
-        return orjson.dumps(
-            {
-                "type": f"https://linarc.example/problems/{self.code.replace('_', '-')}",
-                "title": self.title,
-                "status": self.status,
-                "detail": self.detail,
-                "code": self.code,
-                "field": self.field,
-            }
-        )
 
 
 def _invalid(name: str, detail: str, code: str = "invalid_value") -> Problem:
@@ -139,7 +117,15 @@ def stamp(micros: int) -> str:
     return text.replace("+00:00", "Z")
 
 
-def row_of(num: int, version: int, fields: dict[str, Any], state: str, created: int, updated: int) -> Row:
+def row_of(
+    num: int,
+    version: int,
+    fields: dict[str, Any],
+    state: str,
+    created: int,
+    updated: int,
+    former: str | None = None,
+) -> Row:
     """The stored row; every field is present, null when it has no value."""
     whole = {
         "id": remote_id(num),
@@ -160,6 +146,7 @@ def row_of(num: int, version: int, fields: dict[str, Any], state: str, created: 
         number,
         email and email.casefold(),
         orjson.dumps(whole),
+        former,
     )
 
 
@@ -198,13 +185,27 @@ def patched(store: Store, tenant: str, row: Row, body: dict[str, Any]) -> Row:
     """Given fields replace, null clears, absent stays."""
     fields = {**fields_of(row), **checked(body)}
     check_whole(store, tenant, fields, row.num)
-    return row_of(row.num, row.version + 1, fields, state_of(row), row.created_at, _milli(store.now()))
+    now = _milli(store.now())
+    return row_of(row.num, row.version + 1, fields, state_of(row), row.created_at, now, row.former)
 
 
-def moved(row: Row, state: str, end_date: str | None, now: int) -> Row:
-    """The employee in another state."""
+def deactivated(row: Row, end_date: str, now: int) -> Row:
+    """The employee terminated, with the state before kept."""
+    before = row.former or state_of(row)
     fields = {**fields_of(row), "end_date": end_date}
-    return row_of(row.num, row.version + 1, fields, state, row.created_at, _milli(now))
+    return row_of(row.num, row.version + 1, fields, "terminated", row.created_at, _milli(now), before)
+
+
+def reactivated(row: Row, now: int) -> Row:
+    """The employee as before it was terminated or suspended: who never logged in is a draft again."""
+    fields = {**fields_of(row), "end_date": None}
+    return row_of(row.num, row.version + 1, fields, row.former or "active", row.created_at, _milli(now))
+
+
+def moved(row: Row, state: str, now: int) -> Row:
+    """The employee in another state, as the administrator or the employee brings it about."""
+    former = (row.former or state_of(row)) if state in INACTIVE else None
+    return row_of(row.num, row.version + 1, fields_of(row), state, row.created_at, _milli(now), former)
 
 
 def state_of(row: Row) -> str:
@@ -229,10 +230,14 @@ class LinarcWire:
     def remote_id(self, num: int) -> str:
         return remote_id(num)
 
+    def event(self, before: Row | None, row: Row) -> tuple[Kind, str]:
+        return ("created" if before is None else "updated"), etag(row.num, row.version)
+
     def edited(self, scope: str, row: Row, changes: dict[str, Any], now: int) -> Row:
         fields = {**fields_of(row), **{name: value for name, value in changes.items() if name in FIELDS}}
         state = str(changes.get("state", state_of(row)))
-        return row_of(row.num, row.version + 1, fields, state, row.created_at, _milli(now))
+        former = (row.former or state_of(row)) if state in INACTIVE else None
+        return row_of(row.num, row.version + 1, fields, state, row.created_at, _milli(now), former)
 
 
 def _micros(text: str | None) -> int | None:

@@ -7,7 +7,7 @@ import argparse
 from sandbox.box import seed_empty
 from sandbox.quickbooks.app import make_app
 from sandbox.quickbooks.lists import seed_lists
-from sandbox.quickbooks.throttle import OFF, REAL
+from sandbox.quickbooks.switches import OFF, REAL
 from sandbox.quickbooks.tokens import ANY, REFRESH_SECONDS, Client, Tokens
 from sandbox.scenario import play_file
 from sandbox.seeds import read_seed

@@ -9,37 +9,46 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from sandbox.admin import make_admin
 from sandbox.box import Sandbox
 from sandbox.control import answer
+from sandbox.lifespan import lifespan_of
 from sandbox.quickbooks import employee
 from sandbox.quickbooks.company import Company
 from sandbox.quickbooks.consent import make_consent
 from sandbox.quickbooks.data import make_data
 from sandbox.quickbooks.employee import QuickBooksWire
 from sandbox.quickbooks.gate import Gate
+from sandbox.quickbooks.hooks import QuickBooksHooks
 from sandbox.quickbooks.metering import Metering
 from sandbox.quickbooks.oauth import make_oauth
-from sandbox.quickbooks.switches import SWITCHES
-from sandbox.quickbooks.throttle import Throttle
+from sandbox.quickbooks.switches import REAL, SWITCHES
 from sandbox.quickbooks.tokens import Client, Tokens
 from sandbox.store import Store
+from sandbox.throttle import Throttle
 
 
 def make_app(
     store: Store, realms: Sequence[str], client: Client, admin_token: str = ""
 ) -> tuple[FastAPI, Sandbox]:
     """The application and what its calls share."""
-    wire = QuickBooksWire(store)
+    wire, shape = QuickBooksWire(store), QuickBooksHooks()
     box = Sandbox(
         store,
         tuple(realms),
         wire,
+        shape,
         switches=dict(SWITCHES),
         lists=employee.OTHER_LISTS,
         company_defaults=dict(employee.COMPANY),
     )
-    wire.box = box
+    wire.box = shape.box = box
     tokens, company = Tokens(box), Company(box)
-    throttle, metering = Throttle(box), Metering(box)
-    app = FastAPI(title="QuickBooks Online sandbox", docs_url=None, redoc_url=None, openapi_url=None)
+    throttle, metering = Throttle(box, REAL), Metering(box)
+    app = FastAPI(
+        title="QuickBooks Online sandbox",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan_of(box),
+    )
     app.include_router(make_data(box, company, Gate(box, tokens, company, throttle, metering)))
     app.include_router(make_consent(box, client, tokens))
     app.include_router(make_oauth(box, client, tokens))

@@ -143,9 +143,11 @@ class Company:
             if operation == "create":
                 row = employee.created(self._store, realm, body, rules, self._store.next_num(realm))
                 self._store.insert(realm, row)
+                self._box.changed(realm, None, row)
             else:
-                row = employee.updated(self._store, realm, body, rules)
+                before, row = employee.updated(self._store, realm, body, rules)
                 self._store.update(realm, row)
+                self._box.changed(realm, before, row)
         except Refused as refused:
             remote_id = str(body.get("Id") or "")[:50] or None
             self._store.record(realm, Entry(operation, "refused", remote_id, key, item, refused.code, raw))

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from sandbox.box import Sandbox, Setting
+from sandbox.hooks import Kind
 from sandbox.quickbooks import faults
 from sandbox.quickbooks.faults import Refused
 from sandbox.quickbooks.fields import CHECKS, LENGTHS, MASK, ORDER, checked, without_empty
@@ -57,7 +58,8 @@ def stamp_millis(micros: int) -> str:
 
 def number(remote_id: str) -> int | None:
     """The number in an id; ids are positive numbers in practice."""
-    return int(remote_id) if remote_id.isdecimal() and len(remote_id) <= _LONGEST_ID else None
+    plain = remote_id.isdecimal() and remote_id.isascii() and remote_id[:1] != "0"
+    return int(remote_id) if plain and len(remote_id) <= _LONGEST_ID else None
 
 
 def pseudonym(realm: str, num: int) -> str:
@@ -128,8 +130,8 @@ def created(store: Store, realm: str, body: dict[str, Any], rules: Rules, num: i
     return _row(realm, num, 0, fields, now, now)
 
 
-def updated(store: Store, realm: str, body: dict[str, Any], rules: Rules) -> Row:
-    """The row after a full update: every writable field left out becomes null."""
+def updated(store: Store, realm: str, body: dict[str, Any], rules: Rules) -> tuple[Row, Row]:
+    """The row before and after a full update: every writable field left out becomes null."""
     num = number(str(body.get("Id", "")))
     if num is None:
         raise Refused(faults.INVALID_ID, f"Invalid ID : {str(body.get('Id'))[:20]}", "Id")
@@ -146,7 +148,7 @@ def updated(store: Store, realm: str, body: dict[str, Any], rules: Rules) -> Row
     fields = checked(body, payroll=rules.payroll, no_name=rules.no_name)
     if "SSN" in old and ("SSN" in fields or rules.ssn_survives):
         fields["SSN"] = MASK
-    return _changed(store, realm, row, old, _with_names(fields, payroll=rules.payroll), rules)
+    return row, _changed(store, realm, row, old, _with_names(fields, payroll=rules.payroll), rules)
 
 
 def _changed(
@@ -202,6 +204,12 @@ class QuickBooksWire:
         if "Id" not in fields.get("PrimaryAddr", {"Id": ""}):
             _place(fields, {}, num, version)
         return _row(scope, num, version, fields, begun, changed)
+
+    def event(self, before: Row | None, row: Row) -> tuple[Kind, str]:
+        if before is None:
+            return "created", ""
+        gone = before.active and not row.active and self.box.switches["deactivation_event"] == "deleted"
+        return ("deleted" if gone else "updated"), ""
 
     def num(self, remote_id: str) -> int | None:
         return number(remote_id)

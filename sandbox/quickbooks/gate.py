@@ -16,8 +16,8 @@ from sandbox.quickbooks import faults, xml
 from sandbox.quickbooks.company import Company, thinned
 from sandbox.quickbooks.faults import Refused
 from sandbox.quickbooks.metering import Metering
-from sandbox.quickbooks.throttle import Throttle
 from sandbox.quickbooks.tokens import ANY, Tokens
+from sandbox.throttle import Throttle
 
 
 class Gate:
@@ -45,7 +45,7 @@ class Gate:
         """Answer with `work`, unless the token, a limit or the month's budget keeps the call out."""
         try:
             self._check_token(request, realm)
-            if not self._throttle.admit(realm, batch=batch):
+            if self._throttle.admit(realm, batch=batch):
                 return self.throttled()
             if reads and not self._metering.count(realm, "core_plus", reads):
                 return self.throttled()

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from sandbox.box import Setting
 from sandbox.quickbooks.metering import CORE_PLUS_A_MONTH
-from sandbox.quickbooks.throttle import OFF
 from sandbox.quickbooks.tokens import HARD_SECONDS
 
+REAL = {
+    "requests_per_second": 10,
+    "requests_per_minute": 500,
+    "batches_per_minute": 40,
+    "concurrent_requests": 10,
+}
+OFF = dict.fromkeys(REAL, 0)
 SWITCHES: dict[str, Setting] = {
     # The authorise page approves without a person.
     "auto_approve": False,
@@ -40,6 +46,14 @@ SWITCHES: dict[str, Setting] = {
     "no_name_code": "2020",
     # A page of more than 1,000 is clamped instead of refused.
     "clamp_max_results": False,
+    # Webhooks are CloudEvents or `legacy`, gathered for some seconds; a deactivation is announced as `deleted` or
+    # `updated`; with Payroll on, a creation has an id that is not the employee's; later bodies wait until an earlier
+    # one is accepted.
+    "webhook_format": "cloudevents",
+    "webhook_gather_seconds": 0.0,
+    "deactivation_event": "deleted",
+    "payroll_webhook_ids": True,
+    "hold_back": True,
     # Answers of a batch come in another order than its items.
     "shuffle_batches": True,
 }

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, fromstring
 import httpx
 import pytest
 
-from sandbox.quickbooks.throttle import REAL
+from sandbox.quickbooks.switches import REAL
 from tests.unit.sandbox.conftest import BASE, REALM, QuickBooks, code
 
 NS = {"q": "http://schema.intuit.com/finance/v3"}

@@ -134,7 +134,7 @@ async def test_deactivation_and_back(linarc: httpx.AsyncClient) -> None:
     gone = (await linarc.post(f"{EMPLOYEES}/{made['id']}/deactivate", json={"end_date": "2026-11-20"})).json()
     assert (gone["state"], gone["end_date"]) == ("terminated", "2026-11-20")
     back = (await linarc.post(f"{EMPLOYEES}/{made['id']}/reactivate")).json()
-    assert (back["state"], back["end_date"]) == ("active", None)
+    assert (back["state"], back["end_date"]) == ("draft", None)
 
 
 @pytest.mark.asyncio

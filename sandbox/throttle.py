@@ -1,22 +1,14 @@
-"""QuickBooks' limits for each company, on a clock that may run faster, and the most that was seen in any window."""
+"""Limits for each company, on a clock that may run faster, and the most that was seen in any window."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.box import Sandbox
-
-REAL = {
-    "requests_per_second": 10,
-    "requests_per_minute": 500,
-    "batches_per_minute": 40,
-    "concurrent_requests": 10,
-}
-OFF = dict.fromkeys(REAL, 0)
 
 
 @dataclass
@@ -53,16 +45,18 @@ class Meter:
     most_running: int = 0
     refused: int = 0
 
-    def admit(self, now: float, limits: dict[str, float], *, batch: bool) -> bool:
-        """Count a call at `now`; False when a limit is reached. A limit of 0 is none."""
-        over = 0 < limits["concurrent_requests"] <= self.running
+    def admit(self, now: float, limits: dict[str, float], *, batch: bool) -> float:
+        """Count a call at `now`. A limit of 0 is none; when one is reached, the seconds until a call would pass."""
+        wait = 1.0 if 0 < limits.get("concurrent_requests", 0) <= self.running else 0.0
         for name, window in self.windows.items():
             if name == "batches_per_minute" and not batch:
                 continue
-            over |= 0 < limits[name] <= window.count(now)
+            limit = int(limits.get(name, 0))
+            if 0 < limit <= window.count(now):
+                wait = max(wait, window.times[-limit] + window.seconds - now)
             window.add(now)
-        self.refused += over
-        return not over
+        self.refused += wait > 0
+        return wait
 
     def show(self) -> dict[str, Any]:
         most = {name: window.most for name, window in self.windows.items()}
@@ -72,19 +66,21 @@ class Meter:
 class Throttle:
     """The meters of all companies. The switch `time_scale` makes a minute pass in 60 / scale seconds."""
 
-    def __init__(self, box: Sandbox) -> None:
+    def __init__(self, box: Sandbox, names: Iterable[str]) -> None:
         self._box = box
+        self._names = tuple(names)
         self._scale = box.number("time_scale")
         self._meters = {realm: Meter() for realm in box.scopes}
 
-    def admit(self, realm: str, *, batch: bool) -> bool:
-        limits = {name: self._box.number(name) for name in REAL}
+    def admit(self, realm: str, *, batch: bool = False) -> float:
+        """0 when the call may pass, else the seconds to wait, in real time."""
+        limits = {name: self._box.number(name) for name in self._names}
         scale = self._box.number("time_scale")
         if scale != self._scale:
             self._scale = scale
             self.reset()
         now = self._box.store.clock() * scale
-        return self._meters[realm].admit(now, limits, batch=batch)
+        return self._meters[realm].admit(now, limits, batch=batch) / max(scale, 1e-6)
 
     @contextmanager
     def running(self, realm: str) -> Iterator[None]:
