@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.contracts.records import Change, Employee, Status
+from shared.contracts.records import Change, CompanySettings, Employee, Status
 
 
 class View(BaseModel):
@@ -97,3 +97,63 @@ class RunPage(View):
 
     items: tuple[RunView, ...]
     next: str | None
+
+
+class CompanyView(CompanySettings):
+    """A company's settings, and what the one who asks may do there."""
+
+    role: str | None = None
+
+
+class Membership(View):
+    """A company one may see, and as what."""
+
+    company_id: UUID
+    role: str
+
+
+class Me(View):
+    """Who is signed in, and what they may do where; `actor` is how histories and runs name them."""
+
+    actor: str
+    name: str
+    email: str
+    superuser: bool
+    companies: tuple[Membership, ...]
+
+
+class RunStarted(View):
+    """The run that answers what was asked; `total` is how many records it concerns, where that is known."""
+
+    run_id: UUID
+    total: int | None = None
+
+
+class SelectionView(View):
+    """A selection fixed at the moment of asking, with its exact count, in all and by status."""
+
+    selection_id: UUID
+    count: int
+    counts: dict[str, int]
+
+
+class Payload(View):
+    """One record of an account: the raw JSON as it came, and the canonical values that were understood."""
+
+    record_id: UUID
+    account_id: UUID
+    remote_id: str
+    state: str
+    rev: int
+    remote_version: str | None
+    read_at: datetime
+    employee: dict[str, Any] | None
+    payload: dict[str, Any] | None
+
+
+class RecordJson(View):
+    """What passes between the two systems for one record."""
+
+    source: Payload
+    staged: dict[str, Any] | None
+    destination: Payload | None

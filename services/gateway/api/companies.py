@@ -24,6 +24,7 @@ from services.gateway.api.common import (
 )
 from services.gateway.core import Role, secret_hash
 from shared.contracts.records import CompanySettings, Route, Rules
+from shared.contracts.views import CompanyView
 from shared.db.tx import Tx
 from shared.http.problems import ProblemError
 
@@ -70,7 +71,7 @@ def make(deps: Deps) -> APIRouter:
 
 
 def _companies(routes: APIRouter, deps: Deps) -> None:
-    @routes.get("")
+    @routes.get("", response_model=list[CompanyView])
     async def companies(request: Request) -> list[dict[str, Any]]:
         """The companies one may see."""
         _, roles = await signed_in(deps, request)
@@ -97,7 +98,7 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
 
         return await once(deps, request, company, key, act)
 
-    @routes.get("/{company}")
+    @routes.get("/{company}", response_model=CompanyView)
     async def company_settings(company: UUID, access: Access = viewer(deps)) -> dict[str, Any]:
         """One company's settings."""
         async with deps.database.transaction([company]) as tx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, onc
 from shared.contracts.commands import CreateRecord, LinkRecord, Selected, UnlinkRecord
 from shared.contracts.events import Body
 from shared.contracts.records import Lane, Status
-from shared.contracts.views import RecordDetail, RecordPage, Timeline
+from shared.contracts.views import RecordDetail, RecordJson, RecordPage, SelectionView, Timeline
 from shared.db.tx import Tx
 from shared.http.problems import ProblemError
 from shared.messaging.outbox import Outgoing
@@ -125,7 +126,7 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
             f"/records/{record}/timeline", company=company, after=after, limit=limit
         )
 
-    @routes.get("/records/{record}/json")
+    @routes.get("/records/{record}/json", response_model=RecordJson)
     async def raw(company: UUID, record: UUID, _: Access = viewer(deps)) -> dict[str, Any]:
         """The raw JSON of the record and of its destination record, and what is staged: the canonical values."""
         shown = await deps.history.get(f"/records/{record}", company=company)
@@ -140,14 +141,15 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
                     raise
         return {"source": source, "staged": source["employee"], "destination": destination}
 
-    @routes.post("/selections", status_code=201)
+    @routes.post("/selections", status_code=201, response_model=SelectionView)
     async def select(company: UUID, body: Selection, _: Access = operator(deps)) -> dict[str, Any]:
         """Fix what is selected now, with its exact count, for an hour."""
         chosen = await resolve(deps, company, body)
         selection = deps.clock.new_id()
         async with deps.database.transaction([company]) as tx:
             await store.add_selection(tx, company, selection, chosen)
-        return {"selection_id": selection, "count": len(chosen)}
+        counts = Counter(s.status.value for s in chosen)
+        return {"selection_id": selection, "count": len(chosen), "counts": counts}
 
     @routes.get("/selections/{selection}")
     async def selection(company: UUID, selection: UUID, _: Access = operator(deps)) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from services.gateway.api.common import (
 from services.gateway.api.records import MAX_SELECTED, Filter, Selection, resolve, selected
 from shared.contracts.commands import MAX_IDS, ImportEmployees, Selected
 from shared.contracts.records import Lane
-from shared.contracts.views import RunPage, RunView
+from shared.contracts.views import RunPage, RunStarted, RunView
 from shared.db.tx import Tx
 from shared.http.problems import ProblemError
 from shared.messaging.outbox import Outgoing
@@ -72,7 +72,7 @@ def make(deps: Deps) -> APIRouter:
 
 
 def _starts(routes: APIRouter, deps: Deps) -> None:
-    @routes.post("/imports", status_code=202)
+    @routes.post("/imports", status_code=202, response_model=RunStarted)
     async def start_import(
         company: UUID,
         body: NewImport,
@@ -134,7 +134,7 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
         return answer
 
-    @routes.post("/syncs", status_code=202)
+    @routes.post("/syncs", status_code=202, response_model=RunStarted)
     async def start_sync(
         company: UUID,
         body: NewSync,
@@ -152,7 +152,7 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
 
         return await push(company, request, response, access, key, choose)
 
-    @routes.post("/records/{record}/retry", status_code=202)
+    @routes.post("/records/{record}/retry", status_code=202, response_model=RunStarted)
     async def retry(
         company: UUID,
         record: UUID,

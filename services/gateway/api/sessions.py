@@ -13,6 +13,7 @@ from pydantic import Field
 from services.gateway import store
 from services.gateway.api.common import COOKIE, Deps, Input, check_origin, signed_in
 from services.gateway.core import secret_hash
+from shared.contracts.views import Me
 from shared.http.problems import ProblemError
 
 _NOBODY = argon2.PasswordHasher().hash(secrets.token_urlsafe(16))
@@ -50,11 +51,12 @@ def make(deps: Deps) -> APIRouter:
         response.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=secure, path="/")
         return {"name": user["name"], "email": user["email"]}
 
-    @routes.get("")
+    @routes.get("", response_model=Me)
     async def who(request: Request) -> dict[str, Any]:
         """Who is signed in, and what they may do where."""
         person, roles = await signed_in(deps, request)
         return {
+            "actor": person.actor,
             "name": person.name,
             "email": person.email,
             "superuser": person.superuser,

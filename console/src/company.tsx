@@ -1,0 +1,138 @@
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
+import { api, type CompanyView, ok } from "./api/client";
+import { type Hint, type Link, listen, Rows } from "./live";
+import { SYSTEMS } from "./text";
+
+const COUNTS_EVERY_MS = 1_000;
+const ASK_EVERY_MS = 5_000;
+
+/** The link's state, watched by the one label that shows it. */
+export class LinkState {
+  private state: Link = "connecting";
+  private readonly listeners = new Set<() => void>();
+
+  get = () => this.state;
+
+  set(state: Link): void {
+    if (state === this.state) return;
+    this.state = state;
+    for (const tell of this.listeners) tell();
+  }
+
+  watch = (tell: () => void) => {
+    this.listeners.add(tell);
+    return () => {
+      this.listeners.delete(tell);
+    };
+  };
+}
+
+export const useLink = (link: LinkState) => useSyncExternalStore(link.watch, link.get);
+
+/** What the screens of one company stand on. */
+export interface Company {
+  view: CompanyView;
+  id: string;
+  /** How the two systems are called; null without an active route. */
+  route: { source: string; destination: string; sourceLong: string; destinationLong: string } | null;
+  mayChange: boolean;
+  rows: Rows;
+  link: LinkState;
+}
+
+export const CompanyContext = createContext<Company | null>(null);
+
+export function useCompany(): Company {
+  const company = useContext(CompanyContext);
+  if (!company) throw new Error("outside a company");
+  return company;
+}
+
+export function routeOf(view: CompanyView): Company["route"] {
+  const route = view.route;
+  if (!route?.active) return null;
+  const system = (id: string) => view.accounts.find((account) => account.account_id === id)?.system ?? "";
+  const [source, destination] = [SYSTEMS[system(route.source)], SYSTEMS[system(route.destination)]];
+  if (!source || !destination) return null;
+  return {
+    source: source.short,
+    destination: destination.short,
+    sourceLong: source.long,
+    destinationLong: destination.long,
+  };
+}
+
+const readRows = (company: string) => async (ids: string[]) => {
+  const params = { path: { company }, query: { ids, limit: ids.length } };
+  return (await ok(api.GET("/v1/companies/{company}/records", { params }))).items;
+};
+
+/** Rows that keep themselves up to date, and queries that are asked again when the stream says so. */
+export function useLive(company: string): { rows: Rows; link: LinkState } {
+  const client = useQueryClient();
+  const [parts, setParts] = useState(() => ({ company, rows: new Rows(readRows(company)), link: new LinkState() }));
+  if (parts.company !== company) {
+    setParts({ company, rows: new Rows(readRows(company)), link: new LinkState() });
+  }
+  useEffect(() => {
+    if (parts.company !== company) return;
+    return follow(company, parts.rows, parts.link, client);
+  }, [company, parts, client]);
+  return parts;
+}
+
+function follow(company: string, rows: Rows, link: LinkState, client: QueryClient): () => void {
+  let counting: ReturnType<typeof setTimeout> | undefined;
+  let again = false;
+  const askCounts = () => {
+    if (counting !== undefined) {
+      again = true;
+      return;
+    }
+    void client.invalidateQueries({ queryKey: ["counts", company] });
+    counting = setTimeout(() => {
+      counting = undefined;
+      if (again) {
+        again = false;
+        askCounts();
+      }
+    }, COUNTS_EVERY_MS);
+  };
+  const askOne = (kind: string, ids: readonly string[] | null) =>
+    void client.invalidateQueries({
+      predicate: ({ queryKey: [what, where, id] }) =>
+        what === kind && where === company && (ids === null || ids.includes(id as string)),
+    });
+  const everything = () => {
+    rows.allMoved();
+    askCounts();
+    for (const kind of ["run", "runs", "timeline", "record"]) askOne(kind, null);
+  };
+  const stop = listen(company, {
+    hint: (hint: Hint) => {
+      if (hint.records === null) rows.allMoved();
+      else rows.moved(hint.records);
+      if (hint.records === null || hint.records.length > 0) {
+        askOne("timeline", hint.records);
+        askOne("record", hint.records);
+      }
+      if (hint.runs.length > 0) {
+        askOne("run", hint.runs);
+        askOne("runs", null);
+      }
+      if (hint.counts) askCounts();
+    },
+    resync: everything,
+    link: (state) => link.set(state),
+  });
+  // Where no stream comes through (a proxy may hold it back) the page asks now and then.
+  const asking = setInterval(() => {
+    if (link.get() !== "live" && document.visibilityState === "visible") everything();
+  }, ASK_EVERY_MS);
+  return () => {
+    clearTimeout(counting);
+    clearInterval(asking);
+    stop();
+  };
+}
