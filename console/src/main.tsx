@@ -6,10 +6,12 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { makeQueryClient } from "./api/queries";
 import { makeRouter } from "./router";
+import { rememberSession } from "./session";
 
 const queryClient = makeQueryClient(() => {
   const { pathname, href } = router.state.location;
   if (pathname === "/sign-in") return;
+  rememberSession(false);
   void router.navigate({ to: "/sign-in", search: href === "/" ? {} : { next: href } });
 });
 const router = makeRouter(queryClient);

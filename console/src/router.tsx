@@ -6,9 +6,10 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
-import { companies, SORTS } from "./api/queries";
 import type { Status } from "./api/client";
+import { companies, SORTS } from "./api/queries";
 import { Crash, NotHere, Root } from "./screens/Root";
+import { mayBeSignedIn } from "./session";
 import { STATUS } from "./text";
 
 export interface EmployeesSearch {
@@ -20,6 +21,10 @@ export interface EmployeesSearch {
 }
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
+  beforeLoad: ({ location }) => {
+    if (location.pathname === "/sign-in" || mayBeSignedIn()) return;
+    throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { next: location.href } });
+  },
   component: Root,
   notFoundComponent: NotHere,
   errorComponent: Crash,

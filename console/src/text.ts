@@ -38,11 +38,11 @@ const EVENTS: Record<string, string> = {
 };
 
 const SKIPPED: Record<string, string> = {
-  moved: "changed after they were selected",
+  moved: "changed after selection",
   already_running: "already being synced",
-  needs_action: "need action first",
-  synced: "already synced",
-  held: "wait for approval",
+  needs_action: "in Needs Action",
+  synced: "already Synced",
+  held: "in Held",
   unknown: "no longer there",
 };
 
@@ -82,7 +82,8 @@ export const text = {
     explain: {
       live: "Changes appear here by themselves.",
       connecting: "The live connection is being opened.",
-      reconnecting: "Muster does not answer. What you see may be old; it is read again when the connection is back.",
+      reconnecting:
+        "Muster does not answer. What you see may be old; it is read again when the connection is back.",
     },
   },
   signIn: {
@@ -116,6 +117,7 @@ export const text = {
       serial: "No.",
       number: "Employee Id",
       name: "Employee First and Last Name",
+      nameShort: "Employee",
       status: "Status",
       synced: "Synced",
       actions: "Actions",
@@ -141,8 +143,16 @@ export const text = {
     button: "Import",
     hint: (source: string) => `Reads from ${source}. Nothing is written to the destination.`,
     modes: (source: string): { mode: Exclude<ImportMode, "selected">; label: string; hint: string }[] => [
-      { mode: "new", label: `Import New Items from Source (${source})`, hint: "Only employees that are not staged yet" },
-      { mode: "all", label: `Import All Items from Source (${source})`, hint: "The whole directory; staged rows are refreshed" },
+      {
+        mode: "new",
+        label: `Import New Items from Source (${source})`,
+        hint: "Only employees that are not staged yet",
+      },
+      {
+        mode: "all",
+        label: `Import All Items from Source (${source})`,
+        hint: "The whole directory; staged rows are refreshed",
+      },
     ],
   },
   sync: {
@@ -156,7 +166,8 @@ export const text = {
       goes: (count: number) => `${people(count)} will be written.`,
       skipped: (count: number) => `${people(count)} will be skipped:`,
       skip: (count: number, status: string) => `${n(count)} ${status}`,
-      fixed: "The selection is fixed now: what changes until its turn comes is skipped and reported, not written.",
+      fixed:
+        "The selection is fixed now: what changes until its turn comes is skipped and reported, not written.",
       cancel: "Cancel",
     },
     search: (q: string) => `“${q}”`,
@@ -164,8 +175,10 @@ export const text = {
   status: {
     retry: "Click to try this one again",
     why: "Click to see what to do",
+    approve: "Approve and sync",
     retryLabel: (name: string, reason: string) => `Failed: ${reason} Try ${name} again`,
-    whyLabel: (status: string, name: string, reason: string) => `${status}: ${reason} What to do about ${name}`,
+    whyLabel: (status: string, name: string, reason: string) =>
+      `${status}: ${reason} What to do about ${name}`,
     queued: "Queued",
     field: "Field",
     fix: "What to do",
@@ -203,16 +216,20 @@ export const text = {
   json: {
     tabs: { source: "Source", staged: "Staged", destination: "Destination" },
     about: {
-      source: (system: string) => `The record as ${system} sent it.`,
-      staged: "What Muster understood and compares.",
-      destination: (system: string) => `The record as ${system} last answered it.`,
+      source: (system: string) => `The record as ${system} sent it`,
+      staged: "What Muster understood and compares",
+      destination: (system: string) => `The record as ${system} last answered it`,
     },
-    none: { source: "The source's record has not been read yet.", staged: "Nothing is staged.", destination: "There is no record at the destination yet." },
+    none: {
+      source: "The source's record has not been read yet.",
+      staged: "Nothing is staged.",
+      destination: "There is no record at the destination yet.",
+    },
     payloadGone: "It was written by Muster and is shown here after it has been read again.",
     copy: "Copy",
     copied: "Copied",
     download: "Download",
-    read: (when: string) => `read ${when}`,
+    read: (when: string) => `, read ${when}`,
   },
   runs: {
     title: (run: RunView, source: string, destination: string) =>
@@ -258,7 +275,8 @@ export const text = {
   },
   empty: {
     title: "No employees yet",
-    fix: (source: string) => `Import them from ${source} to review them here. Nothing is written anywhere until you sync.`,
+    fix: (source: string) =>
+      `Import them from ${source} to review them here. Nothing is written anywhere until you sync.`,
     noMatch: "Nothing matches",
     noMatchFix: "Try another search or another status.",
     clearFilters: "Clear search and filter",

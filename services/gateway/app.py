@@ -6,12 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from faststream.kafka import KafkaRouter
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import stream
 from services.gateway.api import make_routes
 from services.gateway.api.common import COOKIE, Deps, allowed
+from services.gateway.console import Console
 from services.gateway.core import BadRequestError, Role, check_json, check_target
 from services.gateway.settings import Settings
 from shared.connectors.limits import Limits
@@ -179,7 +181,9 @@ def make_parts(base: Base, settings: Settings) -> Parts:
 
     def configure(app: FastAPI) -> None:
         document = openapi_document(deps)
+        app.add_middleware(GZipMiddleware, minimum_size=4_000, compresslevel=3)
         app.add_middleware(Edge)
+        app.router.default = Console()
 
         @app.get("/v1/openapi.json", include_in_schema=False)
         async def openapi() -> dict[str, Any]:

@@ -45,6 +45,7 @@ export async function ok<T>(asked: Promise<Answer<T>>): Promise<T> {
   }
   if (answer.response.ok) return answer.data as T;
   const problem = (answer.error ?? {}) as { type?: string; detail?: string };
-  const kind = problem.type?.split(":").at(-1) ?? (answer.response.status >= 500 ? "unavailable" : "internal");
+  const kind =
+    problem.type?.split(":").at(-1) ?? (answer.response.status >= 500 ? "unavailable" : "internal");
   throw new ApiError(kind, problem.detail ?? "");
 }

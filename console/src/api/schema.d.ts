@@ -166,6 +166,8 @@ export interface paths {
         /**
          * Records
          * @description One page; `next` continues it, `counts` are by status over the search.
+         *
+         *     With `ids`, the items are these records instead, whether they match or not, so that a page can fetch again what it shows.
          */
         get: operations["records"];
         put?: never;
@@ -432,6 +434,26 @@ export interface paths {
          * @description A selection's records as they stood when it was made.
          */
         get: operations["selection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream
+         * @description What moves, as it moves, as server-sent events: `changed`, and `resync` when too much was missed.
+         */
+        get: operations["stream"];
         put?: never;
         post?: never;
         delete?: never;
@@ -846,9 +868,14 @@ export interface components {
         };
         /**
          * NewSync
-         * @description What to push: records by id, everything that matches a filter, or a selection made before.
+         * @description What to push: records by id, everything that matches a filter except some, or a selection made before.
          */
         NewSync: {
+            /**
+             * Except Ids
+             * @default []
+             */
+            except_ids: string[];
             filter?: components["schemas"]["Filter"] | null;
             /** Record Ids */
             record_ids?: string[] | null;
@@ -1172,9 +1199,14 @@ export interface components {
         };
         /**
          * Selection
-         * @description Records by id, or everything that matches a filter now.
+         * @description Records by id, or everything that matches a filter now, except some.
          */
         Selection: {
+            /**
+             * Except Ids
+             * @default []
+             */
+            except_ids: string[];
             filter?: components["schemas"]["Filter"] | null;
             /** Record Ids */
             record_ids?: string[] | null;
@@ -1558,6 +1590,7 @@ export interface operations {
                 sort?: string;
                 after?: string | null;
                 limit?: number;
+                ids?: string[] | null;
             };
             header?: never;
             path: {
@@ -1950,6 +1983,31 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    stream: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Last-Event-ID"?: string | null;
+            };
+            path: {
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events. `changed`: `{"records": [ids] | null, "runs": [ids], "counts": true}`; null says that many records moved. `resync`: what was missed is not known, so everything shown is to be fetched again. Each has an id; sent back as `Last-Event-ID` after a break, to any copy of gateway, it brings what was missed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             default: components["responses"]["Problem"];

@@ -3,7 +3,8 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { Form } from "react-aria-components/Form";
 import { Input, Label, TextField } from "react-aria-components/TextField";
-import { ApiError, api, ok } from "../api/client";
+import { type ApiError, api, ok } from "../api/client";
+import { rememberSession } from "../session";
 import { text } from "../text";
 import { Button } from "../ui/Button";
 import { Spinner } from "../ui/State";
@@ -26,6 +27,7 @@ export function SignIn() {
     try {
       await ok(api.POST("/v1/session", { body: { email, password } }));
       client.clear();
+      rememberSession(true);
       await navigate({ href: next ?? "/", replace: true });
     } catch (error) {
       const problem = error as ApiError;
@@ -47,7 +49,13 @@ export function SignIn() {
           <Label>{text.signIn.email}</Label>
           <Input className="input" />
         </TextField>
-        <TextField name="password" type="password" autoComplete="current-password" isRequired className="field">
+        <TextField
+          name="password"
+          type="password"
+          autoComplete="current-password"
+          isRequired
+          className="field"
+        >
           <Label>{text.signIn.password}</Label>
           <Input className="input" />
         </TextField>

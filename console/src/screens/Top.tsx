@@ -1,12 +1,23 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Building2, ChevronDown, CircleUserRound, LayoutGrid, LogOut, Monitor, Moon, RefreshCcwDot, Sun } from "lucide-react";
+import {
+  Building2,
+  ChevronDown,
+  CircleUserRound,
+  LayoutGrid,
+  LogOut,
+  Monitor,
+  Moon,
+  RefreshCcwDot,
+  Sun,
+} from "lucide-react";
 import type { ReactNode } from "react";
 import { api, ok } from "../api/client";
 import { companies, me } from "../api/queries";
 import { type LinkState, routeOf, useLink } from "../company";
-import { setTheme, type Theme, useTheme } from "../theme";
+import { rememberSession } from "../session";
 import { text } from "../text";
+import { setTheme, type Theme, useTheme } from "../theme";
 import { Button } from "../ui/Button";
 import { Menu } from "../ui/Menu";
 import { notice } from "../ui/Notice";
@@ -82,7 +93,9 @@ function CompanyMenu({ company }: { company: string }) {
       }
       items={known.map((one) => {
         const route = routeOf(one);
-        const hint = route ? text.employees.route(route.sourceLong, route.destinationLong) : text.employees.noRoute;
+        const hint = route
+          ? text.employees.route(route.sourceLong, route.destinationLong)
+          : text.employees.noRoute;
         return { id: one.company_id, label: one.name, hint };
       })}
       onAction={(id) => void navigate({ to: "/c/$company/employees", params: { company: id }, search: {} })}
@@ -107,7 +120,11 @@ function ThemeMenu() {
           {THEMES[theme]}
         </Button>
       }
-      items={(["system", "light", "dark"] as const).map((id) => ({ id, label: text.nav[id], icon: THEMES[id] }))}
+      items={(["system", "light", "dark"] as const).map((id) => ({
+        id,
+        label: text.nav[id],
+        icon: THEMES[id],
+      }))}
       onAction={(id) => setTheme(id as Theme)}
     />
   );
@@ -124,6 +141,7 @@ function AccountMenu() {
     } catch {
       return notice.bad(text.errors.offline);
     }
+    rememberSession(false);
     await navigate({ to: "/sign-in" });
     client.clear();
   }

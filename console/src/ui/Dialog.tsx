@@ -16,7 +16,15 @@ interface DialogProps {
 }
 
 /** A dialog that is open while it is rendered. */
-export function Dialog({ title, subtitle, size = "large", role = "dialog", onClose, footer, children }: DialogProps) {
+export function Dialog({
+  title,
+  subtitle,
+  size = "large",
+  role = "dialog",
+  onClose,
+  footer,
+  children,
+}: DialogProps) {
   return (
     <ModalOverlay isOpen isDismissable onOpenChange={(open) => open || onClose()} className="overlay">
       <AriaModal className={`modal ${size}`}>

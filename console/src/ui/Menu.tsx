@@ -21,7 +21,15 @@ interface MenuProps {
   placement?: "bottom start" | "bottom end";
 }
 
-export function Menu({ label, trigger, items, chosen, onAction, header, placement = "bottom end" }: MenuProps) {
+export function Menu({
+  label,
+  trigger,
+  items,
+  chosen,
+  onAction,
+  header,
+  placement = "bottom end",
+}: MenuProps) {
   const choice = chosen === undefined ? {} : { selectionMode: "single" as const, selectedKeys: [chosen] };
   return (
     <MenuTrigger>

@@ -37,10 +37,18 @@ export function Notice() {
     return () => clearTimeout(timer);
   }, [now]);
   return (
-    <div className="notices" role={now?.bad ? "alert" : "status"} aria-live={now?.bad ? "assertive" : "polite"}>
+    <div
+      className="notices"
+      role={now?.bad ? "alert" : "status"}
+      aria-live={now?.bad ? "assertive" : "polite"}
+    >
       {now && (
         <div className={now.bad ? "notice bad" : "notice"}>
-          {now.bad ? <CircleAlert size={17} aria-hidden="true" /> : <CircleCheck size={17} aria-hidden="true" />}
+          {now.bad ? (
+            <CircleAlert size={17} aria-hidden="true" />
+          ) : (
+            <CircleCheck size={17} aria-hidden="true" />
+          )}
           <span>{now.text}</span>
           <Button look="icon" aria-label={text.runs.dismiss} onPress={() => say(null)}>
             <X size={16} aria-hidden="true" />

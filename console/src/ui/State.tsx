@@ -1,7 +1,13 @@
 import type { ReactNode } from "react";
 
 /** What stands where there is nothing to show: what is the case, and what to do. */
-export function State(props: { icon?: ReactNode; title: string; fix?: string; children?: ReactNode; alert?: boolean }) {
+export function State(props: {
+  icon?: ReactNode;
+  title: string;
+  fix?: string;
+  children?: ReactNode;
+  alert?: boolean;
+}) {
   return (
     <div className="state" role={props.alert ? "alert" : undefined}>
       {props.icon && <div className="state-icon">{props.icon}</div>}

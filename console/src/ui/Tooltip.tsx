@@ -1,5 +1,5 @@
 import type { ReactElement, ReactNode } from "react";
-import { OverlayArrow, Tooltip as AriaTooltip, TooltipTrigger } from "react-aria-components/Tooltip";
+import { Tooltip as AriaTooltip, OverlayArrow, TooltipTrigger } from "react-aria-components/Tooltip";
 
 /** Says more about `children`, which can be focused, on hover and on keyboard focus. */
 export function Tooltip({ text, children }: { text: ReactNode; children: ReactElement }) {

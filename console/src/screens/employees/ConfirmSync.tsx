@@ -25,7 +25,10 @@ export default function ConfirmSync({ fixed, busy, onYes, onClose }: ConfirmProp
   const left = skipped.reduce((sum, [, count]) => sum + count, 0);
   const goes = fixed.count - left;
   const filters = fixed.filter
-    ? [...fixed.filter.status.map((status) => STATUS[status]), ...(fixed.filter.q ? [text.sync.search(fixed.filter.q)] : [])]
+    ? [
+        ...fixed.filter.status.map((status) => STATUS[status]),
+        ...(fixed.filter.q ? [text.sync.search(fixed.filter.q)] : []),
+      ]
     : null;
   return (
     <Dialog

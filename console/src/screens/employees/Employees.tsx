@@ -39,7 +39,10 @@ function Staged() {
   const search = useSearch({ from: "/c/$company/employees" });
   const navigate = useNavigate({ from: "/c/$company/employees" });
   const [selection, setSelection] = useState<Selection>(NOTHING);
-  const filter = useMemo<Filter>(() => ({ status: search.status ?? [], q: search.q ?? "" }), [search.status, search.q]);
+  const filter = useMemo<Filter>(
+    () => ({ status: search.status ?? [], q: search.q ?? "" }),
+    [search.status, search.q],
+  );
 
   const change = useCallback(
     (what: Partial<EmployeesSearch>, replace = true) =>
@@ -54,7 +57,10 @@ function Staged() {
     },
     [change],
   );
-  const open = useCallback((record: string, view: "history" | "json") => change({ record, view }, false), [change]);
+  const open = useCallback(
+    (record: string, view: "history" | "json") => change({ record, view }, false),
+    [change],
+  );
   const close = useCallback(() => change({ record: undefined, view: undefined }, false), [change]);
 
   return (
@@ -70,7 +76,7 @@ function Staged() {
         </div>
         <Tasks filter={filter} selection={selection} onSelect={setSelection} />
       </div>
-      <Toolbar filter={filter} selection={selection} onFilter={refilter} onSelect={setSelection} />
+      <Toolbar filter={filter} onFilter={refilter} />
       <Grid
         filter={filter}
         sort={search.sort ?? "number"}

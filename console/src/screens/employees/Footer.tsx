@@ -79,7 +79,9 @@ function Runs() {
   const { id } = useCompany();
   const watched = useWatched(id);
   const recent = useQuery(recentRuns(id)).data?.items ?? [];
-  const running = recent.filter((one) => !isOver(one) && !watched.follow.includes(one.run_id)).map((one) => one.run_id);
+  const running = recent
+    .filter((one) => !isOver(one) && !watched.follow.includes(one.run_id))
+    .map((one) => one.run_id);
   const ids = [...running, ...watched.follow].filter((one) => !watched.dismissed.includes(one));
   const runs = useQueries({ queries: ids.map((one) => runQuery(id, one)) })
     .map((one) => one.data)
@@ -99,13 +101,19 @@ function RunStrip({ run, others, onDismiss }: { run: RunView; others: number; on
   const total = run.counts.total ?? 0;
   let says: string;
   if (run.state === "failed") says = words.failed(run.reason ?? "");
-  else if (over) says = run.kind === "sync" ? words.synced(run.counts, run.skipped) : words.imported(run.counts);
+  else if (over)
+    says = run.kind === "sync" ? words.synced(run.counts, run.skipped) : words.imported(run.counts);
   else if (run.state === "queued") says = words.queued;
   else says = run.kind === "sync" ? words.syncing(done, total) : words.reading(run.counts.read ?? 0);
   const bad = run.state === "failed" || (run.counts.failed ?? 0) > 0;
   return (
     <div className="run">
-      {over && (bad ? <CircleAlert size={16} className="bad" aria-hidden="true" /> : <CircleCheck size={16} className="good" aria-hidden="true" />)}
+      {over &&
+        (bad ? (
+          <CircleAlert size={16} className="bad" aria-hidden="true" />
+        ) : (
+          <CircleCheck size={16} className="good" aria-hidden="true" />
+        ))}
       <span className="run-title">{title}</span>
       {!over && (
         <ProgressBar
@@ -116,7 +124,10 @@ function RunStrip({ run, others, onDismiss }: { run: RunView; others: number; on
           isIndeterminate={run.kind !== "sync" || run.state === "queued"}
         >
           {({ percentage, isIndeterminate }) => (
-            <span className={isIndeterminate ? "bar moving" : "bar"} style={{ width: `${percentage ?? 30}%` }} />
+            <span
+              className={isIndeterminate ? "bar moving" : "bar"}
+              style={{ width: `${percentage ?? 30}%` }}
+            />
           )}
         </ProgressBar>
       )}

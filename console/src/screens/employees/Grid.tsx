@@ -1,7 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { ArrowDown, ArrowUp, Inbox, SearchX, ServerOff } from "lucide-react";
 import { memo, type ReactNode, useCallback, useMemo, useRef, useSyncExternalStore } from "react";
-import { Collection } from "react-aria-components/Collection";
 import {
   Cell,
   Column,
@@ -14,6 +13,7 @@ import {
   TableLoadMoreItem,
   Virtualizer,
 } from "react-aria-components";
+import { Collection } from "react-aria-components/Collection";
 import type { ApiError } from "../../api/client";
 import { type Filter, list } from "../../api/queries";
 import { useCompany } from "../../company";
@@ -87,7 +87,10 @@ export const Grid = memo(function Grid({ filter, sort, selection, onSelect, onFi
     column: sort.replace(/^-/, ""),
     direction: sort.startsWith("-") ? "descending" : "ascending",
   };
-  const layout = useMemo(() => ({ rowHeight: small ? 56 : 40, headingHeight: 38, loaderHeight: 40 }), [small]);
+  const layout = useMemo(
+    () => ({ rowHeight: small ? 56 : 40, headingHeight: 38, loaderHeight: 40 }),
+    [small],
+  );
   const columns = useMemo(() => columnsFor(small), [small]);
 
   return (
@@ -111,8 +114,12 @@ export const Grid = memo(function Grid({ filter, sort, selection, onSelect, onFi
                   <span className="column-label">
                     {column.id === "serial" && <SelectAllBox />}
                     <span>{column.label}</span>
-                    {allowsSorting && sortDirection === "ascending" && <ArrowUp size={13} aria-hidden="true" />}
-                    {allowsSorting && sortDirection === "descending" && <ArrowDown size={13} aria-hidden="true" />}
+                    {allowsSorting && sortDirection === "ascending" && (
+                      <ArrowUp size={13} aria-hidden="true" />
+                    )}
+                    {allowsSorting && sortDirection === "descending" && (
+                      <ArrowDown size={13} aria-hidden="true" />
+                    )}
                   </span>
                 )}
               </Column>
@@ -133,7 +140,9 @@ export const Grid = memo(function Grid({ filter, sort, selection, onSelect, onFi
               {(item) => (
                 <Row columns={columns} className="row">
                   {(column) => (
-                    <Cell className={`cell ${column.id}`}>{column.cell({ ...item, filter, pick, onOpen, small })}</Cell>
+                    <Cell className={`cell ${column.id}`}>
+                      {column.cell({ ...item, filter, pick, onOpen, small })}
+                    </Cell>
                   )}
                 </Row>
               )}
@@ -174,12 +183,17 @@ interface ColumnSpec {
 
 function columnsFor(small: boolean): ColumnSpec[] {
   const c = text.employees.columns;
-  const serial: ColumnSpec = { id: "serial", label: c.serial, width: small ? 78 : 98, cell: (p) => <SerialCell {...p} /> };
+  const serial: ColumnSpec = {
+    id: "serial",
+    label: c.serial,
+    width: small ? 64 : 94,
+    cell: (p) => <SerialCell {...p} />,
+  };
   const name: ColumnSpec = {
     id: "name",
-    label: c.name,
+    label: small ? c.nameShort : c.name,
     width: "2fr",
-    minWidth: small ? 130 : 200,
+    minWidth: small ? 100 : 200,
     allowsSorting: true,
     isRowHeader: true,
     cell: (p) => <NameCell {...p} />,
@@ -187,15 +201,32 @@ function columnsFor(small: boolean): ColumnSpec[] {
   const status: ColumnSpec = {
     id: "status",
     label: c.status,
-    width: small ? 122 : "3fr",
-    minWidth: small ? 122 : 250,
+    width: small ? 112 : "3.4fr",
+    minWidth: small ? 112 : 240,
     allowsSorting: true,
     cell: (p) => <StatusCell {...p} />,
   };
-  const actions: ColumnSpec = { id: "actions", label: c.actions, width: small ? 52 : 104, cell: (p) => <ActionsCell {...p} /> };
+  const actions: ColumnSpec = {
+    id: "actions",
+    label: c.actions,
+    width: small ? 42 : 96,
+    cell: (p) => <ActionsCell {...p} />,
+  };
   if (small) return [serial, name, status, actions];
-  const number: ColumnSpec = { id: "number", label: c.number, width: 140, allowsSorting: true, cell: (p) => <NumberCell {...p} /> };
-  const synced: ColumnSpec = { id: "synced_at", label: c.synced, width: 190, allowsSorting: true, cell: (p) => <SyncedCell {...p} /> };
+  const number: ColumnSpec = {
+    id: "number",
+    label: c.number,
+    width: 128,
+    allowsSorting: true,
+    cell: (p) => <NumberCell {...p} />,
+  };
+  const synced: ColumnSpec = {
+    id: "synced_at",
+    label: c.synced,
+    width: 184,
+    allowsSorting: true,
+    cell: (p) => <SyncedCell {...p} />,
+  };
   return [serial, number, name, status, synced, actions];
 }
 
@@ -241,6 +272,10 @@ function Nothing({ pending, error, filtered, onAgain, onClear }: NothingProps) {
       </State>
     );
   return (
-    <State icon={<Inbox size={28} aria-hidden="true" />} title={text.empty.title} fix={text.empty.fix(route?.sourceLong ?? "")} />
+    <State
+      icon={<Inbox size={28} aria-hidden="true" />}
+      title={text.empty.title}
+      fix={text.empty.fix(route?.sourceLong ?? "")}
+    />
   );
 }

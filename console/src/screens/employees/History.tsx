@@ -27,9 +27,14 @@ export default function History({ record, onClose }: { record: string; onClose: 
   const shown = useQuery(recordQuery(id, record)).data;
   const found = useInfiniteQuery(timeline(id, record));
   const [kind, setKind] = useState<Kind>("all");
-  const entries = found.data?.pages.flatMap((page) => page.items).filter((entry) => isKind(entry, kind)) ?? [];
+  const entries =
+    found.data?.pages.flatMap((page) => page.items).filter((entry) => isKind(entry, kind)) ?? [];
   return (
-    <Dialog title={text.actions.history} subtitle={shown ? `${shown.name} · ${shown.number ?? text.employees.noNumber}` : " "} onClose={onClose}>
+    <Dialog
+      title={text.actions.history}
+      subtitle={shown ? [shown.name, shown.number].filter(Boolean).join(" · ") : " "}
+      onClose={onClose}
+    >
       {/* biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out as a row everywhere */}
       <div className="chips dialog-chips" role="group" aria-label={text.history.filter}>
         {KINDS.map((one) => (
@@ -40,9 +45,17 @@ export default function History({ record, onClose }: { record: string; onClose: 
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <section className="dialog-scroll" tabIndex={0} aria-label={text.actions.history}>
-        {found.isPending && <div className="centre"><Spinner size={20} /></div>}
+        {found.isPending && (
+          <div className="centre">
+            <Spinner size={20} />
+          </div>
+        )}
         {found.isError && (
-          <State alert title={text.errors.title} fix={(found.error as ApiError).message || text.errors.offline}>
+          <State
+            alert
+            title={text.errors.title}
+            fix={(found.error as ApiError).message || text.errors.offline}
+          >
             <Button onPress={() => void found.refetch()}>{text.errors.again}</Button>
           </State>
         )}
@@ -75,7 +88,9 @@ const TONE: Record<string, string> = {
 function Entry({ entry }: { entry: TimelineEntry }) {
   const words = text.history;
   const isStatus = entry.type === "status.changed" && entry.status;
-  const title = isStatus ? words.status(entry.status as Parameters<typeof words.status>[0]) : words.event(entry.type);
+  const title = isStatus
+    ? words.status(entry.status as Parameters<typeof words.status>[0])
+    : words.event(entry.type);
   const cause = entry.cause ? words.cause(entry.cause) : undefined;
   const changes = Object.entries(entry.changes);
   return (
@@ -110,7 +125,8 @@ function Entry({ entry }: { entry: TimelineEntry }) {
 }
 
 function Value({ value, old = false }: { value: unknown; old?: boolean }) {
-  if (value === null || value === undefined || value === "") return <i className="muted">{text.history.empty}</i>;
+  if (value === null || value === undefined || value === "")
+    return <i className="muted">{text.history.empty}</i>;
   const words = typeof value === "object" ? JSON.stringify(value) : String(value);
   return old ? <del>{words}</del> : <ins>{words}</ins>;
 }

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Copy, Download } from "lucide-react";
 import { Tab, TabList, TabPanel, Tabs } from "react-aria-components/Tabs";
-import { type ApiError } from "../../api/client";
+import type { ApiError } from "../../api/client";
 import { json, record as recordQuery } from "../../api/queries";
 import { useCompany } from "../../company";
 import { when } from "../../format";
@@ -26,7 +26,7 @@ export default function Json({ record, onClose }: { record: string; onClose: () 
   const shown = useQuery(recordQuery(id, record)).data;
   const found = useQuery(json(id, record));
   const words = text.json;
-  const read = (at: string | undefined) => (at ? ` ${words.read(when(at))}` : "");
+  const read = (at: string | undefined) => (at ? words.read(when(at)) : "");
   const parts: Record<Part, Shown> | undefined = found.data && {
     source: {
       body: found.data.source.payload,
@@ -41,8 +41,16 @@ export default function Json({ record, onClose }: { record: string; onClose: () 
     },
   };
   return (
-    <Dialog title={text.actions.json} subtitle={shown ? `${shown.name} · ${shown.number ?? text.employees.noNumber}` : " "} onClose={onClose}>
-      {found.isPending && <div className="centre"><Spinner size={20} /></div>}
+    <Dialog
+      title={text.actions.json}
+      subtitle={shown ? [shown.name, shown.number].filter(Boolean).join(" · ") : " "}
+      onClose={onClose}
+    >
+      {found.isPending && (
+        <div className="centre">
+          <Spinner size={20} />
+        </div>
+      )}
       {found.isError && (
         <State alert title={text.errors.title} fix={(found.error as ApiError).message || text.errors.offline}>
           <Button onPress={() => void found.refetch()}>{text.errors.again}</Button>

@@ -5,7 +5,7 @@ import type { ApiError, ImportMode, Status } from "../../api/client";
 import { counts, type Filter, select, startImport, startSync } from "../../api/queries";
 import { useCompany } from "../../company";
 import { newKey } from "../../key";
-import { count, NOTHING, type Selection } from "../../selection";
+import { count, EVERYTHING, NOTHING, type Selection } from "../../selection";
 import { n, text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Menu } from "../../ui/Menu";
@@ -35,9 +35,41 @@ export function Tasks({ filter, selection, onSelect }: TasksProps) {
   const { mayChange } = useCompany();
   return (
     <div className="tasks">
-      {!mayChange && <span className="muted tasks-note">{text.errors.viewer}</span>}
+      {mayChange ? (
+        <Selected filter={filter} selection={selection} onSelect={onSelect} />
+      ) : (
+        <span className="muted tasks-note">{text.errors.viewer}</span>
+      )}
       <ImportMenu />
       <SyncButton filter={filter} selection={selection} onSelect={onSelect} />
+    </div>
+  );
+}
+
+function Selected({ filter, selection, onSelect }: TasksProps) {
+  const found = useQuery(counts(useCompany().id, filter.q)).data;
+  const total = totalOf(found, filter.status);
+  const selected = count(selection, total);
+  const words = text.selection;
+  let says: string = words.none;
+  if (selection.all && selection.except.size > 0) says = words.butFew(selected, selection.except.size);
+  else if (selection.all) says = words.everything(selected);
+  else if (selected > 0) says = words.selected(selected);
+  return (
+    <div className="selected">
+      <span className={selected > 0 ? "selected-count" : "muted"} role="status">
+        {says}
+      </span>
+      {!(selection.all && selection.except.size === 0) && total > 0 && (
+        <Button look="quiet" onPress={() => onSelect(EVERYTHING)}>
+          {words.selectAll(total)}
+        </Button>
+      )}
+      {selected > 0 && (
+        <Button look="quiet" onPress={() => onSelect(NOTHING)}>
+          {words.clear}
+        </Button>
+      )}
     </div>
   );
 }
@@ -58,9 +90,9 @@ function ImportMenu() {
     <Menu
       label={text.imports.button}
       trigger={
-        <Button isDisabled={!mayChange} isPending={begin.isPending}>
+        <Button aria-label={text.imports.button} isDisabled={!mayChange} isPending={begin.isPending}>
           {begin.isPending ? <Spinner /> : <Download size={16} aria-hidden="true" />}
-          {text.imports.button}
+          <span className="wide">{text.imports.button}</span>
           <ChevronDown size={14} aria-hidden="true" />
         </Button>
       }
@@ -69,7 +101,12 @@ function ImportMenu() {
         id: mode,
         label,
         hint,
-        icon: mode === "new" ? <Sparkles size={16} aria-hidden="true" /> : <Download size={16} aria-hidden="true" />,
+        icon:
+          mode === "new" ? (
+            <Sparkles size={16} aria-hidden="true" />
+          ) : (
+            <Download size={16} aria-hidden="true" />
+          ),
       }))}
       onAction={(mode) => begin.mutate(mode as ImportMode)}
     />
@@ -127,7 +164,12 @@ function SyncButton({ filter, selection, onSelect }: TasksProps) {
   const pending = begin.isPending || fix.isPending;
   return (
     <>
-      <Button look="primary" isDisabled={!mayChange || selected === 0} isPending={pending} onPress={() => void press()}>
+      <Button
+        look="primary"
+        isDisabled={!mayChange || selected === 0}
+        isPending={pending}
+        onPress={() => void press()}
+      >
         {pending ? <Spinner /> : <Send size={16} aria-hidden="true" />}
         {text.sync.button(route.destination)}
         <span className="button-count">{selected > 0 ? n(selected) : ""}</span>
@@ -146,4 +188,5 @@ function SyncButton({ filter, selection, onSelect }: TasksProps) {
   );
 }
 
-const says = (error: ApiError) => (error.kind === "offline" ? text.errors.offline : text.errors.message(error.message));
+const says = (error: ApiError) =>
+  error.kind === "offline" ? text.errors.offline : text.errors.message(error.message);

@@ -8,27 +8,22 @@ import type { Status } from "../../api/client";
 import { counts, type Filter } from "../../api/queries";
 import { useCompany } from "../../company";
 import type { EmployeesSearch } from "../../router";
-import { count, EVERYTHING, NOTHING, type Selection } from "../../selection";
 import { n, STATUS, text } from "../../text";
-import { Button } from "../../ui/Button";
 import { totalOf } from "./totals";
 
 interface ToolbarProps {
   filter: Filter;
-  selection: Selection;
   onFilter: (what: Partial<EmployeesSearch>) => void;
-  onSelect: (selection: Selection) => void;
 }
 
 const STATUSES = ["needs_sync", "needs_action", "failed", "held", "syncing", "synced"] as const;
 const TYPING_MS = 250;
 
-export function Toolbar({ filter, selection, onFilter, onSelect }: ToolbarProps) {
+export function Toolbar({ filter, onFilter }: ToolbarProps) {
   return (
     <div className="toolbar">
       <SearchBox q={filter.q} onFilter={onFilter} />
       <Chips filter={filter} onFilter={onFilter} />
-      <Selected filter={filter} selection={selection} onSelect={onSelect} />
     </div>
   );
 }
@@ -53,7 +48,13 @@ function SearchBox({ q, onFilter }: { q: string; onFilter: ToolbarProps["onFilte
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || target.closest("input, textarea, [role=dialog]")) return;
+      if (
+        event.key !== "/" ||
+        event.ctrlKey ||
+        event.metaKey ||
+        target.closest("input, textarea, [role=dialog]")
+      )
+        return;
       event.preventDefault();
       input.current?.focus();
     };
@@ -64,7 +65,9 @@ function SearchBox({ q, onFilter }: { q: string; onFilter: ToolbarProps["onFilte
     <SearchField aria-label={text.employees.search} value={typed} onChange={setTyped} className="search">
       <Search size={16} aria-hidden="true" />
       <Input ref={input} placeholder={text.employees.search} className="search-input" maxLength={200} />
-      <kbd aria-hidden="true">/</kbd>
+      <span className="search-key" aria-hidden="true">
+        /
+      </span>
       <AriaButton className="button icon search-clear" aria-label={text.employees.clearSearch}>
         <X size={14} aria-hidden="true" />
       </AriaButton>
@@ -100,34 +103,6 @@ function Chips({ filter, onFilter }: { filter: Filter; onFilter: ToolbarProps["o
           {STATUS[status]} <span className="count">{found ? n(found[status] ?? 0) : ""}</span>
         </ToggleButton>
       ))}
-    </div>
-  );
-}
-
-function Selected({ filter, selection, onSelect }: Omit<ToolbarProps, "onFilter">) {
-  const found = useQuery(counts(useCompany().id, filter.q)).data;
-  const total = totalOf(found, filter.status);
-  const selected = count(selection, total);
-  const words = text.selection;
-  let says: string = words.none;
-  if (selection.all && selection.except.size > 0) says = words.butFew(selected, selection.except.size);
-  else if (selection.all) says = words.everything(selected);
-  else if (selected > 0) says = words.selected(selected);
-  return (
-    <div className="selected">
-      <span className={selected > 0 ? "selected-count" : "muted"} role="status">
-        {says}
-      </span>
-      {!(selection.all && selection.except.size === 0) && total > 0 && (
-        <Button look="quiet" onPress={() => onSelect(EVERYTHING)}>
-          {words.selectAll(total)}
-        </Button>
-      )}
-      {selected > 0 && (
-        <Button look="quiet" onPress={() => onSelect(NOTHING)}>
-          {words.clear}
-        </Button>
-      )}
     </div>
   );
 }

@@ -23,13 +23,18 @@ const useRecord = (id: string) => useRow(useCompany().rows, id);
 const nameOf = (row: RecordView) => row.name || text.employees.noName;
 
 /** A row that no longer matches the filter stays where it is until the list is refreshed. */
-const isOut = (row: RecordView, filter: Filter) => filter.status.length > 0 && !filter.status.includes(row.status);
+const isOut = (row: RecordView, filter: Filter) =>
+  filter.status.length > 0 && !filter.status.includes(row.status);
 
 const Box = () => (
   <Checkbox slot="selection" className="checkbox">
     {({ isIndeterminate, isSelected }) => (
       <span className="box">
-        {isIndeterminate ? <Minus size={12} strokeWidth={3.5} /> : isSelected && <Check size={12} strokeWidth={3.5} />}
+        {isIndeterminate ? (
+          <Minus size={12} strokeWidth={3.5} />
+        ) : (
+          isSelected && <Check size={12} strokeWidth={3.5} />
+        )}
       </span>
     )}
   </Checkbox>
@@ -56,15 +61,17 @@ export function SerialCell({ id, serial, pick }: CellProps) {
 export function NumberCell({ id, filter }: CellProps) {
   const row = useRecord(id);
   if (!row) return null;
-  return <span className={isOut(row, filter) ? "out" : undefined}>{row.number ?? text.employees.noNumber}</span>;
+  return (
+    <span className={isOut(row, filter) ? "out" : undefined}>{row.number ?? text.employees.noNumber}</span>
+  );
 }
 
 export function NameCell({ id, filter, small }: CellProps) {
   const row = useRecord(id);
   if (!row) return null;
   return (
-    <span className={isOut(row, filter) ? "name out" : "name"} title={nameOf(row)}>
-      <span className="name-text">{nameOf(row)}</span>
+    <span className={isOut(row, filter) ? "person out" : "person"} title={nameOf(row)}>
+      <span className="person-name">{nameOf(row)}</span>
       {small && <small>{row.number ?? text.employees.noNumber}</small>}
     </span>
   );
@@ -75,7 +82,11 @@ export function SyncedCell({ id, filter }: CellProps) {
   if (!row) return null;
   if (!row.synced_at) return <span className="muted">{text.employees.never}</span>;
   return (
-    <time dateTime={row.synced_at} title={exactly(row.synced_at)} className={isOut(row, filter) ? "out" : undefined}>
+    <time
+      dateTime={row.synced_at}
+      title={exactly(row.synced_at)}
+      className={isOut(row, filter) ? "out" : undefined}
+    >
       {when(row.synced_at)}
     </time>
   );
@@ -87,7 +98,11 @@ export function StatusCell({ id, filter, small, onOpen }: CellProps) {
   const out = isOut(row, filter);
   return (
     <span className={out ? "status-cell moved" : "status-cell"}>
-      <Pill row={row} onOpen={onOpen} words={out ? text.employees.moved(STATUS[row.status]) : STATUS[row.status]} />
+      <Pill
+        row={row}
+        onOpen={onOpen}
+        words={out ? text.employees.moved(STATUS[row.status]) : STATUS[row.status]}
+      />
       {!small && row.status !== "synced" && row.reason_text && (
         <span className="reason" title={row.reason_text}>
           {row.reason_text}
@@ -119,8 +134,8 @@ function Reason({ row, then }: { row: RecordView; then: string }) {
   );
 }
 
-/** The reason on hover and focus; a click tries this one again, apart from all others. */
-function Failed({ row, words }: { row: RecordView; words: string }) {
+/** Asks to push one record again, and whether that is under way until the row says more. */
+function useRetry(row: RecordView) {
   const { id: company } = useCompany();
   const asked = useRef<RecordView | null>(null);
   const again = useMutation({
@@ -128,16 +143,23 @@ function Failed({ row, words }: { row: RecordView; words: string }) {
     onError: (error: ApiError) => notice.bad(text.errors.message(error.message)),
   });
   const queued = again.isPending || (again.isSuccess && asked.current === row);
+  const ask = () => {
+    if (queued) return;
+    asked.current = row;
+    again.mutate();
+  };
+  return { queued, ask };
+}
+
+/** The reason on hover and focus; a click tries this one again, apart from all others. */
+function Failed({ row, words }: { row: RecordView; words: string }) {
+  const { queued, ask } = useRetry(row);
   return (
     <Tooltip text={<Reason row={row} then={text.status.retry} />}>
       <AriaButton
         className="pill failed button-pill"
         aria-label={text.status.retryLabel(nameOf(row), row.reason_text)}
-        onPress={() => {
-          if (queued) return;
-          asked.current = row;
-          again.mutate();
-        }}
+        onPress={ask}
       >
         {queued ? text.status.queued : words}
         {queued ? <Spinner size={12} /> : <RotateCw size={12} aria-hidden="true" />}
@@ -148,6 +170,8 @@ function Failed({ row, words }: { row: RecordView; words: string }) {
 
 /** The reason on hover and focus; a click says what to do. */
 function Why({ row, words, onOpen }: { row: RecordView; words: string; onOpen: CellProps["onOpen"] }) {
+  const { mayChange } = useCompany();
+  const { queued, ask } = useRetry(row);
   return (
     <DialogTrigger>
       <Tooltip text={<Reason row={row} then={text.status.why} />}>
@@ -175,6 +199,11 @@ function Why({ row, words, onOpen }: { row: RecordView; words: string; onOpen: C
             </p>
           )}
           <div className="why-actions">
+            {mayChange && (row.status === "held" || row.destination_record_id !== null) && (
+              <Button look="primary" isPending={queued} onPress={ask}>
+                {row.status === "held" ? text.status.approve : text.status.tryAgain}
+              </Button>
+            )}
             <Button onPress={() => onOpen(row.record_id, "history")}>{text.actions.history}</Button>
             <Button onPress={() => onOpen(row.record_id, "json")}>{text.actions.json}</Button>
           </div>
