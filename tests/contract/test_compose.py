@@ -149,10 +149,18 @@ def test_the_image_holds_locked_runtime_packages_and_runs_as_nobody_special() ->
     assert all(re.search(rf"^{name}==.*\\\n    --hash=sha256:", lock, re.MULTILINE) for name in names)
 
 
-@pytest.mark.parametrize("name", ["runtime", "embedded", "dev"])
+@pytest.mark.parametrize("name", ["runtime", "embedded", "dev", "node"])
 def test_a_lock_names_no_address(name: str) -> None:
     lock = (ROOT / f"requirements/{name}.lock").read_text()
     assert not re.search(r"://|^-|--index|--find-links|@ ", lock, re.MULTILINE)
+
+
+def test_the_consoles_lock_names_no_address_and_pins_what_is_shipped_by_hash() -> None:
+    lock = json.loads((ROOT / "console/package-lock.json").read_text())
+    assert "://" not in json.dumps(lock)
+    shipped = {name: entry for name, entry in lock["packages"].items() if name and not entry.get("dev")}
+    assert {"node_modules/react", "node_modules/react-aria-components"} <= set(shipped)
+    assert [name for name, entry in shipped.items() if not entry.get("integrity")] == []
 
 
 def test_the_locks_agree() -> None:
