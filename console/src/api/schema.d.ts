@@ -534,6 +534,11 @@ export interface components {
             /** Environment */
             environment: string;
             /**
+             * Features
+             * @default []
+             */
+            features: string[];
+            /**
              * Name
              * @default
              */
