@@ -91,14 +91,21 @@ class QuickBooksRates(RateSettings):
     metered_per_month: int = Field(default=500_000, ge=0)
 
 
+class LinarcRates(RateSettings):
+    """What our contract for Linarc says, for each company."""
+
+    requests_per_minute: int = Field(default=600, ge=0)
+    requests_per_second: int = Field(default=20, ge=0)
+    concurrent: int = Field(default=10, ge=0)
+
+
 class LimitSettings(BaseModel):
     """How hard the two systems may be asked."""
 
     enforced: bool = True
     """Off only against sandboxes that have no limits."""
     quickbooks: QuickBooksRates = QuickBooksRates()
-    linarc: RateSettings = RateSettings()
-    """Linarc names none; its 429 is obeyed."""
+    linarc: LinarcRates = LinarcRates()
     share: float = Field(default=0.97, gt=0, le=1)
     """Of each limit; the rest is for calls that arrive closer together than they left."""
     speed: float = Field(default=1.0, gt=0)

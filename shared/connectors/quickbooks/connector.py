@@ -158,7 +158,7 @@ class QuickBooks:
     async def _count(self) -> int:
         answer = await self._query(f"select count(*) from Employee where {_ANYBODY}", bulk=True)
         try:
-            return int(answer["QueryResponse"].get("totalCount") or 0)
+            return int(answer["QueryResponse"]["totalCount"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise _other_shape() from error
 
