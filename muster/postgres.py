@@ -25,6 +25,8 @@ _SETTINGS = {
     "shared_buffers": "256MB",
     "wal_compression": "pglz",
     "max_wal_size": "4GB",
+    "autovacuum_naptime": "5s",
+    "autovacuum_analyze_scale_factor": "0.5",
     "checkpoint_timeout": "15min",
     "log_min_messages": "warning",
     "log_checkpoints": "off",

@@ -84,7 +84,8 @@ class Handlers:
         if not bodies:
             return
         settings = await load_settings(tx, tx.companies)
-        known = await facts.load_versions(tx, [e.body.record_id for e in bodies])
+        before = await facts.load_facts(tx, [e.body.record_id for e in bodies])
+        known = dict(before)
         newest: dict[UUID, tuple[Message[Any], Fact]] = {}
         for event in bodies:
             fact = _fact(event.body)
@@ -98,7 +99,7 @@ class Handlers:
             if document is None or document.route is None or fact.account_id == document.route.source:
                 automatic = fact.rev if getattr(event.body, "cause", None) in AUTOMATIC else None
                 subjects.append((event.company_id, fact.record_id, automatic))
-            else:
+            elif not core.same(before.get(fact.record_id), fact):  # else our own write comes back
                 destinations.append(fact.record_id)
         new = await facts.add_subjects(tx, subjects)
         records = await facts.subjects_of(tx, destinations)

@@ -215,6 +215,11 @@ class Employee(BaseModel):
         body = self.model_dump_json(exclude_unset=True)
         return hashlib.blake2b(body.encode(), digest_size=16).digest()
 
+    def only_known(self) -> "Employee":
+        """This record without what may not be seen."""
+        names = self.model_fields_set - {"masked", *self.masked}
+        return Employee.model_construct(_fields_set=names, **{n: getattr(self, n) for n in names})
+
     def overlaid(self, newer: Self) -> Self:
         """This record with every value that `newer` knows."""
         return self.model_copy(update={name: getattr(newer, name) for name in FIELDS if newer.known(name)})

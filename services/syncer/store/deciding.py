@@ -14,10 +14,15 @@ from shared.messaging.outbox import Outbox, Outgoing
 Caused = Callable[[Case], Message[Body] | None]
 
 
-async def save(tx: Tx, outbox: Outbox, decisions: Sequence[Decision], cause: Caused) -> None:
-    """Store all of it in a few statements and say it. `cause` gives the message that a decision answers, if any."""
+async def save(
+    tx: Tx, outbox: Outbox, decisions: Sequence[Decision], cause: Caused, *, outcomes: bool = False
+) -> None:
+    """Store all of it in a few statements and say it. `cause` gives the message that a decision answers, if any.
+
+    With `outcomes` the cases are what pushes left, and are stored whole.
+    """
     moved = [d for d in decisions if d.moved()]
-    await facts.save_standings(tx, moved)
+    await (facts.save_outcomes(tx, decisions) if outcomes else facts.save_standings(tx, moved))
     items: dict[UUID, list[Item]] = defaultdict(list)
     ended: dict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
     said: list[Outgoing] = []
@@ -36,8 +41,8 @@ async def save(tx: Tx, outbox: Outbox, decisions: Sequence[Decision], cause: Cau
     ]
     for company, rows in items.items():
         await work.save_items(tx, company, [_open(i) for i in rows])
-    for company, outcomes in ended.items():
-        runs = await work.end_items(tx, company, outcomes)
+    for company, over in ended.items():
+        runs = await work.end_items(tx, company, over)
         said += run_events(company, runs)
     await outbox.append(tx, said)
 

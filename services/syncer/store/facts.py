@@ -14,21 +14,17 @@ from shared.contracts.events import Basis, DirectoryMatched, Message, StatusChan
 from shared.contracts.records import Change, CompanySettings, Employee, Situation, Status
 from shared.db.tx import Record, Tx
 
-_VERSIONS = """
-SELECT record_id, rev, remote_version, read_at FROM facts
+_FACTS = """
+SELECT record_id, account_id, remote_id, rev, state, employee, remote_version, read_at, reason FROM facts
 WHERE company_id = ANY ($1::uuid[]) AND record_id = ANY ($2::uuid[])
 """
 
 
-async def load_versions(tx: Tx, records: Sequence[UUID]) -> dict[UUID, Fact]:
-    """What is needed to tell whether a fact is newer; the employee is left empty."""
-    rows = await tx.fetch(_VERSIONS, list(tx.companies), records)
-    empty = Employee()
+async def load_facts(tx: Tx, records: Sequence[UUID]) -> dict[UUID, Fact]:
+    """These records of either account as they are known."""
+    rows = await tx.fetch(_FACTS, list(tx.companies), records)
     return {
-        r["record_id"]: Fact(
-            r["record_id"], r["record_id"], "", r["rev"], "", empty, r["remote_version"], r["read_at"]
-        )
-        for r in rows
+        r["record_id"]: Fact(**{**r, "employee": Employee.model_validate_json(r["employee"])}) for r in rows
     }
 
 
@@ -266,38 +262,41 @@ async def save_failures(tx: Tx, failures: Sequence[tuple[UUID, UUID, Failure | N
         )
 
 
-_SUCCEED = """
-UPDATE subjects s SET synced_at = $3, sent = n.sent, answered = n.answered, failure = NULL,
-       automatic_rev = CASE WHEN s.automatic_rev > n.source_rev THEN s.automatic_rev END,
+_OUTCOME = """
+UPDATE subjects s SET status = n.status, reason = n.reason, field = n.field, status_rev = n.status_rev, due = false,
+       synced_at = n.synced_at, sent = n.sent, answered = n.answered, failure = n.failure, automatic_rev = n.automatic_rev,
        destination_record_id = n.destination_record_id, destination_remote_id = n.destination_remote_id,
-       created = s.created OR (n.created AND s.situation IS DISTINCT FROM 'linked')
-FROM unnest($1::uuid[], $2::uuid[], $4::json[], $5::json[], $6::uuid[], $7::text[], $8::boolean[], $9::bigint[])
-     AS n (company_id, record_id, sent, answered, destination_record_id, destination_remote_id, created, source_rev)
+       created = n.created
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::json[],
+            $9::json[], $10::json[], $11::bigint[], $12::uuid[], $13::text[], $14::boolean[])
+     AS n (company_id, record_id, status, reason, field, status_rev, synced_at, sent, answered, failure, automatic_rev,
+           destination_record_id, destination_remote_id, created)
 WHERE s.company_id = n.company_id AND s.record_id = n.record_id
-  AND NOT (n.created AND s.situation = 'linked')
 """
 
 
-async def save_successes(
-    tx: Tx, at: datetime, successes: Sequence[tuple[UUID, UUID, Employee, Employee, UUID, str, bool, int]]
-) -> None:
-    """Keep what was sent and answered, by (company, record, sent, answered, destination id, remote id, created, source rev).
-
-    A person who linked the record meanwhile keeps that link.
-    """
-    if successes:
-        await tx.execute(
-            _SUCCEED,
-            [s[0] for s in successes],
-            [s[1] for s in successes],
-            at,
-            [s[2].model_dump_json(exclude_unset=True) for s in successes],
-            [s[3].model_dump_json(exclude_unset=True) for s in successes],
-            [s[4] for s in successes],
-            [s[5] for s in successes],
-            [s[6] for s in successes],
-            [s[7] for s in successes],
-        )
+async def save_outcomes(tx: Tx, decisions: Sequence[Decision]) -> None:
+    """Store these records as their pushes left them, with their standings."""
+    if not decisions:
+        return
+    cases = [d.case for d in decisions]
+    await tx.execute(
+        _OUTCOME,
+        [c.company_id for c in cases],
+        [c.record_id for c in cases],
+        [d.standing.status.value for d in decisions],
+        [d.standing.reason for d in decisions],
+        [d.standing.field for d in decisions],
+        [d.case.status_rev + d.moved() for d in decisions],
+        [c.synced_at for c in cases],
+        [c.sent.model_dump_json(exclude_unset=True) if c.sent else None for c in cases],
+        [c.answered.model_dump_json(exclude_unset=True) if c.answered else None for c in cases],
+        [orjson.dumps(c.failure).decode() if c.failure else None for c in cases],
+        [c.automatic_rev for c in cases],
+        [c.destination_record_id for c in cases],
+        [c.destination_remote_id for c in cases],
+        [c.created for c in cases],
+    )
 
 
 _MARK = """

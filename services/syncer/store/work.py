@@ -272,24 +272,49 @@ async def claim_call(tx: Tx, lease_seconds: float) -> Call | None:
     return Call(**{name: row[name] for name in names}, headers=orjson.loads(row["headers"]))
 
 
-_CALL_STATE = """
-UPDATE calls SET state = $4, lease_until = NULL, due_at = now() + make_interval(secs => $5)
-WHERE company_id = $1 AND call_id = $2 AND lease_token = $3 AND state = 'sending'
+_CLOSE = """
+UPDATE calls c SET state = n.state, lease_until = NULL, due_at = now() + make_interval(secs => $5)
+FROM unnest($2::uuid[], $3::bigint[], $4::text[]) AS n (id, token, state)
+WHERE c.company_id = $1 AND c.call_id = n.id AND c.lease_token = n.token AND c.state = 'sending'
+RETURNING c.call_id
 """
 
 
-async def close_call(tx: Tx, call: Call, state: str, *, again_seconds: float = 0) -> bool:
-    """Record how the call ended; False when the lease is lost."""
-    tag = await tx.execute(_CALL_STATE, call.company_id, call.call_id, call.lease_token, state, again_seconds)
-    return tag == "UPDATE 1"
+async def close_calls(
+    tx: Tx, company: UUID, ended: Sequence[tuple[Call, str]], *, again_seconds: float = 0
+) -> set[UUID]:
+    """Record how these calls ended; the ids of those whose lease we still hold."""
+    rows = await tx.fetch(
+        _CLOSE,
+        company,
+        [call.call_id for call, _ in ended],
+        [call.lease_token for call, _ in ended],
+        [state for _, state in ended],
+        again_seconds,
+    )
+    return {row["call_id"] for row in rows}
 
 
 _MEMBERS = "SELECT * FROM items WHERE company_id = $1 AND item_id = ANY ($2::uuid[])"
 
 
-async def members(tx: Tx, call: Call) -> list[Item]:
-    """The pushes that this call carries, those that ended meanwhile included."""
-    return [item_of(row) for row in await tx.fetch(_MEMBERS, call.company_id, list(call.members))]
+async def members(tx: Tx, company: UUID, calls: Sequence[Call]) -> list[Item]:
+    """The pushes that these calls carry, those that ended meanwhile included."""
+    wanted = [member for call in calls for member in call.members]
+    return [item_of(row) for row in await tx.fetch(_MEMBERS, company, wanted)]
+
+
+_HELD = """
+SELECT i.item_id FROM unnest($2::uuid[], $3::bigint[]) AS n (id, token)
+JOIN items i ON i.company_id = $1 AND i.item_id = n.id AND i.lease_token = n.token AND i.state = 'claimed'
+"""
+
+
+async def still_held(tx: Tx, company: UUID, items: Sequence[Item]) -> list[Item]:
+    """Those of these claimed pushes whose lease is still ours."""
+    rows = await tx.fetch(_HELD, company, [i.item_id for i in items], [i.lease_token for i in items])
+    held = {row["item_id"] for row in rows}
+    return [i for i in items if i.item_id in held]
 
 
 _CREATED = """
@@ -323,14 +348,15 @@ async def resume_calls(tx: Tx, company: UUID, waits: Sequence[tuple[UUID, UUID]]
 
 
 _WAITING = """
-SELECT * FROM items WHERE company_id = $1 AND call_id = $2 AND state = 'sending' AND item_id <> ALL ($3::uuid[])
+SELECT * FROM items
+WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'sending' AND item_id <> ALL ($3::uuid[])
 """
 
 
-async def waiting_for(tx: Tx, call: Call) -> list[Item]:
-    """Later pushes that wait for this call's outcome."""
-    rows = await tx.fetch(_WAITING, call.company_id, call.call_id, list(call.members))
-    return [item_of(row) for row in rows]
+async def waiting_for(tx: Tx, company: UUID, calls: Sequence[Call]) -> list[Item]:
+    """Later pushes that wait for the outcome of one of these calls."""
+    own = [member for call in calls for member in call.members]
+    return [item_of(row) for row in await tx.fetch(_WAITING, company, [c.call_id for c in calls], own)]
 
 
 def loads(text: str) -> dict[str, int]:

@@ -1,0 +1,163 @@
+"""Everything that one source record's status depends on, and what is decided of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from shared.contracts.events import Basis
+from shared.contracts.records import Change, CompanySettings, Employee, Situation, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """The newest we know of one record of either account."""
+
+    record_id: UUID
+    account_id: UUID
+    remote_id: str
+    rev: int
+    state: str
+    employee: Employee
+    remote_version: str | None
+    read_at: datetime | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How the last attempt ended, and the versions it was made from."""
+
+    reason: str
+    field: str | None
+    source_rev: int
+    link_rev: int | None
+    settings_version: int
+
+    def stands(self, basis: Basis) -> bool:
+        """Whether nothing has moved since that could make a difference."""
+        then = (self.source_rev, self.link_rev, self.settings_version)
+        return then == (basis.source_rev, basis.link_rev, basis.settings_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One intended push: an intent (`waiting`), a plan (`planned`), on its way (`sending`), or over (`done`)."""
+
+    item_id: UUID
+    record_id: UUID
+    account_id: UUID
+    state: str
+    action: str = ""
+    fields: Mapping[str, Change] = field(default_factory=dict)
+    basis: Basis | None = None
+    automatic: bool = False
+    run_id: UUID | None = None
+    actor: str | None = None
+    lane: str = "bulk"
+    attempts: int = 0
+    lease_token: int = 0
+    call_id: UUID | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that one source record's status depends on."""
+
+    company_id: UUID
+    record_id: UUID
+    settings: CompanySettings | None
+    source: Fact | None
+    destination: Fact | None
+    situation: Situation | None
+    link_rev: int
+    link_source_rev: int
+    link_reason: str
+    destination_record_id: UUID | None
+    destination_remote_id: str | None
+    created: bool
+    """A creation of ours succeeded, and links has not said `linked` yet."""
+    unknown_call: UUID | None
+    """The call of this record's creation whose outcome is not known."""
+    status: Status
+    reason: str
+    field: str | None
+    status_rev: int
+    synced_at: datetime | None
+    sent: Employee | None
+    answered: Employee | None
+    failure: Failure | None
+    automatic_rev: int | None
+    item: Item | None
+    directory_read: bool
+
+    def basis(self) -> Basis | None:
+        """The versions that a decision made now rests on; None while there is nothing to push to."""
+        account = self.settings.destination() if self.settings else None
+        if self.source is None or self.settings is None or account is None:
+            return None
+        return Basis(
+            source_rev=self.source.rev,
+            destination_rev=self.destination.rev if self.destination else None,
+            link_rev=self.link_rev,
+            settings_version=self.settings.version,
+            destination_account_id=account.account_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A status with its reason and the field concerned."""
+
+    status: Status
+    reason: str = ""
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be written: `create`, `update` or `no_change`, and per field the value before and after."""
+
+    action: str
+    fields: Mapping[str, Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A case decided: its standing, and what becomes of its push."""
+
+    case: Case
+    standing: Standing
+    item: Item | None = None
+    planned: bool = False
+    ended: Item | None = None
+
+    def moved(self) -> bool:
+        """Whether people see something else than before."""
+        return (self.standing.status, self.standing.reason, self.standing.field) != (
+            self.case.status,
+            self.case.reason,
+            self.case.field,
+        )
+
+
+def replaces(stored: Fact | None, version: str | None, read_at: datetime | None, rev: int) -> bool:
+    """Whether a fact of rev `rev` is newer than the stored one, which may be the answer to our own last write."""
+    if stored is None:
+        return True
+    if rev <= stored.rev:
+        return False
+    old = stored.remote_version
+    if old is not None and version is not None and old != version and old.isdigit() and version.isdigit():
+        return int(version) > int(old)
+    return stored.read_at is None or read_at is None or read_at >= stored.read_at
+
+
+def same(stored: Fact | None, fact: Fact) -> bool:
+    """Whether a newer version says nothing new."""
+    return stored is not None and (stored.state, stored.employee, fact.state) == (
+        "present",
+        fact.employee,
+        "present",
+    )

@@ -1,0 +1,203 @@
+"""The life of a push: asked for, planned, compared again when claimed, sent, and what its outcome leaves."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid5
+
+from services.syncer.core.case import Case, Decision, Fact, Failure, Item
+from services.syncer.core.standing import WAITING_REASONS, in_json, plan, standing
+from shared.contracts.commands import Selected
+from shared.contracts.records import Employee, Remote, Situation, Status, record_id
+from shared.errors import MusterError, Unauthorized, Unavailable
+
+
+def decide(case: Case, asked: Item | None = None) -> Decision:
+    """The record's standing; a waiting or newly `asked` push is planned as soon as there is a situation, or ended."""
+    item = case.item
+    if item is None and asked is None:
+        asked = _automatic(case)
+    if item is not None and item.state != "waiting":
+        return Decision(case, standing(case))
+    intent = item or asked
+    if intent is None:
+        return Decision(case, standing(case))
+    without = standing(replace(case, item=None))
+    if without.status is Status.NEEDS_SYNC and without.reason in WAITING_REASONS:
+        waiting = replace(intent, state="waiting")
+        return Decision(case, standing(replace(case, item=waiting)), item=waiting)
+    made = plan(case)
+    if without.status is Status.NEEDS_ACTION and not (case.failure and without.reason == case.failure.reason):
+        made = None
+    if made is None:
+        return Decision(case, without, ended=replace(intent, state="done", outcome="needs_action"))
+    planned = replace(intent, state="planned", action=made.action, fields=made.fields, basis=case.basis())
+    return Decision(case, standing(replace(case, item=planned)), item=planned, planned=True)
+
+
+def _automatic(case: Case) -> Item | None:
+    """The push that the rules ask for when a hook or a sweep staged this version (S40: never an import)."""
+    settings, source = case.settings, case.source
+    if settings is None or source is None or case.automatic_rev != source.rev:
+        return None
+    account = settings.destination()
+    if account is None or settings.route is None or not settings.route.rules.auto_sync:
+        return None
+    if standing(case).status is not Status.NEEDS_SYNC:
+        return None
+    item_id = uuid5(case.record_id, f"automatic/{source.rev}")
+    return Item(item_id, case.record_id, account.account_id, "waiting", automatic=True, lane="real_time")
+
+
+def skipped(case: Case | None, selected: Selected, *, alone: bool) -> str | None:
+    """Why a selected record is not pushed, or None. One that was chosen `alone` may also be approved or tried again."""
+    if case is None or case.source is None:
+        return "unknown"
+    if case.item is not None:
+        return "already_running"
+    if case.source.rev != selected.source_rev or case.status is not selected.status:
+        return "moved"
+    match case.status:
+        case Status.NEEDS_SYNC | Status.FAILED:
+            return None
+        case Status.SYNCING:
+            return "already_running"
+        case Status.SYNCED:
+            return "synced"
+        case Status.HELD:
+            return None if alone else "held"
+        case Status.NEEDS_ACTION:
+            return (
+                None
+                if alone and case.failure is not None and case.reason == case.failure.reason
+                else "needs_action"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """What a claim finds: go on (perhaps with a newer plan), or stop."""
+
+    item: Item
+    replanned: bool = False
+    held: bool = False
+    ended: bool = False
+
+
+def recheck(case: Case, item: Item) -> Recheck:
+    """Compare the plan with the facts of now.
+
+    Other fields moved: the basis is refreshed. A planned one moved: planned again if automatic, Held if a person asked.
+    A creation that has become an update is planned again in any case.
+    """
+    made = plan(replace(case, item=None))
+    basis = case.basis()
+    if made is None or basis is None:
+        return Recheck(item, ended=True)
+    if made.action == item.action and dict(made.fields) == dict(item.fields):
+        return Recheck(replace(item, basis=basis))
+    if item.automatic or made.action != item.action or not made.fields:
+        return Recheck(replace(item, action=made.action, fields=made.fields, basis=basis), replanned=True)
+    return Recheck(item, held=True)
+
+
+def values(item: Item) -> dict[str, Any]:
+    """What a creation writes."""
+    return {name: change.after for name, change in item.fields.items()}
+
+
+def still_wanted(item: Item, fresh: Employee) -> tuple[dict[str, Any], str | None]:
+    """Compare the plan's `before` with a fresh read: the values still to write, and a field that someone else moved."""
+    values = in_json(fresh, list(item.fields))
+    wanted = {}
+    for name, change in item.fields.items():
+        there = values.get(name)
+        if there == change.after:
+            continue
+        if there != change.before:
+            return {}, name
+        wanted[name] = change.after
+    return wanted, None
+
+
+def source_rev(case: Case, item: Item) -> int:
+    """The version of the source record that this push carries."""
+    assert case.source is not None
+    return item.basis.source_rev if item.basis else case.source.rev
+
+
+def sent(case: Case, item: Item) -> Employee:
+    """What the destination now holds from us: the source's values, or, if they moved meanwhile, what was planned."""
+    assert case.source is not None
+    source = case.source.employee
+    if item.basis is not None and item.basis.source_rev == case.source.rev:
+        return source.only_known()
+    planned = Employee.model_validate({name: change.after for name, change in item.fields.items()})
+    return (case.sent or Employee()).overlaid(planned)
+
+
+def answered(case: Case, item: Item, remote: Remote, at: datetime) -> Fact:
+    """The destination record as it was answered; importer's rev for it is not known yet."""
+    there = record_id(item.account_id, remote.remote_id)
+    known = case.destination
+    rev = known.rev if known is not None and known.record_id == there else 0
+    return Fact(there, item.account_id, remote.remote_id, rev, "present", remote.employee, remote.version, at)
+
+
+def read_again(known: Fact, remote: Remote, at: datetime) -> Fact:
+    """A destination record as a fresh read found it."""
+    return replace(known, employee=remote.employee, remote_version=remote.version, read_at=at)
+
+
+def succeeded(case: Case, item: Item, there: Fact, *, action: str, at: datetime) -> Case:
+    """The case after the destination took this push. A person who linked the record meanwhile keeps that link."""
+    over = _without(case, item)
+    if action == "create" and case.situation is Situation.LINKED:
+        return over
+    newer = case.automatic_rev is not None and case.automatic_rev > source_rev(case, item)
+    return replace(
+        over,
+        destination=there,
+        destination_record_id=there.record_id,
+        destination_remote_id=there.remote_id,
+        created=case.created or (action == "create" and case.situation is not Situation.LINKED),
+        unknown_call=None,
+        synced_at=at,
+        sent=sent(case, item),
+        answered=there.employee,
+        failure=None,
+        automatic_rev=case.automatic_rev if newer else None,
+    )
+
+
+def ended(case: Case, item: Item, reason: str | None, concerned: str | None) -> Case:
+    """The case after this push ended otherwise; `reason` stands until something moves."""
+    over, basis = _without(case, item), case.basis()
+    if reason is None or basis is None:
+        return over
+    failure = Failure(reason, concerned, basis.source_rev, basis.link_rev, basis.settings_version)
+    return replace(over, failure=failure)
+
+
+def postponed(case: Case, item: Item) -> Case:
+    """The case while this push waits to be tried again."""
+    return replace(_without(case, item), item=replace(item, state="planned"))
+
+
+def _without(case: Case, item: Item) -> Case:
+    return replace(case, item=None) if case.item and case.item.item_id == item.item_id else case
+
+
+def leaves_unknown(error: MusterError, *, again: bool) -> bool:
+    """Whether a call may have been carried out, after this error of its first sending or of a repetition.
+
+    What kept a repetition from being sent or judged says nothing about the sending before it.
+    """
+    if again and isinstance(error, Unavailable | Unauthorized):
+        return True
+    return isinstance(error, Unavailable) and error.outcome_unknown
+
+
+def backoff_seconds(first: float, attempts: int) -> float:
+    """Doubling pauses between tries."""
+    return float(min(60.0, first * 2 ** max(0, attempts - 1)))

@@ -1,0 +1,114 @@
+"""Claim due pushes and compare their plans with the facts of now, all in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from services.syncer import core
+from services.syncer.core import Case, Item
+from services.syncer.store import deciding, facts, work
+from services.syncer.worker.recording import Outcome, Recorder
+from shared.clock import Clock
+from shared.contracts.events import DirectoryWanted
+from shared.contracts.records import Account, CompanySettings, Lane
+from shared.db.companies import load_settings
+from shared.db.leases import LEASE_SECONDS
+from shared.db.tx import Database, Tx
+from shared.errors import Unauthorized
+from shared.messaging.outbox import Outbox, Outgoing
+
+CLAIM = 240
+"""Pushes taken at once: eight of the batches that QuickBooks takes."""
+GATE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Pushes under our lease whose plans hold, with the cases they were compared with."""
+
+    account: Account
+    items: Sequence[Item]
+    cases: Mapping[UUID, Case]
+
+
+class Claimer:
+    """Takes the next pushes of one account."""
+
+    def __init__(self, database: Database, outbox: Outbox, recorder: Recorder, clock: Clock) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._recorder = recorder
+        self._clock = clock
+
+    async def claim(self, company: UUID, account_id: UUID, limit: int) -> Claimed | None:
+        """At most `limit`; None when nothing was due. What cannot be sent has been held, ended, or waits."""
+        async with self._database.transaction([company]) as tx:
+            await tx.lock_companies()
+            items = await work.claim_items(tx, company, account_id, limit, LEASE_SECONDS)
+            if not items:
+                return None
+            settings = (await load_settings(tx, [company])).get(company)
+            account = settings.account(account_id) if settings else None
+            cases = await facts.load_cases(
+                tx, [i.record_id for i in items], {company: settings} if settings else {}
+            )
+            if settings is None or account is None or not account.connected:
+                refused = [Outcome(i, error=Unauthorized("destination")) for i in items]
+                await self._recorder.record(tx, company, refused, cases)
+                return None
+            return Claimed(account, await self._recheck(tx, settings, account, items, cases), cases)
+
+    async def _recheck(
+        self,
+        tx: Tx,
+        settings: CompanySettings,
+        account: Account,
+        items: Sequence[Item],
+        cases: Mapping[UUID, Case],
+    ) -> list[Item]:
+        """The claimed pushes whose plan holds, perhaps planned anew; the others are held, ended, or wait."""
+        company = settings.company_id
+        go: list[Item] = []
+        said: list[Outgoing] = []
+        resumed: list[tuple[UUID, UUID]] = []
+        over: list[Outcome] = []
+        for item in items:
+            case = cases[item.record_id]
+            found = core.recheck(case, item)
+            if case.unknown_call is not None and not case.created:
+                resumed.append((item.item_id, case.unknown_call))
+            elif found.held:
+                over.append(Outcome(item, held=True))
+            elif found.ended:
+                over.append(Outcome(item, unplanned=True))
+            else:
+                go.append(found.item)
+                if found.replanned:
+                    planned = deciding.planned(found.item)
+                    said.append(Outgoing(planned, company, lane=Lane(item.lane), run_id=item.run_id))
+        await work.resume_calls(tx, company, resumed)
+        await self._recorder.record(tx, company, over, cases)
+        go = await self._gate(tx, settings, account, go)
+        await self._outbox.append(tx, said)
+        return go
+
+    async def _gate(
+        self, tx: Tx, settings: CompanySettings, account: Account, items: list[Item]
+    ) -> list[Item]:
+        """Creations pass only with a directory matched recently enough; else a newer one is asked for (decision 9)."""
+        company = settings.company_id
+        creations = [i for i in items if i.action == "create"]
+        if not creations or settings.route is None:
+            return items
+        now = self._clock.now()
+        max_age = timedelta(seconds=settings.route.rules.directory_max_age_seconds)
+        if await facts.directory_is_fresh(tx, company, account.account_id, now, max_age):
+            return items
+        await work.postpone(tx, company, creations, GATE_SECONDS, attempt=False)
+        if await facts.want_directory(tx, company, account.account_id, now):
+            wanted = DirectoryWanted(account_id=account.account_id, not_before=now - max_age)
+            await self._outbox.append(tx, [Outgoing(wanted, company, lane=Lane.REAL_TIME)])
+        return [i for i in items if i.action != "create"]

@@ -1,0 +1,144 @@
+"""What came of pushes: store it, say it, and decide their records again, in a few statements for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.syncer import core
+from services.syncer.core import Case, Item
+from services.syncer.settings import Settings
+from services.syncer.store import deciding, facts, work
+from shared.clock import Clock
+from shared.contracts.events import PushFailed, PushHeld, PushSucceeded
+from shared.contracts.records import Lane, Remote
+from shared.db.tx import Tx
+from shared.errors import Conflict, MusterError
+from shared.messaging.outbox import Outbox, Outgoing
+from shared.telemetry.metrics import WORK
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one push ended: the record as the destination holds it, an error, a conflict, or nothing left to write.
+
+    `action` is what was sent, or `no_change`; `moved` is the planned field that someone else changed at the destination.
+    """
+
+    item: Item
+    remote: Remote | None = None
+    error: MusterError | None = None
+    action: str = "no_change"
+    moved: str | None = None
+    held: bool = False
+    unplanned: bool = False
+    requested_at: datetime | None = None
+
+
+class Recorder:
+    """Records outcomes inside a transaction that holds the company's lock."""
+
+    def __init__(self, outbox: Outbox, clock: Clock, settings: Settings) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._settings = settings
+
+    async def record(
+        self, tx: Tx, company: UUID, outcomes: Sequence[Outcome], cases: Mapping[UUID, Case]
+    ) -> None:
+        """Store and say all of it. `cases` are the records as they stand; those of unknown records are passed over."""
+        now, after = self._clock.now(), dict(cases)
+        said: list[Outgoing] = []
+        again: list[Item] = []
+        ended: list[tuple[UUID, str]] = []
+        known: list[core.Fact] = []
+        made: list[tuple[UUID, str]] = []
+        for outcome in (o for o in outcomes if o.item.record_id in after):
+            item = outcome.item
+            case = after[item.record_id]
+            if outcome.moved is not None and outcome.remote is not None and case.destination is not None:
+                moved = core.read_again(case.destination, outcome.remote, now)
+                case = replace(case, destination=moved)
+                known.append(moved)
+            if self._tries_again(outcome):
+                again.append(item)
+                after[item.record_id] = core.postponed(case, item)
+                continue
+            if outcome.remote is not None and outcome.moved is None:
+                there = core.answered(case, item, outcome.remote, now)
+                after[item.record_id] = core.succeeded(case, item, there, action=outcome.action, at=now)
+                known.append(there)
+                ended.append((item.item_id, "succeeded"))
+                said.append(_succeeded(company, outcome, case, there, now))
+                if outcome.action == "create":
+                    made.append((item.record_id, there.remote_id))
+                continue
+            name, reason, field = _end(outcome)
+            after[item.record_id] = core.ended(case, item, reason, field)
+            ended.append((item.item_id, name))
+            if reason is not None:
+                said.append(_failed(company, outcome, reason, field))
+        await work.postpone(tx, company, again, 0.0, attempt=True)
+        await facts.save_facts(tx, [(company, fact) for fact in known])
+        if made:
+            await work.close_creations(tx, company, outcomes[0].item.account_id, made)
+        said += deciding.run_events(company, await work.end_items(tx, company, ended))
+        await self._outbox.append(tx, said)
+        moved_on = [core.decide(after[r]) for r in {o.item.record_id for o in outcomes} & after.keys()]
+        await deciding.save(tx, self._outbox, moved_on, lambda _: None, outcomes=True)
+        for name in {name for _, name in ended}:
+            WORK.labels(kind="push", outcome=name).inc(sum(1 for _, n in ended if n == name))
+
+    def _tries_again(self, outcome: Outcome) -> bool:
+        """A stale version is read and planned again; so is a field that moved, if nobody asked for the push in person."""
+        cures = isinstance(outcome.error, Conflict) or (outcome.moved is not None and outcome.item.automatic)
+        return cures and outcome.item.attempts + 1 < self._settings.send_attempts
+
+
+def _end(outcome: Outcome) -> tuple[str, str | None, str | None]:
+    """The push's outcome, and the reason and field that its record shows."""
+    if outcome.error is not None:
+        return "failed", outcome.error.reason, outcome.error.field
+    if outcome.held or outcome.moved is not None:
+        return "held", "conflict", outcome.moved
+    return "needs_action", None, None
+
+
+def _succeeded(company: UUID, outcome: Outcome, case: Case, there: core.Fact, now: datetime) -> Outgoing:
+    item = outcome.item
+    body = PushSucceeded(
+        record_id=item.record_id,
+        item_id=item.item_id,
+        action=outcome.action,
+        destination_account_id=item.account_id,
+        destination_record_id=there.record_id,
+        destination_remote_id=there.remote_id,
+        remote_version=there.remote_version,
+        requested_at=outcome.requested_at or now,
+        answered_at=now,
+        employee=there.employee,
+        source_rev=core.source_rev(case, item),
+    )
+    return _outgoing(body, company, item)
+
+
+def _failed(company: UUID, outcome: Outcome, reason: str, field: str | None) -> Outgoing:
+    item = outcome.item
+    if outcome.error is None:
+        held = PushHeld(record_id=item.record_id, item_id=item.item_id, reason=reason, field=field)
+        return _outgoing(held, company, item)
+    body = PushFailed(
+        record_id=item.record_id,
+        item_id=item.item_id,
+        action=item.action,
+        reason=reason,
+        field=field,
+        retryable=reason in core.RETRYABLE,
+    )
+    return _outgoing(body, company, item)
+
+
+def _outgoing(body: PushFailed | PushHeld | PushSucceeded, company: UUID, item: Item) -> Outgoing:
+    return Outgoing(body, company, lane=Lane(item.lane), run_id=item.run_id, actor=item.actor)
