@@ -103,6 +103,8 @@ class Postgres:
                 "-E",
                 "UTF8",
                 "--locale=C.UTF-8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
             ]
             command += ["--auth=scram-sha-256", f"--pwfile={secret}", "--data-checksums", "--no-sync"]
             done = subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ def linarc_wire(people: Iterable[Person]) -> Iterator[dict[str, Any]]:
             "gender": person.gender and person.gender.lower(),
             "address": address,
             "state": "active" if person.active else "terminated",
+            "created_at": _long_ago(n),
+            "updated_at": _long_ago(n),
         }
         yield {key: value for key, value in wire.items() if value is not None}
 
@@ -84,6 +86,7 @@ def quickbooks_wire(people: Iterable[Person]) -> Iterator[dict[str, Any]]:
             "BillableTime": person.bill_rate is not None,
             "BillRate": person.bill_rate,
             "CostRate": person.cost_rate,
+            "MetaData": {"CreateTime": _long_ago(n), "LastUpdatedTime": _long_ago(n)},
         }
         yield {key: value for key, value in wire.items() if value is not None}
 
@@ -91,6 +94,11 @@ def quickbooks_wire(people: Iterable[Person]) -> Iterator[dict[str, Any]]:
 def linarc_id(n: int) -> str:
     """The id of Linarc's n-th employee."""
     return f"lin_{n:06d}"
+
+
+def _long_ago(n: int) -> str:
+    """Nobody was changed a moment before the sandbox began: a first delta finds nobody."""
+    return (datetime(2024, 1, 8, 9, tzinfo=UTC) + timedelta(minutes=n % 500_000)).isoformat()
 
 
 def _iso(day: date | None) -> str | None:

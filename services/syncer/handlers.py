@@ -56,7 +56,7 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
     consume.subscribe(router, topics.SETTINGS)(handlers.on_settings)
     consume.subscribe(router, topics.EMPLOYEES, on_parked=handlers.on_parked)(handlers.on_employees)
     consume.subscribe(router, topics.LINKS, on_parked=handlers.on_parked)(handlers.on_links)
-    consume.subscribe(router, topics.SYNCER_COMMANDS)(handlers.on_commands)
+    consume.subscribe(router, topics.SYNCER_COMMANDS, most=1)(handlers.on_commands)  # of 500 records each
     return router
 
 

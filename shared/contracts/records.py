@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +12,15 @@ from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    TypeAdapter,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from shared.contracts.countries import country_code
@@ -237,6 +245,15 @@ class Change(BaseModel):
     after: Any = None
 
 
+CHANGES: TypeAdapter[dict[str, Change]] = TypeAdapter(dict[str, Change])
+"""Reads and writes many changes at once."""
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str]) -> dict[str, Change]:
+    """The changes of these fields, from values in JSON form."""
+    return CHANGES.validate_python({n: {"before": before.get(n), "after": after.get(n)} for n in names})
+
+
 def delta(before: Employee, after: Employee) -> dict[str, Change]:
     """The fields that `after` knows and that differ from `before`, in JSON form."""
     fields = [name for name in FIELDS if after.known(name) and getattr(before, name) != getattr(after, name)]
@@ -244,7 +261,7 @@ def delta(before: Employee, after: Employee) -> dict[str, Change]:
         return {}
     old = before.model_dump(mode="json", include=set(fields))
     new = after.model_dump(mode="json", include=set(fields))
-    return {name: Change(before=old.get(name), after=new[name]) for name in fields}
+    return changes(old, new, fields)
 
 
 class Rules(BaseModel):

@@ -184,8 +184,9 @@ class Consume:
         only: Collection[type[Body]] = (),
         on_parked: ParkedHook | None = None,
         inbox: bool = True,
+        most: int = MAX_RECORDS,
     ) -> Callable[[Handler], Handler]:
-        """Hear `topic` (`only` these of its types), every lane of it in a group of its own.
+        """Hear `topic` (`only` these of its types), every lane of it in a group of its own, `most` messages at once.
 
         The handler never calls a remote system, never commits. Without `inbox` it refuses repeats itself.
         """
@@ -196,12 +197,14 @@ class Consume:
             for lane in topic.lanes:
                 name = topic.on(lane)
                 subscription = Subscription(name, handler, types, unheard, on_parked, inbox)
-                self._subscribe(router, name, lane, subscription)
+                self._subscribe(router, name, lane, subscription, most)
             return handler
 
         return register
 
-    def _subscribe(self, router: KafkaRouter, name: str, lane: Lane, subscription: Subscription) -> None:
+    def _subscribe(
+        self, router: KafkaRouter, name: str, lane: Lane, subscription: Subscription, most: int
+    ) -> None:
         kafka, service = self._settings.kafka, self._database.service
 
         async def total_parser(
@@ -220,7 +223,7 @@ class Consume:
             group_id=f"{kafka.prefix}{service}.{name}",
             group_instance_id=f"{service}-{self._settings.instance}" if kafka.static_members else None,
             batch=True,
-            max_records=MAX_RECORDS,
+            max_records=most,
             batch_timeout_ms=20 if lane is Lane.REAL_TIME else 100,
             ack_policy=AckPolicy.NACK_ON_ERROR,
             auto_offset_reset="earliest",

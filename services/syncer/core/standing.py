@@ -5,7 +5,15 @@ from typing import Any
 
 from services.syncer.core.case import Case, Plan, Standing
 from shared.contracts.capabilities import creation_problem, mapped_fields
-from shared.contracts.records import Change, CompanySettings, Employee, Situation, Status, System
+from shared.contracts.records import (
+    Change,
+    CompanySettings,
+    Employee,
+    Situation,
+    Status,
+    System,
+    changes,
+)
 
 WAITING_REASONS = frozenset({"checking", "directory_being_read"})
 RETRYABLE = frozenset(
@@ -35,8 +43,7 @@ def differing(case: Case, source: Employee, destination: Employee) -> dict[str, 
         if case.sent is not None and case.answered is not None and sent == wanted and answered == there:
             continue
         names.append(name)
-    before, after = in_json(destination, names), in_json(source, names)
-    return {name: Change(before=before.get(name), after=after.get(name)) for name in names}
+    return changes(in_json(destination, names), in_json(source, names), names)
 
 
 def in_json(employee: Employee, names: Sequence[str]) -> dict[str, Any]:
@@ -63,8 +70,7 @@ def plan(case: Case) -> Plan | None:
             for n in mapped_fields(source.system, destination.system, destination.features)
             if employee.known(n) and getattr(employee, n) is not None
         ]
-        values = in_json(employee, names)
-        return Plan("create", {name: Change(after=values[name]) for name in names})
+        return Plan("create", changes({}, in_json(employee, names), names))
     return None
 
 

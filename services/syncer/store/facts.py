@@ -11,7 +11,7 @@ import orjson
 
 from services.syncer.core import Case, Decision, Fact, Failure, Item, Standing
 from shared.contracts.events import Basis, DirectoryMatched, Message, StatusChanged
-from shared.contracts.records import Change, CompanySettings, Employee, Situation, Status
+from shared.contracts.records import CHANGES, CompanySettings, Employee, Situation, Status
 from shared.db.tx import Record, Tx
 
 _FACTS = """
@@ -199,7 +199,7 @@ def item_of(row: Record, prefix: str = "") -> Item:
         row[f"{prefix}account_id"],
         row[f"{prefix}state"],
         row["action"],
-        {name: Change(**change) for name, change in orjson.loads(row["fields"]).items()},
+        CHANGES.validate_json(row["fields"]),
         Basis.model_validate_json(row["basis"]) if row["basis"] else None,
         row["automatic"],
         row["run_id"],

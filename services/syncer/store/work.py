@@ -12,6 +12,7 @@ import orjson
 
 from services.syncer.core import Item
 from services.syncer.store.facts import as_json, item_of
+from shared.contracts.records import CHANGES
 from shared.db.tx import Record, Tx
 
 _ADD = """
@@ -38,10 +39,7 @@ async def save_items(tx: Tx, company: UUID, items: Sequence[Item]) -> None:
             [i.automatic for i in items],
             [i.state for i in items],
             [i.action for i in items],
-            [
-                as_json({n: {"before": c.before, "after": c.after} for n, c in i.fields.items()})
-                for i in items
-            ],
+            [CHANGES.dump_json(dict(i.fields)).decode() for i in items],
             [i.basis.model_dump_json() if i.basis else None for i in items],
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -28,7 +28,8 @@ from shared.messaging.outbox import Outbox
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import WORK
 
-IDLE_SECONDS = 0.1
+IDLE_SECONDS = 0.4
+"""Of each of several senders in turn, so that somebody looks ten times a second."""
 DUE_CHUNK = 500
 CALLS_AT_ONCE = 64
 """So few that the slowest system takes them within a lease."""
@@ -63,15 +64,17 @@ class Sender:
     async def run(self) -> None:
         """Send what is due, several calls side by side; decide again what is due to be decided."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._settings.senders):
-                group.create_task(self._loop(self.step))
+            senders = self._settings.senders
+            for n in range(senders):
+                group.create_task(self._loop(self.step, after=n * IDLE_SECONDS / senders))
             group.create_task(self._loop(self.decide_due))
 
-    async def _loop(self, step: object) -> None:
+    async def _loop(self, step: Callable[[], Awaitable[bool]], *, after: float = 0.0) -> None:
+        await asyncio.sleep(after)
         while True:
             worked = False
             try:
-                worked = await step()  # type: ignore[operator]
+                worked = await step()
             except LeaseLostError:
                 WORK.labels(kind="push", outcome="lease_lost").inc()
             except Unavailable as error:
