@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -202,7 +202,8 @@ class Handlers:
         again = [(event.company_id, r, None) for r in asked if cases[r].failure]
         await facts.save_failures(tx, again)
         await self.outbox.append(tx, said)
-        await self._decide(tx, asked, settings, [event], asked)
+        decisions = [core.decide(replace(cases[r], failure=None), item) for r, item in asked.items()]
+        await deciding.save(tx, self.outbox, decisions, lambda _: event)
         for run in await work.end_runs(tx, event.company_id, [command.run_id]):
             if run["ended"]:
                 body = SyncCompleted(

@@ -79,8 +79,8 @@ async def _link(
     """Link the two; the destination records whose owner changed, or None where it cannot be."""
     if destination is None or destination.account_id != way.destination or destination.state == "removed":
         return None
-    owners = await store.linked_sources(tx, [destination])
-    if owners.keys() - {source.record_id}:
+    owners = await store.owners(tx, [destination])
+    if set(owners.values()) - {source.record_id}:
         return None
     freed = await store.remove_link(tx, source.company_id, source.record_id, way.destination)
     await store.drop_decisions(tx, source, destination.record_id)

@@ -140,6 +140,10 @@ async def _moved(tx: Tx, ways: Mapping[UUID, Way], changes: Sequence[Changed]) -
     sources: list[Facts] = []
     destinations: list[tuple[Facts, bool]] = []
     turned: list[Facts] = []
+    others = [
+        f for _, f in changes if f.company_id in ways and f.account_id == ways[f.company_id].destination
+    ]
+    owners = await store.owners(tx, others)
     for old, new in changes:
         way = ways.get(new.company_id)
         if way is None or (old is not None and replace(old, rev=new.rev) == new):
@@ -149,12 +153,13 @@ async def _moved(tx: Tx, ways: Mapping[UUID, Way], changes: Sequence[Changed]) -
             if old is None or len(strong) > 1:
                 sources += strong.values()
         elif new.account_id == way.destination:
-            destinations += [(f, way.complete) for f in (old, new) if f is not None]
+            named = way.complete and new.record_id not in owners  # one that is linked is like nobody else
+            destinations += [(f, named) for f in (old, new) if f is not None]
             if (old is not None and old.state == "removed") or new.state == "removed":
                 turned.append(new)
     moved = await store.affected_by_sources(tx, sources, {c: w.destination for c, w in ways.items()})
     moved |= await store.affected_by_destinations(tx, destinations, {c: w.source for c, w in ways.items()})
-    return moved | await store.linked_sources(tx, turned)
+    return moved | {owners[f.record_id]: f.company_id for f in turned if f.record_id in owners}
 
 
 async def _mark(tx: Tx, ways: Mapping[UUID, Way], marks: Sequence[Message[DirectoryComplete]]) -> None:

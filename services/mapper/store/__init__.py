@@ -17,7 +17,7 @@ from services.mapper.store.links import (
     drop_decisions,
     flip,
     held_by,
-    linked_sources,
+    owners,
     put_link,
     remove_link,
     save_answers,
@@ -28,7 +28,7 @@ from services.mapper.store.records import Row, load_facts, load_subjects, save_f
 __all__ = [
     "Row", "add_auto_links", "add_created", "add_decision", "add_marks", "affected_by_destinations",
     "affected_by_sources", "alike", "complete_directories", "drop_decisions", "due_companies", "finish_directories",
-    "flip", "held_by", "linked_sources", "load_facts", "load_subjects", "mark_all_due", "mark_due",
-    "mark_potential_due", "put_link", "remove_link", "save_answers", "save_facts", "search", "take_due", "twins",
+    "flip", "held_by", "load_facts", "load_subjects", "mark_all_due", "mark_due",
+    "mark_potential_due", "owners", "put_link", "remove_link", "save_answers", "save_facts", "search", "take_due", "twins",
     "use_indexes",
 ]  # fmt: skip

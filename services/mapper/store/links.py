@@ -147,18 +147,18 @@ async def drop_decisions(tx: Tx, source: Facts, destination: UUID | None) -> Non
     await tx.execute(_DROP, source.company_id, source.record_id, destination)
 
 
-_LINKED = """
-SELECT DISTINCT l.company_id, l.source_record_id FROM unnest($1::uuid[], $2::uuid[]) AS t (company_id, record_id)
+_OWNERS = """
+SELECT l.source_record_id, l.destination_record_id FROM unnest($1::uuid[], $2::uuid[]) AS t (company_id, record_id)
 JOIN links l ON l.company_id = t.company_id AND l.destination_record_id = t.record_id
 """
 
 
-async def linked_sources(tx: Tx, destinations: Sequence[Facts]) -> dict[UUID, UUID]:
-    """The source records (id → company) linked to these."""
+async def owners(tx: Tx, destinations: Sequence[Facts]) -> dict[UUID, UUID]:
+    """The source record that each of these destination records is linked to, by destination; one that is free is left out."""
     if not destinations:
         return {}
-    rows = await tx.fetch(_LINKED, [d.company_id for d in destinations], [d.record_id for d in destinations])
-    return {row["source_record_id"]: row["company_id"] for row in rows}
+    rows = await tx.fetch(_OWNERS, [d.company_id for d in destinations], [d.record_id for d in destinations])
+    return {row["destination_record_id"]: row["source_record_id"] for row in rows}
 
 
 _HELD = """

@@ -318,6 +318,7 @@ async def still_held(tx: Tx, company: UUID, items: Sequence[Item]) -> list[Item]
 _CREATED = """
 UPDATE creations c SET remote_id = n.remote_id FROM unnest($3::uuid[], $4::text[]) AS n (record_id, remote_id)
 WHERE c.company_id = $1 AND c.account_id = $2 AND c.record_id = n.record_id AND c.remote_id IS NULL
+  AND c.record_id = ANY ($3::uuid[])
 """
 
 
