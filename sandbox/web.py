@@ -22,9 +22,9 @@ TEMPLATES = Environment(
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
 
-def page(name: str, status: int = 200, **values: object) -> HTMLResponse:
+def page(template: str, status: int = 200, /, **values: object) -> HTMLResponse:
     """A rendered template that no other site may frame, and that loads nothing."""
-    text = TEMPLATES.get_template(name).render(**values)
+    text = TEMPLATES.get_template(template).render(**values)
     headers = {
         "Content-Security-Policy": _POLICY,
         "Referrer-Policy": "no-referrer",

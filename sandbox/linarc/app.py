@@ -14,8 +14,11 @@ from sandbox.linarc import employee
 from sandbox.linarc.accounts import Accounts, Refusal
 from sandbox.linarc.api import make_api
 from sandbox.linarc.contract import document
+from sandbox.linarc.desk import LinarcDesk
+from sandbox.linarc.doors import make_doors
 from sandbox.linarc.employee import LinarcWire
 from sandbox.linarc.hooks import LinarcHooks
+from sandbox.pages import make_pages
 from sandbox.store import Store
 from sandbox.throttle import Throttle
 
@@ -50,6 +53,8 @@ def make_app(store: Store, tenants: Mapping[str, str], admin_token: str = "") ->
         title="Linarc sandbox", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan_of(box)
     )
     app.include_router(make_api(box, tenants, throttle))
+    app.include_router(make_doors(box, accounts))
+    app.include_router(make_pages(box, LinarcDesk(box, accounts), admin_token))
     own = make_own_admin(box, accounts, throttle)
     app.include_router(make_admin(box, admin_token, own=[own], after_reset=throttle.reset))
 

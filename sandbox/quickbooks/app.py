@@ -10,10 +10,12 @@ from sandbox.admin import make_admin
 from sandbox.box import Sandbox
 from sandbox.control import answer
 from sandbox.lifespan import lifespan_of
+from sandbox.pages import make_pages
 from sandbox.quickbooks import employee
 from sandbox.quickbooks.company import Company
 from sandbox.quickbooks.consent import make_consent
 from sandbox.quickbooks.data import make_data
+from sandbox.quickbooks.desk import QuickBooksDesk
 from sandbox.quickbooks.employee import QuickBooksWire
 from sandbox.quickbooks.gate import Gate
 from sandbox.quickbooks.hooks import QuickBooksHooks
@@ -53,6 +55,7 @@ def make_app(
     app.include_router(make_consent(box, client, tokens))
     app.include_router(make_oauth(box, client, tokens))
     own = make_own_admin(tokens, throttle, metering)
+    app.include_router(make_pages(box, QuickBooksDesk(box), admin_token))
     app.include_router(make_admin(box, admin_token, own=[own], after_reset=throttle.reset))
     return app, box
 
