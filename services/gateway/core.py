@@ -1,20 +1,27 @@
-"""Who may do what, and what a request is. Pure."""
+"""Who may do what, what a request is, and what a page is told. Pure."""
 
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from urllib.parse import unquote_to_bytes, urlsplit
 from uuid import UUID
 
 import orjson
+from pydantic import ValidationError
 
 from shared.contracts.commands import MAX_IDS, Selected, SyncRecords
+from shared.contracts.events import ViewChanged
 
 MAX_DEPTH = 32
 MAX_DIGITS = 40
 """No number of ours is longer, and Python reads none of over 4,300 digits."""
+RING_BYTES = 2_000_000
+"""Of hints kept for each partition."""
+MOST = 500
+"""Ids that a page is told at once: as many as one `GET …/records?ids=` answers."""
 _TOO_DEEP = f"A body is nested at most {MAX_DEPTH} deep."
 _KEY = re.compile(r"[Bb]earer mk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
@@ -125,3 +132,62 @@ def check_base_url(url: str) -> None:
     if not whole or parts.port == 0 or "@" in parts.netloc or "?" in url or "#" in url:
         msg = "an account's address has a host, and no password, query or fragment"
         raise ValueError(msg)
+
+
+class Ring:
+    """The recent hints of one partition, as they came: complete from `first` up to, not with, `next`."""
+
+    def __init__(self, start: int, most: int = RING_BYTES) -> None:
+        self.first = self.next = start
+        self._hints: deque[tuple[int, UUID, bytes]] = deque()
+        self._room = most
+
+    def add(self, offset: int, company: UUID, body: bytes) -> None:
+        """Keep the newest hint, and as many before it as there is room for."""
+        self._hints.append((offset, company, body))
+        self.next = offset + 1
+        self._room -= len(body)
+        while self._room < 0:
+            gone, _, dropped = self._hints.popleft()
+            self.first = gone + 1
+            self._room += len(dropped)
+
+    def since(self, company: UUID, position: int) -> list[ViewChanged] | None:
+        """The company's hints from `position` on; None where that is too old, or was never reached here."""
+        if not self.first <= position <= self.next:
+            return None
+        return [
+            hint
+            for offset, whose, body in self._hints
+            if whose == company and offset >= position and (hint := read(company, body)) is not None
+        ]
+
+
+def read(company: UUID, body: bytes) -> ViewChanged | None:
+    """The hint, if it is one and this company's."""
+    try:
+        hint = ViewChanged.model_validate_json(body)
+    except ValidationError:
+        return None
+    return hint if hint.company_id == company else None
+
+
+def frame(place: str, hints: Iterable[ViewChanged]) -> bytes:
+    """One event for all of these hints, in the stream's own format."""
+    records: dict[UUID, None] = {}
+    runs: dict[UUID, None] = {}
+    many = False
+    for hint in hints:
+        many = many or hint.records is None
+        records |= dict.fromkeys(hint.records or ())
+        runs |= dict.fromkeys(hint.runs)
+    if len(runs) > MOST:
+        return resync(place)
+    named = None if many or len(records) > MOST else list(records)
+    data = orjson.dumps({"records": named, "runs": list(runs), "counts": True})
+    return b"id: %b\nevent: changed\ndata: %b\n\n" % (place.encode(), data)
+
+
+def resync(place: str) -> bytes:
+    """The event that says: fetch everything again."""
+    return b"id: %b\nevent: resync\ndata: {}\n\n" % place.encode()

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
-from pydantic import ValidationError
 from starlette.types import Send
 
+from services.gateway.core import Ring, frame, read, resync
 from shared.contracts.events import ViewChanged
 from shared.contracts.topics import VIEWS
 from shared.errors import Unavailable
@@ -37,10 +35,6 @@ LAST_WORD_SECONDS = 1.0
 """For one that does not read; then its connection is cut."""
 RECENT = 1_000
 """Hints of each partition that are read when a copy starts."""
-RING_BYTES = 2_000_000
-"""Of hints kept for each partition."""
-MOST = 500
-"""Ids in a frame: as many as one `GET …/records?ids=` answers."""
 _ID = re.compile(r"([0-9]{1,5})-([0-9]{1,18})")
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
@@ -53,66 +47,6 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     }
 }
 Check = Callable[[Request, UUID], Awaitable[object]]
-
-
-class Ring:
-    """The recent hints of one partition, as they came: complete from `first` up to, not with, `next`."""
-
-    def __init__(self, start: int, most: int = RING_BYTES) -> None:
-        self.first = self.next = start
-        self._hints: deque[tuple[int, UUID, bytes]] = deque()
-        self._room = most
-
-    def add(self, offset: int, company: UUID, body: bytes) -> None:
-        """Keep the newest hint, and as many before it as there is room for."""
-        self._hints.append((offset, company, body))
-        self.next = offset + 1
-        self._room -= len(body)
-        while self._room < 0:
-            gone, _, dropped = self._hints.popleft()
-            self.first = gone + 1
-            self._room += len(dropped)
-
-    def since(self, company: UUID, position: int) -> list[ViewChanged] | None:
-        """The company's hints from `position` on; None where that is too old, or was never reached here."""
-        if not self.first <= position <= self.next:
-            return None
-        return [
-            hint
-            for offset, whose, body in self._hints
-            if whose == company and offset >= position and (hint := read(company, body)) is not None
-        ]
-
-
-def read(company: UUID, body: bytes) -> ViewChanged | None:
-    """The hint, if it is one and this company's."""
-    try:
-        hint = ViewChanged.model_validate_json(body)
-    except ValidationError:
-        log.warning("stream.hint", outcome="malformed")
-        return None
-    return hint if hint.company_id == company else None
-
-
-def frame(place: str, hints: Iterable[ViewChanged]) -> bytes:
-    """One event for all of these hints, in the stream's own format."""
-    records: dict[UUID, None] = {}
-    runs: dict[UUID, None] = {}
-    many = False
-    for hint in hints:
-        many = many or hint.records is None
-        records |= dict.fromkeys(hint.records or ())
-        runs |= dict.fromkeys(hint.runs)
-    if len(runs) > MOST:
-        return resync(place)
-    named = None if many or len(records) > MOST else list(records)
-    data = orjson.dumps({"records": named, "runs": list(runs), "counts": True})
-    return b"id: %b\nevent: changed\ndata: %b\n\n" % (place.encode(), data)
-
-
-def resync(place: str) -> bytes:
-    """The event that says: fetch everything again."""
-    return b"id: %b\nevent: resync\ndata: {}\n\n" % place.encode()
 
 
 @dataclass(eq=False, slots=True)

@@ -73,11 +73,11 @@ def _records(routes: APIRouter, database: Database) -> None:
         cursor = _cursor(after, sort)
         wanted = _filter(status, q)
         async with database.transaction([company]) as tx:
+            known = await read.survey(tx, company, wanted.pattern)
             if ids is None:
-                rows = await read.page(tx, company, wanted, key, cursor, limit, down=down)
+                rows = await read.page(tx, company, wanted, known, key, cursor, limit, down=down)
             else:
                 rows = await read.by_ids(tx, company, ids)
-            counts = await read.counts(tx, company, wanted.pattern)
             called = await _names(tx, company)
         items = tuple(_view(row, called) for row in (rows[:limit] if ids is None else rows))
         more = ids is None and len(rows) > limit
@@ -85,8 +85,7 @@ def _records(routes: APIRouter, database: Database) -> None:
         following = (
             Cursor(sort, end["sort_text"], end["sort_time"], end["record_id"]).encode() if end else None
         )
-        total = sum(n for name, n in counts.items() if not wanted.statuses or name in wanted.statuses)
-        return RecordPage(items=items, next=following, total=total, counts=counts)
+        return RecordPage(items=items, next=following, total=known.total(wanted), counts=dict(known.counts))
 
     @routes.post("/records/resolve")
     async def resolve(company: UUID, question: ToResolve) -> Response:

@@ -91,7 +91,7 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
         company: UUID,
         status: Annotated[list[Status] | None, Query()] = None,
         q: Annotated[str | None, Query(max_length=200)] = None,
-        sort: Annotated[str, Query(pattern=r"^-?(number|name|status|synced_at|updated_at)$")] = "number",
+        sort: Annotated[str, Query(pattern=r"^-?(number|name|status|synced_at)$")] = "number",
         after: Annotated[str | None, Query(max_length=1000)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
         ids: Annotated[list[UUID] | None, Query(max_length=MAX_PAGE)] = None,

@@ -16,7 +16,7 @@ from shared.contracts.reasons import REASONS
 from shared.contracts.records import Change, CompanySettings, System
 from shared.contracts.views import TimelineEntry
 
-SORTS = frozenset({"number", "name", "status", "synced_at", "updated_at"})
+SORTS = frozenset({"number", "name", "status", "synced_at"})
 _SYSTEMS = MappingProxyType({System.LINARC: "Linarc", System.QUICKBOOKS: "QuickBooks Online"})
 _FIELDS = MappingProxyType(
     {

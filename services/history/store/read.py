@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,6 +10,9 @@ from services.history.core.fold import Run
 from services.history.core.show import Cursor
 from services.history.store.fold import run_of
 from shared.db.tx import Record, Tx
+
+FEW = 2_000
+"""Records that are sorted within a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,53 +23,127 @@ class Filter:
     pattern: str | None = None
 
 
-_PAGE_UP = """
-SELECT v.*, f.remote_id AS found_remote_id FROM (
-    SELECT record_id, remote_id, number, name, first_name, last_name, email, status, reason, field, situation, source_rev,
-           synced_at, destination_record_id, destination_remote_id, updated_at, sort_text, sort_time
-    FROM (
-        SELECT *,
-            CASE $4 WHEN 'name' THEN search WHEN 'number' THEN lpad(coalesce(number, ''), 100)
-                    WHEN 'status' THEN status ELSE '' END COLLATE "C" AS sort_text,
-            CASE $4 WHEN 'synced_at' THEN coalesce(synced_at, 'epoch') WHEN 'updated_at' THEN updated_at
-                    ELSE 'epoch' END AS sort_time
-        FROM record_view WHERE company_id = $1
-          AND account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
-          AND ($2::text[] = '{}' OR status = ANY ($2)) AND ($3::text IS NULL OR search LIKE $3)
-    ) AS keyed
-    WHERE $7::uuid IS NULL OR (sort_text, sort_time, record_id) > ($5 COLLATE "C", $6, $7)
-    ORDER BY sort_text, sort_time, record_id LIMIT $8
-) AS v LEFT JOIN facts f ON f.company_id = $1 AND f.record_id = v.destination_record_id
-ORDER BY sort_text, sort_time, v.record_id
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of a list before a page of it is read."""
+
+    account: UUID | None
+    """Whose records it shows."""
+    counts: Mapping[str, int]
+    """How many records with the text have each status."""
+    found: Sequence[UUID] | None
+    """The records with the text, where they are few; else None."""
+
+    def total(self, wanted: Filter) -> int:
+        """How many records the filter lets through."""
+        return sum(n for status, n in self.counts.items() if not wanted.statuses or status in wanted.statuses)
+
+
+_SOURCE = "SELECT source_account_id FROM chain_heads WHERE company_id = $1"
+_FOUND = "SELECT found($1, $2, $3, $4)"
+_COUNTED = "SELECT status, count FROM counters WHERE company_id = $1 AND account_id = $2 AND count > 0"
+_COUNT = """
+SELECT status, count(*) FROM record_view
+WHERE company_id = $1 AND account_id = $2 AND ($3::uuid[] IS NULL OR record_id = ANY ($3)) AND search LIKE $4 GROUP BY 1
 """
-_PAGE_DOWN = """
-SELECT v.*, f.remote_id AS found_remote_id FROM (
-    SELECT record_id, remote_id, number, name, first_name, last_name, email, status, reason, field, situation, source_rev,
-           synced_at, destination_record_id, destination_remote_id, updated_at, sort_text, sort_time
-    FROM (
+
+
+async def survey(tx: Tx, company: UUID, pattern: str | None) -> Survey:
+    """How many records the list holds by status: from the counters, or counted where a text is searched for."""
+    account = await tx.fetchval(_SOURCE, company)
+    if account is None:
+        return Survey(None, {}, [])
+    found = None
+    if pattern is None:
+        rows = await tx.fetch(_COUNTED, company, account)
+    else:
+        ids = await tx.fetchval(_FOUND, company, account, pattern, FEW + 1)
+        found = ids if len(ids) <= FEW else None
+        rows = await tx.fetch(_COUNT, company, account, found, pattern)
+    return Survey(account, {r["status"]: r["count"] for r in rows}, found)
+
+
+_FEW_UP = """
+SELECT v.*, d.remote_id AS found_remote_id FROM (
+    SELECT * FROM (
         SELECT *,
-            CASE $4 WHEN 'name' THEN search WHEN 'number' THEN lpad(coalesce(number, ''), 100)
+            CASE $3 WHEN 'name' THEN left(search, 100) WHEN 'number' THEN lpad(coalesce(number, ''), 32)
                     WHEN 'status' THEN status ELSE '' END COLLATE "C" AS sort_text,
-            CASE $4 WHEN 'synced_at' THEN coalesce(synced_at, 'epoch') WHEN 'updated_at' THEN updated_at
-                    ELSE 'epoch' END AS sort_time
-        FROM record_view WHERE company_id = $1
-          AND account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
-          AND ($2::text[] = '{}' OR status = ANY ($2)) AND ($3::text IS NULL OR search LIKE $3)
+            CASE WHEN $3 IN ('status', 'synced_at') THEN synced_key ELSE 'epoch' END AS sort_time
+        FROM record_view WHERE company_id = $1 AND account_id = $2
+          AND ($7::text[] = '{}' OR status = ANY ($7)) AND ($8::text IS NULL OR search LIKE $8)
+          AND ($10::uuid[] IS NULL OR record_id = ANY ($10))
     ) AS keyed
-    WHERE $7::uuid IS NULL OR (sort_text, sort_time, record_id) < ($5 COLLATE "C", $6, $7)
-    ORDER BY sort_text DESC, sort_time DESC, record_id DESC LIMIT $8
-) AS v LEFT JOIN facts f ON f.company_id = $1 AND f.record_id = v.destination_record_id
-ORDER BY sort_text DESC, sort_time DESC, v.record_id DESC
+    WHERE $6::uuid IS NULL OR ROW(sort_text, sort_time, record_id) > ROW($4 COLLATE "C", $5::timestamptz, $6)
+    ORDER BY sort_text ASC, sort_time ASC, record_id ASC LIMIT $9
+) AS v LEFT JOIN facts d ON d.company_id = $1 AND d.record_id = v.destination_record_id
+ORDER BY sort_text ASC, sort_time ASC, v.record_id ASC
 """
+_WALK_UP = """
+SELECT v.*, d.remote_id AS found_remote_id, sort_text, sort_time FROM (
+    (SELECT f.record_id, f.number_key AS sort_text, 'epoch'::timestamptz AS sort_time
+     FROM facts f JOIN record_view v ON v.company_id = f.company_id AND v.record_id = f.record_id
+     WHERE $3 = 'number' AND f.company_id = $1 AND f.account_id = $2
+       AND ($7::text[] = '{}' OR v.status = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
+       AND ($6::uuid IS NULL OR ROW(f.number_key, f.record_id) > ROW($4, $6))
+     ORDER BY f.number_key ASC, f.record_id ASC LIMIT $9)
+    UNION ALL
+    (SELECT f.record_id, f.name_key, 'epoch'
+     FROM facts f JOIN record_view v ON v.company_id = f.company_id AND v.record_id = f.record_id
+     WHERE $3 = 'name' AND f.company_id = $1 AND f.account_id = $2
+       AND ($7::text[] = '{}' OR v.status = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
+       AND ($6::uuid IS NULL OR ROW(f.name_key, f.record_id) > ROW($4, $6))
+     ORDER BY f.name_key ASC, f.record_id ASC LIMIT $9)
+    UNION ALL
+    (SELECT record_id, status, synced_key
+     FROM record_view
+     WHERE $3 = 'status' AND company_id = $1 AND account_id = $2
+       AND ($7::text[] = '{}' OR status = ANY ($7)) AND ($8::text IS NULL OR search LIKE $8)
+       AND ($6::uuid IS NULL OR ROW(status, synced_key, record_id) > ROW($4, $5::timestamptz, $6))
+     ORDER BY status ASC, synced_key ASC, record_id ASC LIMIT $9)
+    UNION ALL
+    (SELECT each.record_id, '', each.at
+     FROM counters c CROSS JOIN LATERAL (
+         SELECT record_id, synced_key AS at FROM record_view
+         WHERE company_id = $1 AND account_id = $2 AND status = c.status AND ($8::text IS NULL OR search LIKE $8)
+           AND ($6::uuid IS NULL OR ROW(synced_key, record_id) > ROW($5::timestamptz, $6))
+         ORDER BY synced_key ASC, record_id ASC LIMIT $9
+     ) AS each
+     WHERE $3 = 'synced_at' AND c.company_id = $1 AND c.account_id = $2 AND ($7::text[] = '{}' OR c.status = ANY ($7))
+     ORDER BY each.at ASC, each.record_id ASC LIMIT $9)
+) AS k JOIN record_view v ON v.company_id = $1 AND v.record_id = k.record_id
+LEFT JOIN facts d ON d.company_id = $1 AND d.record_id = v.destination_record_id
+ORDER BY sort_text ASC, sort_time ASC, v.record_id ASC
+"""
+
+
+def _down(sql: str) -> str:
+    return sql.replace(" ASC", " DESC").replace(" > ROW", " < ROW")
+
+
+_FEW_DOWN, _WALK_DOWN = _down(_FEW_UP), _down(_WALK_UP)
 
 
 async def page(
-    tx: Tx, company: UUID, wanted: Filter, sort: str, after: Cursor | None, limit: int, *, down: bool
+    tx: Tx,
+    company: UUID,
+    wanted: Filter,
+    known: Survey,
+    sort: str,
+    after: Cursor | None,
+    limit: int,
+    *,
+    down: bool,
 ) -> list[Record]:
-    """Rows of the list in the order of `sort`, after the cursor; one more than `limit` if there are more."""
+    """Rows of the list in the order of `sort`, after the cursor; one more than `limit` if there are more.
+
+    Few records are sorted where they are found; many are walked in the order of an index, until the page is full.
+    """
     text, time, record = (after.text, after.time, after.id) if after else (None, None, None)
-    sql = _PAGE_DOWN if down else _PAGE_UP
-    return await tx.fetch(sql, company, wanted.statuses, wanted.pattern, sort, text, time, record, limit + 1)
+    place = (company, known.account, sort, text, time, record, wanted.statuses, wanted.pattern, limit + 1)
+    if known.found is not None or known.total(wanted) <= FEW:
+        return await tx.fetch(_FEW_DOWN if down else _FEW_UP, *place, known.found)
+    return await tx.fetch(_WALK_DOWN if down else _WALK_UP, *place)
 
 
 _BY_IDS = """
@@ -82,23 +159,6 @@ WHERE v.company_id = $1 AND v.record_id = ANY ($2::uuid[])
 async def by_ids(tx: Tx, company: UUID, records: Sequence[UUID]) -> list[Record]:
     """These records of the list, in any order. Ids that it does not hold are left out."""
     return await tx.fetch(_BY_IDS, company, records)
-
-
-_COUNTED = """
-SELECT status, count FROM counters
-WHERE company_id = $1 AND account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1) AND count > 0
-"""
-_COUNT = """
-SELECT status, count(*) FROM record_view
-WHERE company_id = $1 AND account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
-  AND search LIKE $2 GROUP BY 1
-"""
-
-
-async def counts(tx: Tx, company: UUID, pattern: str | None) -> dict[str, int]:
-    """How many records of the list have each status; without a search, from the counters."""
-    rows = await (tx.fetch(_COUNTED, company) if pattern is None else tx.fetch(_COUNT, company, pattern))
-    return {r["status"]: r["count"] for r in rows}
 
 
 _RESOLVE = """

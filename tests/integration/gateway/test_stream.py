@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from services.gateway import stream
 from services.gateway.app import make_parts
 from services.gateway.settings import Settings
-from services.gateway.stream import Live, Ring
+from services.gateway.stream import Live
 from shared.clock import SystemClock
 from shared.contracts.events import ViewChanged
 from shared.contracts.topics import VIEWS
@@ -421,20 +421,3 @@ async def test_a_process_that_ends_lets_its_pages_go_at_once(copies: Copies) -> 
             await page.ended(within=1)
         async with asyncio.timeout(2):
             await task
-
-
-def test_a_ring_is_complete_or_says_that_it_is_not() -> None:
-    mine, other = uuid4(), uuid4()
-    bodies = {
-        c: ViewChanged(company_id=c, position=1, records=(c,)).model_dump_json().encode()
-        for c in (mine, other)
-    }
-    ring = Ring(5, most=3 * len(bodies[mine]))
-    assert ring.since(mine, 5) == []
-    for offset in range(5, 9):
-        ring.add(offset, mine if offset % 2 else other, bodies[mine if offset % 2 else other])
-    assert ring.since(mine, 5) is None
-    assert ring.since(mine, 4) is None
-    assert ring.since(mine, 10) is None
-    assert len(ring.since(mine, 6) or ()) == 1
-    assert ring.since(mine, 9) == []

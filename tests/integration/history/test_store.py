@@ -1,7 +1,9 @@
 """history on a real PostgreSQL: any order of events gives the same views, counters equal the rows, the log only grows."""
 
 import asyncio
+import itertools
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -9,6 +11,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from services.history.core.fold import searchable
+from services.history.store import read
 from shared.contracts.events import (
     Basis,
     DirectoryComplete,
@@ -182,7 +186,10 @@ async def test_facts_heard_before_the_settings_appear_with_them_and_a_flip_shows
     await check_counters(world)
 
 
-async def test_every_sort_pages_through_everything_once_in_order(world: World) -> None:
+@pytest.mark.parametrize("few", [2000, -1], ids=["sorted", "walked"])
+async def test_every_sort_pages_through_everything_once_in_order(
+    world: World, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
     draw = random.Random(1)
     await world.tell(
         world.settings(),
@@ -191,24 +198,36 @@ async def test_every_sort_pages_through_everything_once_in_order(world: World) -
         *(status(world, f"s{n}", 1, draw.choice(list(Status)), "", synced_at=START if n % 3 else None) for n in range(40)),
     )  # fmt: skip
     await check_counters(world)
-    for sort in ("number", "name", "status", "synced_at", "updated_at"):
-        seen = {}
-        for direction in ("asc", "desc"):
+    monkeypatch.setattr(read, "FEW", few)
+    everything = {r["record_id"]: r for r in (await world.get("/records", limit=500))["items"]}
+    in_order: dict[str, Callable[[Any], Any]] = {
+        "number": lambda r: (r["number"] or "").rjust(32),
+        "name": lambda r: searchable(f"{r['name']} {r['email'] or ''} {r['number'] or ''}"),
+        "status": lambda r: (r["status"], r["synced_at"] or ""),
+        "synced_at": lambda r: r["synced_at"] or "",
+    }
+    filters: list[dict[str, Any]] = [
+        {},
+        {"status": ["needs_sync", "failed"]},
+        {"q": "a"},
+        {"q": "a", "status": "held"},
+    ]
+    for sort, asked in itertools.product(in_order, filters):
+        wanted = [r for r in everything.values() if r["status"] in asked.get("status", r["status"])]
+        wanted = [r for r in wanted if asked.get("q", "") in searchable(r["name"])]
+        wanted.sort(key=lambda r: (in_order[sort](r), r["record_id"]))
+        assert len(wanted) > 1
+        for direction, expected in (("asc", wanted), ("desc", wanted[::-1])):
             items: list[Any] = []
-            after = None
+            params: dict[str, Any] = {"sort": f"{sort}:{direction}", "limit": 10, **asked}
             while True:
-                params: dict[str, Any] = {"after": after} if after else {}
-                page = await world.get("/records", sort=f"{sort}:{direction}", limit=10, **params)
+                page = await world.get("/records", **params)
                 items += page["items"]
-                after = page["next"]
-                if after is None:
+                params["after"] = page["next"]
+                if page["next"] is None:
                     break
-            assert len({i["record_id"] for i in items}) == len(items) == page["total"] == 57
-            seen[direction] = items
-        assert seen["asc"] == seen["desc"][::-1]
-        if sort == "number":
-            numbers = [int(i["number"] or -1) for i in seen["asc"]]
-            assert numbers == sorted(numbers)
+            assert page["total"] == len(expected)
+            assert items == expected, (sort, asked, direction)
     wrong = await world.get("/records", sort="name:desc", limit=10)
     assert (await world.get("/records", 422, sort="name", after=wrong["next"]))["type"].endswith(":invalid")
     for params in (
@@ -220,6 +239,31 @@ async def test_every_sort_pages_through_everything_once_in_order(world: World) -
         {"status": "nonsense"},
     ):
         assert (await world.get("/records", 422, **params))["type"].endswith(":invalid")
+
+
+async def test_row_security_leaves_the_indexes_of_every_sort_in_use(world: World) -> None:
+    place = (world.company, world.account("source"))
+    async with world.database.transaction([world.company]) as tx:
+        await tx.execute("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+        for sort, text in (("number", "1"), ("name", "a"), ("status", "needs_sync"), ("synced_at", "")):
+            for sql, sign in ((read._WALK_UP, ">"), (read._WALK_DOWN, "<")):
+                rows = await tx.fetch(f"EXPLAIN {sql}", *place, sort, text, START, UUID(int=5), [], None, 11)
+                conditions = [r[0] for r in rows if "Index Cond" in r[0]]
+                assert any(f") {sign} ROW(" in c for c in conditions), (sort, sign, conditions)
+
+
+async def test_search_finds_nothing_of_another_company(world: World) -> None:
+    mine, other = world.company, UUID(int=2)
+    await world.tell(world.settings(), staged(world, "s1", last_name="Lindqvist"))
+    found = "SELECT found($1, $2, '%lindqvist%', 10)"
+    async with world.database.transaction([mine]) as tx:
+        assert await tx.fetchval(found, mine, world.account("source")) == [world.id("source", "s1")]
+    async with world.database.transaction([other]) as tx:
+        assert await tx.fetchval(found, mine, world.account("source")) == []
+        assert await tx.fetchval(found, other, world.account("source")) == []
+    async with world.database.system() as tx:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await tx.fetchval(found, mine, world.account("source"))
 
 
 async def test_search_and_resolve_see_the_same(world: World) -> None:

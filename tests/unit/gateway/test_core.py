@@ -1,4 +1,4 @@
-"""Who may do what, what a request is, and which requests no route sees."""
+"""Who may do what, what a request is, which requests no route sees, and what a page is told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from services.gateway.core import (
     BadRequestError,
+    Ring,
     Role,
     check_base_url,
     check_json,
@@ -18,6 +19,7 @@ from services.gateway.core import (
     secret_hash,
 )
 from shared.contracts.commands import MAX_IDS, Selected
+from shared.contracts.events import ViewChanged
 from shared.contracts.records import Status
 
 RUN = UUID(int=1)
@@ -197,3 +199,20 @@ def test_an_address_that_can_be_called_passes(url: str) -> None:
 def test_an_address_that_cannot_be_called_or_holds_a_secret_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         check_base_url(url)
+
+
+def test_a_ring_is_complete_or_says_that_it_is_not() -> None:
+    mine, other = UUID(int=7), UUID(int=8)
+    bodies = {
+        c: ViewChanged(company_id=c, position=1, records=(c,)).model_dump_json().encode()
+        for c in (mine, other)
+    }
+    ring = Ring(5, most=3 * len(bodies[mine]))
+    assert ring.since(mine, 5) == []
+    for offset in range(5, 9):
+        ring.add(offset, mine if offset % 2 else other, bodies[mine if offset % 2 else other])
+    assert ring.since(mine, 5) is None
+    assert ring.since(mine, 4) is None
+    assert ring.since(mine, 10) is None
+    assert len(ring.since(mine, 6) or ()) == 1
+    assert ring.since(mine, 9) == []
