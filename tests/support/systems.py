@@ -254,10 +254,10 @@ async def send(connector: Connector, key: str, *writes: Write) -> list[Written]:
     return list(await connector.send(connector.prepare(key, writes)))
 
 
-async def outcome(connector: Connector, write: Write) -> MusterError | None:
+async def outcome(connector: Connector, write: Write, key: str = "key-1") -> MusterError | None:
     """The error that one write ends with, raised or answered."""
     try:
-        (written,) = await send(connector, "key-1", write)
+        (written,) = await send(connector, key, write)
     except MusterError as error:
         return error
     return written.error

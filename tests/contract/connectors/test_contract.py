@@ -308,7 +308,7 @@ async def test_every_status_in_every_shape_has_a_reason_and_a_fix(side: Side, sh
     for status in (400, 413, 415, *NEVER_SENT, *WORSE):
         rule = {"match": {"operation": ["create"]}, "action": "status", "status": status, "shape": shape}
         await side.faults({**rule, "body": "<html>"} if shape is None else rule)
-        error = await outcome(side.connector(), Write("create", "i", ANA))
+        error = await outcome(side.connector(), Write("create", "i", ANA), f"key-{status}")
         assert error is not None, status
         assert REASONS[error.reason].fix
         if status in WORSE:

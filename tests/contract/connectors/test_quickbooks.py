@@ -55,7 +55,7 @@ async def test_every_code_has_its_reason_in_a_refusal_and_inside_a_good_answer(
     for code, reason in CODES.items():
         rule = {"match": {"operation": "create"}, "action": "fault", "code": code}
         await qbo.faults({**rule, **({"status": status} if status else {})})
-        error = await outcome(qbo.connector(), Write("create", "i", ANA))
+        error = await outcome(qbo.connector(), Write("create", "i", ANA), f"key-{code}")
         assert error is not None, code
         assert error.reason == reason, code
         assert REASONS[error.reason].fix
