@@ -28,7 +28,7 @@ from shared.connectors.quickbooks import QuickBooks
 from shared.connectors.vault import Credential, Vault
 from shared.contracts.records import Account, Remote, System
 from shared.db.tx import Database
-from shared.errors import MusterError, Unavailable
+from shared.errors import MusterError, RateLimited, Unavailable
 from shared.settings import ApplicationSettings, LimitSettings, VaultSettings
 from tests.support.eventually import eventually
 
@@ -291,3 +291,62 @@ async def directory(connector: Connector) -> list[Remote]:
             found.append(parsed)
         if (cursor := page.cursor) is None:
             return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push came to."""
+
+    count: int
+    calls: int
+    seconds: float
+
+
+async def push(side: Side, people: int, *, processes: int = 1, per_call: int = 30) -> Pushed:
+    """Create that many people from several connectors, as the syncer does: calls side by side, again when told to wait."""
+    loop = asyncio.get_running_loop()
+    waiting = list(range(0, people, per_call))
+    ends: list[float] = []
+    done = 0
+
+    async def work(connector: Connector) -> None:
+        nonlocal done
+        while waiting:
+            start = waiting.pop(0)
+            writes = [
+                Write("create", str(n), {"first_name": f"P{n}", "last_name": "Li", "number": f"LN-{n}"})
+                for n in range(start, min(people, start + per_call))
+            ]
+            call = connector.prepare(f"push-{start}", writes)
+            try:
+                written = await connector.send(call)
+            except RateLimited as error:
+                if not error.ours:
+                    return
+                waiting.append(start)
+                await asyncio.sleep(error.retry_after)
+                continue
+            done += sum(w.remote is not None for w in written)
+            ends.append(loop.time())
+
+    started = loop.time()
+    connectors = [side.connector() for _ in range(processes)]
+    await asyncio.gather(*(work(c) for c in connectors for _ in range(c.parallel_calls)))
+    return Pushed(done, len(ends), max(ends, default=started) - started)
+
+
+async def race(side: Side, *, workers: int, rounds: int) -> list[int]:
+    """How many refreshes each round of an expiry took, with that many workers that know nothing of each other."""
+    took: list[int] = []
+    for _ in range(rounds):
+        connectors = [side.connector() for _ in range(workers)]
+        await connectors[0].test()
+        await side.admin_post("/tokens/expire", kind="access")
+        before = (await side.calls()).get("token", 0)
+        for tenant in await asyncio.gather(*(c.test() for c in connectors)):
+            assert tenant.tenant_id == side.scope
+        took.append((await side.calls())["token"] - before)
+        for connector in connectors:
+            await connector.close()
+            side.open.remove(connector)
+    return took
