@@ -85,7 +85,7 @@ async def process(system: System, folder: Path, *more: str) -> AsyncIterator[str
         if system is System.QUICKBOOKS
         else ["--tenant", f"{SCOPES[system]}:{LINARC_KEY}"]
     )
-    off = ["--limits", "off"] if system is System.QUICKBOOKS and not more else []
+    off = [] if more else ["--limits", "off"]
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", f"sandbox.{system}", "--data", str(folder), "--port-file", str(port_file)),
         *("--admin-token", ADMIN, *who, *off, *more),

@@ -60,6 +60,8 @@ class _Lane:
     batch: bool
     urgent: bool
     gap: float
+    ahead: float
+    """How far ahead moments may be taken, in seconds."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     moments: deque[float] = field(default_factory=deque)
     free_until: float = 0.0
@@ -87,7 +89,7 @@ class _Lane:
 
     def block(self) -> int:
         """How many moments to ask for: twice as many as the last block saw used, within a second's worth."""
-        most = max(1, int(_BLOCK_SECONDS / self.gap)) if self.gap else 1
+        most = max(1, int(self.ahead / self.gap)) if self.gap else 1
         self.size = max(1, min(2 * self.used, most if self.urgent else most // 2, most))
         self.used = 0
         return self.size
@@ -127,9 +129,10 @@ class Gate:
         self._caller = caller
         self._place = (directory.company, directory.account)
         self._system = directory.system
-        self._batches = _Lane(batch=True, urgent=True, gap=self._batch_gap)
-        self._urgent = _Lane(batch=False, urgent=True, gap=self._gap)
-        self._bulk = _Lane(batch=False, urgent=False, gap=self._gap)
+        ahead = _BLOCK_SECONDS / settings.speed
+        self._batches = _Lane(batch=True, urgent=True, gap=self._batch_gap, ahead=ahead)
+        self._urgent = _Lane(batch=False, urgent=True, gap=self._gap, ahead=ahead)
+        self._bulk = _Lane(batch=False, urgent=False, gap=self._gap, ahead=ahead)
         self._slots = 0
         self._in_flight = 0
         self._left = asyncio.Event()
