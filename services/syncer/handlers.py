@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -293,7 +293,7 @@ def _fact(body: EmployeeStaged | EmployeeRemoved | EmployeeUnreadable) -> Fact:
 
 def _link(
     event: Message[Decided],
-) -> tuple[UUID, UUID, str | None, int, int, str, UUID | None, str | None]:
+) -> tuple[UUID, UUID, str | None, int, int, str, UUID | None, str | None, datetime | None]:
     body = event.body
     return (
         event.company_id,
@@ -304,4 +304,5 @@ def _link(
         body.reason,
         getattr(body, "destination_record_id", None),
         getattr(body, "destination_remote_id", None),
+        getattr(body, "asked_at", None),
     )

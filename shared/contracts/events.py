@@ -209,9 +209,10 @@ class RecordUnlinked(Decided):
 
 
 class RecordUnmatched(Decided):
-    """Nobody at the destination is plausibly this person."""
+    """Nobody at the destination is plausibly this person. `asked_at`: when a person asked for a new record."""
 
     topic = topics.LINKS
+    asked_at: datetime | None = None
 
 
 class RecordDisputed(Decided):

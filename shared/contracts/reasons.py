@@ -22,6 +22,10 @@ REASONS: dict[str, Reason] = {
     "queued": Reason("The push waits for its turn.", "Wait a moment."),
     "writing": Reason("The record is being written to {destination}.", "Wait a moment."),
     "not_pushed": Reason("{destination} does not have this record yet.", "Push it."),
+    "created_before": Reason(
+        "Muster created this person in {destination} before; they were unlinked since.",
+        "Link them again, or ask for a new record.",
+    ),
     "changed": Reason("The record changed in {source} after it was last pushed.", "Push it."),
     "differs": Reason("{destination} holds other values than {source}.", "Push it."),
     "never_pushed": Reason(

@@ -148,6 +148,27 @@ async def test_a_selected_record_that_moved_is_reported_not_pushed(fleet: Fleet)
     assert await fleet.creations("Vinghouse") == []
 
 
+async def test_only_a_person_lets_a_record_be_created_again(fleet: Fleet) -> None:
+    """Created, then unlinked: nothing creates it a second time until a person says "create new" (decision 7)."""
+    remote = await fleet.hire(first_name="Twyla", last_name="Secondtry")
+    record = await fleet.becomes(remote, "needs_sync", reason="not_pushed")
+    await fleet.push(record["record_id"])
+    await eventually_linked(fleet, remote)
+    path = f"{fleet.path}/records/{record['record_id']}"
+    await fleet.client.call("DELETE", f"{path}/link")
+    await fleet.becomes(remote, "needs_action")
+    await fleet.push(record["record_id"])
+    assert len(await fleet.creations("Secondtry")) == 1
+
+    await fleet.edit(remote, first_name="Twila")  # QuickBooks takes a name once
+    await fleet.becomes(remote, "needs_action", first_name="Twila")
+    await fleet.client.call("POST", f"{path}/create")
+    asked = await fleet.becomes(remote, "needs_sync", reason="not_pushed")
+    await fleet.push(asked["record_id"])
+    await fleet.becomes(remote, "synced")
+    assert len(await fleet.creations("Secondtry")) == 2
+
+
 async def test_a_refusal_needs_action_and_an_outage_fails(fleet: Fleet) -> None:
     """Refused for its content: Needs Action with the reason; a 503 that does not end: Failed, and a retry cures it."""
     taken = await fleet.hire(first_name="Ada", last_name="Nameholder")

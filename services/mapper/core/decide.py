@@ -7,6 +7,7 @@ same facts ends in the same links, and no destination record can be certain for 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeAlias, assert_never
 from uuid import UUID
 
@@ -65,7 +66,8 @@ class Subject:
     directory_complete: bool
     confirm_matches: bool
     link: Link | None = None
-    create: bool = False
+    create: datetime | None = None
+    """When a person asked for a new record."""
     refused: frozenset[UUID] = frozenset()
     twins: tuple[Twin, ...] = ()
     others: tuple[Other, ...] = ()
@@ -91,7 +93,9 @@ class Unlinked:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """Nobody is plausible, or a person said so."""
+    """Nobody is plausible, or a person said so, and when."""
+
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ def _ranked(source: Facts, others: Iterable[Facts]) -> tuple[Candidate, ...]:
 
 def needs_names(subject: Subject) -> bool:
     """Whether the decision hangs on who else looks alike."""
-    return subject.facts.live and subject.link is None and not subject.create and not subject.twins
+    return subject.facts.live and subject.link is None and subject.create is None and not subject.twins
 
 
 def decide(subject: Subject) -> Decision:
@@ -152,8 +156,8 @@ def decide(subject: Subject) -> Decision:
             return Disputed("deleted_at_destination")
         evidence = compare(facts, link.destination) if link.destination else ()
         return Linked(link.destination_record_id, link.destination_remote_id, link.origin, evidence)
-    if subject.create:
-        return Unmatched()
+    if subject.create is not None:
+        return Unmatched(subject.create)
     if subject.twins:
         return _by_keys(subject)
     alike = [o.facts for o in subject.others if plausible(facts, o.facts, by_phone=o.by_phone)]
@@ -261,8 +265,8 @@ def event_of(subject: Subject, decision: Decision, link_rev: int, *, then_push: 
             )
         case Unlinked(one, reason):
             return RecordUnlinked(**head, reason=reason, candidate=one)
-        case Unmatched():
-            return RecordUnmatched(**head, reason="")
+        case Unmatched(asked_at):
+            return RecordUnmatched(**head, reason="", asked_at=asked_at)
         case Disputed(reason, candidates):
             return RecordDisputed(**head, reason=reason, candidates=candidates)
         case Deleted(destination):

@@ -114,7 +114,7 @@ class Deciding:
     ) -> tuple[dict[UUID, tuple[Subject, Decision]], dict[UUID, UUID]]:
         """Each record's decision, and the destination records (id → company) that were linked by it."""
         destinations = {company: way.destination for company, way in ways.items()}
-        open_facts = [r.facts for r in rows if r.facts.live and r.link is None and not r.create]
+        open_facts = [r.facts for r in rows if r.facts.live and r.link is None and r.create is None]
         twins = await store.twins(tx, open_facts, destinations)
         alike = await store.alike(tx, [f for f in open_facts if f.record_id not in twins], destinations)
         decided: dict[UUID, tuple[Subject, Decision]] = {}

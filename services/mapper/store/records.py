@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
@@ -69,7 +70,7 @@ class Row:
     situation: str | None
     answer: Answer | None
     link: Link | None
-    create: bool
+    create: datetime | None
     refused: frozenset[UUID]
 
 
@@ -89,7 +90,8 @@ LEFT JOIN LATERAL (
     SELECT * FROM records t WHERE t.company_id = l.company_id AND t.record_id = l.destination_record_id OFFSET 0
 ) t ON true
 LEFT JOIN LATERAL (
-    SELECT bool_or(kind = 'create') AS created, array_agg(destination_record_id) FILTER (WHERE kind = 'unlink') AS refused
+    SELECT max(decided_at) FILTER (WHERE kind = 'create') AS created,
+           array_agg(destination_record_id) FILTER (WHERE kind = 'unlink') AS refused
     FROM decisions d WHERE d.company_id = w.company_id AND d.source_record_id = w.record_id
 ) d ON true
 """
@@ -115,7 +117,7 @@ def _subject(row: Record) -> Row:
         situation,
         Answer(link_rev, source_rev, digest) if situation is not None else None,
         link,
-        bool(created),
+        created,
         frozenset(refused or ()),
     )
 

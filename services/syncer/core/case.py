@@ -78,6 +78,8 @@ class Case:
     destination_remote_id: str | None
     created: bool
     """A creation of ours succeeded, and links has not said `linked` yet."""
+    created_before: bool
+    """A creation of ours succeeded, the record has been unlinked since, and nobody has asked for a new one."""
     unknown_call: UUID | None
     """The call of this record's creation whose outcome is not known."""
     status: Status

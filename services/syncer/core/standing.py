@@ -60,7 +60,7 @@ def plan(case: Case) -> Plan | None:
             return None
         fields = differing(case, case.source.employee, case.destination.employee)
         return Plan("update" if fields else "no_change", fields)
-    if case.situation is Situation.UNMATCHED:
+    if case.situation is Situation.UNMATCHED and not case.created_before:
         source, destination = case.settings.source(), case.settings.destination()
         assert source is not None
         assert destination is not None
@@ -120,6 +120,8 @@ def _blocked(case: Case, employee: Employee, settings: CompanySettings, *, linke
 def _unmatched(case: Case) -> Standing:
     assert case.settings is not None
     assert case.settings.route is not None
+    if case.created_before:
+        return Standing(Status.NEEDS_ACTION, "created_before")
     if not case.settings.route.rules.create_missing:
         return Standing(Status.NEEDS_ACTION, "creation_off")
     return Standing(Status.NEEDS_SYNC, "not_pushed" if case.directory_read else "directory_being_read")

@@ -77,11 +77,12 @@ async def add_subjects(tx: Tx, records: Sequence[tuple[UUID, UUID, int | None]])
 
 _LINK = """
 INSERT INTO subjects (company_id, record_id, situation, link_rev, link_source_rev, link_reason, destination_record_id,
-                      destination_remote_id)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::uuid[], $8::text[])
+                      destination_remote_id, create_asked_at)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::uuid[], $8::text[],
+                     $9::timestamptz[])
 ON CONFLICT (company_id, record_id) DO UPDATE SET
     situation = excluded.situation, link_rev = excluded.link_rev, link_source_rev = excluded.link_source_rev,
-    link_reason = excluded.link_reason,
+    link_reason = excluded.link_reason, create_asked_at = excluded.create_asked_at,
     created = subjects.created AND excluded.situation IS DISTINCT FROM 'linked',
     destination_record_id = CASE WHEN subjects.created AND excluded.situation IS DISTINCT FROM 'linked'
                                  THEN subjects.destination_record_id ELSE excluded.destination_record_id END,
@@ -96,7 +97,8 @@ WHERE subjects.link_rev < excluded.link_rev
 
 
 async def save_links(
-    tx: Tx, links: Sequence[tuple[UUID, UUID, str | None, int, int, str, UUID | None, str | None]]
+    tx: Tx,
+    links: Sequence[tuple[UUID, UUID, str | None, int, int, str, UUID | None, str | None, datetime | None]],
 ) -> None:
     """Keep mapper's newest answers; a creation of ours outranks them until they say `linked`."""
     if links:
@@ -123,7 +125,10 @@ SELECT s.*, f.account_id, f.remote_id, f.rev, f.state, f.employee, f.remote_vers
        i.actor, i.lane, i.attempts, i.lease_token, i.call_id,
        (SELECT c.call_id FROM creations n JOIN calls c ON c.company_id = n.company_id AND c.call_id = n.call_id
         WHERE n.company_id = s.company_id AND n.record_id = s.record_id AND n.remote_id IS NULL
-          AND c.state IN ('sending', 'unknown', 'given_up') LIMIT 1) AS unknown_call
+          AND c.state IN ('sending', 'unknown', 'given_up') LIMIT 1) AS unknown_call,
+       EXISTS (SELECT FROM creations n WHERE n.company_id = s.company_id AND n.record_id = s.record_id
+               AND n.account_id = ANY ($3::uuid[]) AND n.remote_id IS NOT NULL
+               AND (s.create_asked_at IS NULL OR s.create_asked_at <= n.finished_at)) AS created_before
 FROM subjects s
 LEFT JOIN facts f ON f.company_id = s.company_id AND f.record_id = s.record_id
 LEFT JOIN facts d ON d.company_id = s.company_id AND d.record_id = s.destination_record_id
@@ -142,7 +147,8 @@ async def load_cases(
     wanted = list(set(records))
     if not wanted:
         return {}
-    rows = await tx.fetch(_CASES, list(tx.companies), wanted)
+    accounts = [d.account_id for s in settings.values() if (d := s.destination())]
+    rows = await tx.fetch(_CASES, list(tx.companies), wanted, accounts)
     read = {(r["company_id"], r["account_id"]) for r in await tx.fetch(_DIRECTORIES, list(tx.companies))}
     return {row["record_id"]: _case(row, settings.get(row["company_id"]), read) for row in rows}
 
@@ -162,6 +168,7 @@ def _case(row: Record, settings: CompanySettings | None, read: set[tuple[UUID, U
         destination_record_id=row["destination_record_id"],
         destination_remote_id=row["destination_remote_id"],
         created=row["created"],
+        created_before=row["created_before"],
         unknown_call=row["unknown_call"],
         status=Status(row["status"]),
         reason=row["reason"],

@@ -197,8 +197,17 @@ FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::json
      AS t (c, a, n, m, p, h, b, i)
 """
 _ADD_CREATIONS = """
-INSERT INTO creations (company_id, record_id, account_id, call_id)
-SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[])
+INSERT INTO creations (company_id, record_id, account_id, call_id, ordinal)
+SELECT $1, n.*, CASE
+    WHEN last.remote_id IS NOT NULL AND s.create_asked_at > last.finished_at THEN last.ordinal + 1
+    ELSE coalesce(last.ordinal, 1) END
+FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS n (record_id, account_id, call_id)
+JOIN subjects s ON s.company_id = $1 AND s.record_id = n.record_id
+LEFT JOIN LATERAL (
+    SELECT c.ordinal, c.remote_id, c.finished_at FROM creations c
+    WHERE c.company_id = $1 AND c.record_id = n.record_id AND c.account_id = n.account_id
+    ORDER BY c.ordinal DESC LIMIT 1
+) AS last ON true
 ON CONFLICT (record_id, company_id, account_id, ordinal) DO UPDATE SET call_id = excluded.call_id
 WHERE creations.remote_id IS NULL
 RETURNING record_id
@@ -316,7 +325,8 @@ async def still_held(tx: Tx, company: UUID, items: Sequence[Item]) -> list[Item]
 
 
 _CREATED = """
-UPDATE creations c SET remote_id = n.remote_id FROM unnest($3::uuid[], $4::text[]) AS n (record_id, remote_id)
+UPDATE creations c SET remote_id = n.remote_id, finished_at = now()
+FROM unnest($3::uuid[], $4::text[]) AS n (record_id, remote_id)
 WHERE c.company_id = $1 AND c.account_id = $2 AND c.record_id = n.record_id AND c.remote_id IS NULL
   AND c.record_id = ANY ($3::uuid[])
 """

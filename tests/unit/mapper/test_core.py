@@ -1,6 +1,6 @@
 """mapper's core as tables of cases."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -27,6 +27,7 @@ from services.mapper.core.normalise import name_keys, number_key, phone_key, wor
 from shared.contracts.records import Employee
 
 COMPANY, HERE, THERE = UUID(int=1), UUID(int=2), UUID(int=3)
+ASKED = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
 
 def person(account: UUID = HERE, remote: str = "1", state: str = "present", **values: Any) -> Facts:
@@ -154,7 +155,9 @@ def test_gone_at_either_side() -> None:
 
 
 def test_a_wish_for_a_new_record_wins_over_a_twin() -> None:
-    assert decide(subject(person(**JOHN), twins=(twin(person(THERE, **JOHN)),), create=True)) == Unmatched()
+    assert decide(subject(person(**JOHN), twins=(twin(person(THERE, **JOHN)),), create=ASKED)) == Unmatched(
+        ASKED
+    )
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def case(**more: object) -> Case:
         destination_record_id=None,
         destination_remote_id=None,
         created=False,
+        created_before=False,
         unknown_call=None,
         status=Status.NEEDS_SYNC,
         reason="not_pushed",
@@ -112,6 +113,10 @@ STANDINGS = {
     "the directory is not read": (
         case(directory_read=False),
         Standing(Status.NEEDS_SYNC, "directory_being_read"),
+    ),
+    "created before, and unlinked since": (
+        case(created_before=True),
+        Standing(Status.NEEDS_ACTION, "created_before"),
     ),
     "creation switched off": (
         case(settings=settings(create_missing=False)),
