@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.broker import broker, kafka
+from tests.support.broker import broker, cluster, kafka
 from tests.support.postgres import addresses, postgres
 
-__all__ = ["addresses", "broker", "kafka", "postgres"]
+__all__ = ["addresses", "broker", "cluster", "kafka", "postgres"]
 HERE = Path(__file__).parent
 
 

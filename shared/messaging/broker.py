@@ -14,7 +14,7 @@ FOURTEEN_DAYS_MS = 14 * 24 * 3600 * 1000
 def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> KafkaBroker:
     """A broker that only consumes (the relay produces); limits from reliability.md §5.6."""
     broker = KafkaBroker(
-        settings.bootstrap,
+        settings.bootstrap.split(","),  # FastStream takes a text for one address
         client_id=service,
         request_timeout_ms=15_000,
         retry_backoff_ms=200,

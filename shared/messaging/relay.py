@@ -180,9 +180,13 @@ class Relay:
                 max_request_size=_MAX_BATCH_BYTES,
                 linger_ms=0,
             )
-            async with asyncio.timeout(20):
-                await producer.start()
             self._producer = producer
+            try:
+                async with asyncio.timeout(20):
+                    await producer.start()
+            except BaseException:
+                await self.close()
+                raise
         return self._producer
 
     async def close(self) -> None:

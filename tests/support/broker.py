@@ -1,17 +1,24 @@
-"""One Apache Kafka for the whole run; each test has its own topics and groups by prefix."""
+"""One Apache Kafka for the whole run, and a cluster of three where failover is the subject.
+
+Each test has its own topics and groups, by prefix.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
 import pytest_asyncio
+from aiokafka.admin import AIOKafkaAdminClient
 
-from muster.kafka import Broker
+from muster.kafka import Broker, new_cluster_id
+from muster.ports import free_port
 from shared.messaging.broker import create_topics
 from shared.settings import KafkaSettings
+from tests.support.eventually import eventually
 
 PARTITIONS = 2
 
@@ -21,24 +28,55 @@ async def broker() -> AsyncIterator[Broker]:
     """A running broker."""
     with tempfile.TemporaryDirectory(prefix="muster-test-") as folder:
         node = Broker(Path(folder) / "kafka")
-        child = await node.start()
+        await node.start()
         try:
             await node.ready()
             yield node
         finally:
-            await child.stop()
+            assert node.child is not None
+            await node.child.stop()
 
 
-@pytest_asyncio.fixture
-async def kafka(broker: Broker) -> KafkaSettings:
-    """Settings whose topics are this test's own."""
-    prefix = f"t{uuid4().hex[:8]}."
-    await create_topics(broker.address, partitions=PARTITIONS, prefix=prefix)
+@pytest_asyncio.fixture(scope="session")
+async def cluster() -> AsyncIterator[list[Broker]]:
+    """Three running brokers that have found one another."""
+    with tempfile.TemporaryDirectory(prefix="muster-test-") as folder:
+        ports, cluster_id = [(free_port(), free_port()) for _ in range(3)], new_cluster_id()
+        nodes = [Broker(Path(folder) / str(n), node=n, ports=ports, cluster_id=cluster_id) for n in (1, 2, 3)]
+        await asyncio.gather(*(node.start() for node in nodes))
+        try:
+            await asyncio.gather(*(node.ready() for node in nodes))
+            await eventually(lambda: _registered(nodes))
+            yield nodes
+        finally:
+            await asyncio.gather(*(node.child.stop() for node in nodes if node.child))
+
+
+async def _registered(nodes: Sequence[Broker]) -> bool:
+    """Topics of three copies can be made only when all are."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=nodes[0].address)
+    await admin.start()
+    try:
+        return len((await admin.describe_cluster())["brokers"]) == len(nodes)
+    finally:
+        await admin.close()
+
+
+async def topics_on(nodes: Sequence[Broker]) -> KafkaSettings:
+    """Topics of one's own, on as many brokers as there are."""
+    prefix, addresses = f"t{uuid4().hex[:8]}.", ",".join(node.address for node in nodes)
+    await create_topics(addresses, partitions=PARTITIONS, replication_factor=len(nodes), prefix=prefix)
     return KafkaSettings(
-        bootstrap=broker.address,
+        bootstrap=addresses,
         partitions=PARTITIONS,
         session_timeout_ms=6000,
         heartbeat_ms=1000,
         static_members=False,
         prefix=prefix,
     )
+
+
+@pytest_asyncio.fixture
+async def kafka(broker: Broker) -> KafkaSettings:
+    """Settings whose topics are this test's own."""
+    return await topics_on([broker])
