@@ -15,6 +15,7 @@ from uuid import UUID
 
 import httpx
 import orjson
+from opentelemetry.trace import SpanKind
 
 from shared.clock import Clock
 from shared.connectors.limits import Limits
@@ -22,6 +23,7 @@ from shared.connectors.ports import Connector, RawRecord, Write
 from shared.connectors.vault import Vault
 from shared.contracts.records import Account, Remote, System
 from shared.errors import Unavailable
+from shared.telemetry import traces
 from shared.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS
 
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
@@ -103,8 +105,9 @@ class Http:
         started = time.monotonic()
         outcome = "error"
         try:
-            async with asyncio.timeout(seconds or TOTAL_SECONDS):
-                answer = await self._exchange(method, path, headers=dict(headers), **more)
+            with traces.span(f"{self._system} {operation}", SpanKind.CLIENT, writes=int(writes)):
+                async with asyncio.timeout(seconds or TOTAL_SECONDS):
+                    answer = await self._exchange(method, path, headers=dict(headers), **more)
             outcome = str(answer.status)
         except _NOT_SENT as error:
             raise Unavailable(f"{self._system}: {type(error).__name__}") from error

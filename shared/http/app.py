@@ -23,12 +23,13 @@ from shared.db.seal import Sealer
 from shared.db.tx import Database
 from shared.errors import Unavailable
 from shared.http import problems
+from shared.http.observe import Observed
 from shared.messaging.broker import make_broker
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
 from shared.settings import PREFIX, ServiceSettings
-from shared.telemetry import logs
+from shared.telemetry import logs, traces
 from shared.telemetry.metrics import REGISTRY
 
 log = logs.log
@@ -80,6 +81,7 @@ async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
     """Run `service` until SIGTERM or SIGINT: then HTTP ends first, running batches end, workers, the relay, the pool."""
     logs.set_up(service)
     _check_sealing(settings)
+    traces.set_up(service)
     _calm_collector()
     database = await _open(settings, service)
     clock = SystemClock()
@@ -117,6 +119,7 @@ async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
             with suppress(Exception):
                 await close()
         await database.close()
+        await asyncio.to_thread(traces.shut_down)
         log.info("service.stop", outcome="ok")
 
 
@@ -199,6 +202,7 @@ def make_http(service: str, parts: Parts, state: _State | None) -> FastAPI:
     for router in parts.routes:
         app.include_router(router)
     parts.configure(app)
+    app.add_middleware(Observed)
 
     @app.get("/livez", include_in_schema=False)
     async def livez() -> dict[str, str]:

@@ -7,6 +7,7 @@ import httpx
 from pydantic import SecretStr
 
 from shared.http.problems import ProblemError
+from shared.telemetry import traces
 
 _TIMEOUT = httpx.Timeout(10, connect=2)
 
@@ -35,7 +36,11 @@ class Internal:
 
     async def _ask(self, method: str, path: str, company: UUID, **more: Any) -> Any:
         try:
-            response = await self._client.request(method, f"/internal/{company}{path}", **more)
+            context = traces.traceparent()
+            headers = {"traceparent": context} if context else None
+            response = await self._client.request(
+                method, f"/internal/{company}{path}", headers=headers, **more
+            )
         except httpx.HTTPError:
             raise ProblemError(
                 "unavailable", f"The {self._service} service does not answer. Try again."

@@ -20,6 +20,7 @@ from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from asyncpg.pgproto.pgproto import UUID
 from faststream import AckPolicy
 from faststream.kafka import KafkaRouter
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from shared.clock import Clock
@@ -34,6 +35,7 @@ from shared.messaging import dead_letters, inbox
 from shared.messaging.dead_letters import DeadLetter, Raw
 from shared.messaging.inbox import Received
 from shared.settings import ServiceSettings
+from shared.telemetry import traces
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import CONSUMED, HANDLE_SECONDS, LAG, MESSAGE_AGE, PARKED
 
@@ -260,7 +262,10 @@ class Consume:
                 most_in_row = max(most_in_row, in_row)
         try:
             await self._park_poison(sub, poison, most_in_row)
-            await self._handle(sub, received)
+            links = (r.message.traceparent for r in received)
+            name = f"{sub.topic} process"
+            with traces.span(name, SpanKind.CONSUMER, links=links, count=len(records)):
+                await self._handle(sub, received)
         except Exception as error:
             await self._hold(sub, error)
             raise
@@ -374,8 +379,7 @@ class Consume:
         why = str(error) if expected else f"{type(error).__name__} while parking or taking a batch apart"
         if sub.failures >= TRIES or isinstance(error, _TooManyParkedError):
             sub.holding = why
-        tell = log.warning if expected else log.error
-        tell("consume.hold", outcome=why, topic=sub.topic, failures=sub.failures, delay_s=delay)
+        log.warning("consume.hold", outcome=why, topic=sub.topic, failures=sub.failures, delay_s=delay)
         await self._wait(delay)
 
     async def _wait(self, seconds: float) -> None:
@@ -389,8 +393,10 @@ class Consume:
         self, sub: Subscription, records: Sequence[ConsumerRecord[bytes, bytes]], count: int, started: float
     ) -> None:
         sub.progress_at, sub.waiting_since = asyncio.get_running_loop().time(), None
+        took = asyncio.get_running_loop().time() - started
         CONSUMED.labels(topic=sub.topic).inc(count)
-        HANDLE_SECONDS.labels(topic=sub.topic).observe(asyncio.get_running_loop().time() - started)
+        HANDLE_SECONDS.labels(topic=sub.topic).observe(took)
+        log.info("consume.batch", topic=sub.topic, count=len(records), duration_ms=round(took * 1000, 1))
         for record in records:
             self._positions[record.topic, record.partition] = record.offset + 1
         oldest = min(record.timestamp for record in records) / 1000

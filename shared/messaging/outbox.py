@@ -13,6 +13,7 @@ from shared.clock import Clock
 from shared.contracts.events import Body, Message
 from shared.contracts.records import Lane
 from shared.db.tx import Tx
+from shared.telemetry.traces import traceparent
 
 LANES: dict[Lane, int] = {Lane.REAL_TIME: 0, Lane.BULK: 1}
 
@@ -94,8 +95,9 @@ class Outbox:
             headers["ce_actor"] = actor
         if cause is not None:
             headers["ce_causationid"] = str(cause.id)
-            if cause.traceparent is not None:
-                headers["traceparent"] = cause.traceparent
+        context = traceparent(cause.traceparent if cause else None)
+        if context is not None:
+            headers["traceparent"] = context
         return (
             event_id,
             said.company_id,

@@ -11,6 +11,36 @@ from typing import Any
 import orjson
 import structlog
 
+ACTIONS = {
+    "consume.batch": "one poll of one topic was handled",
+    "consume.drain": "partitions are taken away; the running batch did not end in time",
+    "consume.hold": "a batch waits for what a repetition may cure; nothing of its topic goes on meanwhile",
+    "consume.parked": "messages that cannot be handled were set aside",
+    "consume.parked.show": "a message was set aside, and its record could not show it",
+    "consume.split": "a batch failed for good, and is handled one by one",
+    "consume.stuck": "messages wait and none is handled; the process ends",
+    "http.failed": "a request ended in a bug",
+    "http.request": "a request was answered",
+    "http.unavailable": "a request met something that does not answer now",
+    "match.pause": "mapper's sweep waits after an error",
+    "match.sweep": "due records were decided again",
+    "push.failed": "a call to the destination failed as a whole",
+    "push.pause": "syncer's worker waits after an error",
+    "read.failed": "a read of a directory failed",
+    "read.page": "a page of a directory was staged",
+    "read.pause": "importer's worker waits after an error",
+    "relay.pause": "the relay let go after an error, and starts anew",
+    "relay.stuck": "something said long ago is not on the broker yet",
+    "service.start": "the process serves",
+    "service.stop": "the process ended what it had begun",
+    "service.wait": "the process waits for a server to come up",
+    "stream.check": "the pages' sessions were looked at again",
+    "stream.hint": "a hint for pages could not be read",
+    "stream.slow": "a page takes its hints too slowly",
+    "stream.wait": "the stream to pages waits for the broker",
+}
+"""Every action that is ever logged, and what it says."""
+
 ALLOWED = frozenset({
     "action", "service", "level", "timestamp", "outcome", "count", "run_id", "duration_ms", "topic", "event_id", "where",
     "failures", "delay_s", "account_id", "company_id", "page", "lane", "state", "port", "method", "route", "status",
