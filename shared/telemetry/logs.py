@@ -35,7 +35,6 @@ ACTIONS = {
     "service.stop": "the process ended what it had begun",
     "service.wait": "the process waits for a server to come up",
     "stream.check": "the pages' sessions were looked at again",
-    "stream.hint": "a hint for pages could not be read",
     "stream.slow": "a page takes its hints too slowly",
     "stream.wait": "the stream to pages waits for the broker",
 }
