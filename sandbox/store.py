@@ -39,7 +39,9 @@ JOURNAL_AFTER = """SELECT n, at, scope, request_id, item, operation, remote_id, 
 NEXT_NUM = """SELECT max(coalesce((SELECT max(num) FROM employees WHERE scope = ?1), 0),
     coalesce((SELECT max(num) FROM removed WHERE scope = ?1), 0)) + 1"""
 REMOVED_SINCE = "SELECT num, at FROM removed WHERE scope = ? AND at >= ? ORDER BY at, num LIMIT ?"
-NAME_HOLDERS = """SELECT scope, num, 0 FROM employees WHERE scope IN (?1, ?2, ?3) AND name_key = ?4
+NAME_HOLDERS = """SELECT scope, num, 0 FROM employees WHERE scope = ?1 AND name_key = ?4
+    UNION ALL SELECT scope, num, 0 FROM employees WHERE scope = ?2 AND name_key = ?4
+    UNION ALL SELECT scope, num, 0 FROM employees WHERE scope = ?3 AND name_key = ?4
     UNION ALL SELECT scope, num, 1 FROM employees WHERE scope = ?1 AND former = ?4"""
 EMPLOYEE_COUNTS = "SELECT scope, count(*), sum(active) FROM employees GROUP BY scope"
 JOURNAL_COUNTS = "SELECT scope, operation, outcome, count(*) FROM journal GROUP BY scope, operation, outcome"
@@ -97,6 +99,8 @@ class Store:
 
     def __init__(self, path: Path | str, clock: Clock = time.time) -> None:
         self.clock = clock
+        self._next: dict[str, int] = {}
+        self._lines: list[tuple[object, ...]] = []
         self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = OFF")
@@ -120,14 +124,20 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.db.executemany(JOURNAL, self._lines)
         except BaseException:
             self.db.execute("ROLLBACK")
+            self._next.clear()
             raise
+        finally:
+            self._lines.clear()
         self.db.execute("COMMIT")
 
     def next_num(self, scope: str) -> int:
         """The next free number; one that was removed never comes back."""
-        return int(self.db.execute(NEXT_NUM, (scope,)).fetchone()[0])
+        if scope not in self._next:
+            self._next[scope] = int(self.db.execute(NEXT_NUM, (scope,)).fetchone()[0])
+        return self._next[scope]
 
     def insert(self, scope: str, row: Row) -> None:
         self.db.execute(
@@ -146,6 +156,8 @@ class Store:
                 row.former,
             ),
         )
+        if scope in self._next:
+            self._next[scope] = max(self._next[scope], row.num + 1)
 
     def update(self, scope: str, row: Row) -> None:
         self.db.execute(
@@ -215,20 +227,9 @@ class Store:
         return int(self.db.execute(sql, (scope, *values)).fetchone()[0])
 
     def record(self, scope: str, entry: Entry) -> None:
-        self.db.execute(
-            JOURNAL,
-            (
-                self.now(),
-                scope,
-                entry.request_id,
-                entry.item,
-                entry.operation,
-                entry.remote_id,
-                entry.outcome,
-                entry.code,
-                entry.body.decode(),
-            ),
-        )
+        """Note a line of the journal, which is written with the transaction."""
+        line = (entry.request_id, entry.item, entry.operation, entry.remote_id, entry.outcome, entry.code)
+        self._lines.append((self.now(), scope, *line, entry.body.decode()))
 
     def journal(self, after: int, limit: int) -> list[dict[str, Any]]:
         names = ("n", "at", "scope", "request_id", "item", "operation", "remote_id", "outcome", "code")
@@ -283,6 +284,7 @@ class Store:
 
     def reset(self, scope: str | None = None) -> None:
         """Forget employees, journal and remembered answers; tokens stay."""
+        self._next.clear()
         with self.transaction():
             for table in ("employees", "removed", "logins", "journal", "replays"):
                 self.db.execute(f"DELETE FROM {table} WHERE ?1 IS NULL OR scope = ?1", (scope,))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
+from zlib import crc32
 
 import orjson
 
@@ -49,7 +50,12 @@ def rules_of(box: Sandbox, realm: str) -> Rules:
 
 def stamp(micros: int) -> str:
     """Company time with its offset, in whole seconds."""
-    return datetime.fromtimestamp(micros // 1_000_000, COMPANY_ZONE).isoformat()
+    return _stamp(micros // 1_000_000)
+
+
+@lru_cache(maxsize=1000)
+def _stamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, COMPANY_ZONE).isoformat()
 
 
 def stamp_millis(micros: int) -> str:
@@ -63,7 +69,8 @@ def number(remote_id: str) -> int | None:
 
 
 def pseudonym(realm: str, num: int) -> str:
-    return "002" + hashlib.sha1(f"{realm}/{num}".encode(), usedforsecurity=False).hexdigest()[:35]
+    """38 characters that look like Intuit's and mean nothing."""
+    return f"002{crc32(realm.encode()):08x}{num * 0x9E3779B97F4A7C15 % 2**108:027x}"
 
 
 def _with_names(fields: dict[str, Any], *, payroll: bool) -> dict[str, Any]:
