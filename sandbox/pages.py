@@ -62,6 +62,9 @@ class Desk(Protocol):
     def name(self, person: Mapping[str, Any]) -> str:
         """How a person is called."""
 
+    def state(self, person: Mapping[str, Any]) -> str:
+        """What a person may do, in a word."""
+
     def actions(self, person: Mapping[str, Any]) -> Sequence[Action]:
         """What can be done beside editing."""
 
@@ -170,6 +173,7 @@ def make_pages(box: Sandbox, desk: Desk, token: str) -> APIRouter:
             values=values,
             wrong=str(wrong) if wrong else None,
             culprit=wrong.path if wrong else None,
+            state=desk.state(person) if row else "",
             actions=desk.actions(person) if row else (),
             said=request.query_params.get("said"),
         )

@@ -94,7 +94,10 @@ class LinarcDesk:
 
     def name(self, person: Mapping[str, Any]) -> str:
         parts = ("first_name", "middle_name", "last_name", "suffix")
-        return f"{' '.join(person[part] for part in parts if person[part])} ({person['state']})"
+        return " ".join(person[part] for part in parts if person[part])
+
+    def state(self, person: Mapping[str, Any]) -> str:
+        return str(person["state"])
 
     def actions(self, person: Mapping[str, Any]) -> Sequence[Action]:
         if person["state"] in employee.INACTIVE:

@@ -93,6 +93,9 @@ class QuickBooksDesk:
     def name(self, person: Mapping[str, Any]) -> str:
         return str(person["DisplayName"])
 
+    def state(self, person: Mapping[str, Any]) -> str:
+        return "active" if person["Active"] else "inactive"
+
     def actions(self, person: Mapping[str, Any]) -> Sequence[Action]:
         return ()
 

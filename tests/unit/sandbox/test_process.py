@@ -1,14 +1,17 @@
 """Both sandboxes as processes: port, seed file, a cut connection, and a clean end."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from sandbox.store import Store
 from tests.support.sandboxes import Start, starting
 
 
@@ -69,3 +72,35 @@ def test_linarc_serves_and_ends(start: Start) -> None:
     assert answer.json() == {"id": "acme", "name": "Sandbox Company acme"}
     process.terminate()
     assert process.wait(5) == 0
+
+
+@pytest.mark.parametrize("scenario", sorted((Path(__file__).parents[3] / "sandbox/scenarios").iterdir()))
+def test_a_scenario_that_is_shipped_plays_and_a_wrong_one_says_why(
+    start: Start, tmp_path: Path, scenario: Path
+) -> None:
+    options = ("--realm", "77", "--client-id", "app", "--client-secret", "hush")
+    _, base = start("sandbox.quickbooks", *options, "--scenario", str(scenario))
+    shown = httpx.get(f"{base}/admin/faults").json()["rules"]
+    assert len(shown) == len(json.loads(scenario.read_text())["rules"])
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"switches": {"no_such": true}}')
+    with pytest.raises(AssertionError, match=r"wrong\.json: unknown: no_such"):
+        start("sandbox.linarc", "--tenant", "acme:k", "--scenario", str(wrong))
+
+
+def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(
+            """CREATE TABLE employees(scope TEXT NOT NULL, num INTEGER NOT NULL, version INTEGER NOT NULL,
+                active INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+                name_key TEXT, number_key TEXT, email_key TEXT, data TEXT NOT NULL);
+            INSERT INTO employees VALUES ('77', 4, 0, 1, 0, 0, 'ana', NULL, NULL, '{"Id":"4"}');
+            CREATE TABLE tokens(value TEXT PRIMARY KEY, kind TEXT NOT NULL, scope TEXT NOT NULL,
+                expires_at INTEGER NOT NULL) WITHOUT ROWID;"""
+        )
+    store = Store(path)
+    row = store.get("77", 4)
+    assert row is not None and (row.data, row.former) == (b'{"Id":"4"}', None)
+    assert store.next_num("77") == 5
+    store.close()
