@@ -80,6 +80,11 @@ def _schemas() -> dict[str, Schema]:
             "format": "date-time",
             "description": "When the first page was read: the next updated_since.",
         },
+        "total": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How many people the whole list holds now.",
+        },
     }
     event = {
         "id": {"type": "string", "description": "The same as the header webhook-id, over all tries."},

@@ -51,6 +51,10 @@ def _instant(text: str) -> int:
         raise Problem(422, "invalid_value", "The request is not valid", detail, "updated_since") from wrong
 
 
+def _since(since: int | None) -> tuple[str, list[int]]:
+    return ("", []) if since is None else (" AND updated_at >= ?", [since])
+
+
 class Tenant:
     """Answers the calls of one tenant from the store."""
 
@@ -92,6 +96,7 @@ class Tenant:
             "employees": [orjson.Fragment(row.data) for row in rows],
             "next_cursor": following,
             "as_of": stamp(as_of),
+            "total": self._store.count(self._tenant, *_since(since)),
         }
         return Response(orjson.dumps(content), media_type="application/json")
 

@@ -102,20 +102,29 @@ class Linarc:
         return Tenant(str(company["id"]), str(company.get("name") or ""))
 
     async def read_page(self, cursor: str | None, *, since: datetime | None = None) -> Page:
-        """The directory's next page, in the order of ids; Linarc alone knows what is in a cursor."""
+        """The directory's next page, in the order of ids.
+
+        `cursor` is how many people came before, then Linarc's own, which it alone understands. A whole list that ends
+        before its `total` is a broken answer: who is missing from it must not count as removed.
+        """
+        before, _, theirs = (cursor or "0:").partition(":")
         params = {"limit": str(PAGE)}
-        if cursor is not None:
-            params["cursor"] = cursor
+        if theirs:
+            params["cursor"] = theirs
         if since is not None:
             params["updated_since"] = since.isoformat()
         requested_at = self._clock.now()
         answer = _read(await self._ask("query", "GET", _PATH, params=params, bulk=since is None))
         try:
             records = [raw_record(wire, "id") for wire in answer["employees"]]
-            as_of, following = _instant(answer["as_of"]), answer["next_cursor"]
+            as_of, following, total = _instant(answer["as_of"]), answer["next_cursor"], int(answer["total"])
         except (KeyError, TypeError, ValueError) as error:
             raise Unavailable("linarc: an answer of another shape") from error
-        return Page(records, following, requested_at, self._clock.now(), as_of)
+        read = int(before) + len(records)
+        if following is None and since is None and read < total:
+            raise Unavailable("linarc: the directory ends before its total")
+        after = f"{read}:{following}" if following is not None else None
+        return Page(records, after, requested_at, self._clock.now(), as_of)
 
     def parse(self, raw: RawRecord) -> Remote | Unread:
         """A key that is present was said, null included; one that is absent was not."""

@@ -209,13 +209,18 @@ async def test_an_answer_that_is_lost_is_of_unknown_outcome(side: Side) -> None:
     assert await connector.find_created(Write("create", "i", {**ANA, "number": "LN-2"})) is None
 
 
-async def test_a_directory_in_which_nobody_is_missing_after_all_is_read(side: Side) -> None:
+@pytest.mark.parametrize("rule", [{"action": "truncate"}, {"action": "empty"}, {"action": "empty", "nth": 1}])
+async def test_pages_with_people_missing_never_pass_for_the_whole_directory(
+    side: Side, rule: dict[str, object]
+) -> None:
     ids = await side.seed([side.person(f"P{n}", "Li") for n in range(1500)])
-    await side.faults({"match": {"operation": "query", "nth": 2}, "action": "truncate"})
+    nth = {"nth": rule["nth"]} if "nth" in rule else {}
+    await side.faults({"match": {"operation": "query", **nth}, "action": rule["action"]})
     connector = side.connector()
     try:
         found = await directory(connector)
     except Unavailable:
+        await side.faults()
         found = await directory(connector)
     assert [one.remote_id for one in found] == ids
 

@@ -175,17 +175,3 @@ async def test_pages_hold_everybody_while_people_are_merged_away(qbo: Side) -> N
         cursor = page.cursor
     assert found == set(ids)
     assert len(await directory(connector)) == 2097
-
-
-@pytest.mark.parametrize("rule", [{"action": "truncate"}, {"action": "empty"}, {"action": "empty", "nth": 1}])
-async def test_pages_with_people_missing_never_pass_for_the_whole_directory(
-    qbo: Side, rule: dict[str, object]
-) -> None:
-    await qbo.seed([qbo.person(f"P{n}", "Li") for n in range(1500)])
-    nth = {"nth": rule["nth"]} if "nth" in rule else {}
-    await qbo.faults({"match": {"operation": "query", **nth}, "action": rule["action"]})
-    try:
-        found = await directory(qbo.connector())
-    except Unavailable:
-        return
-    assert len(found) == 1500

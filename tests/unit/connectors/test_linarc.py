@@ -189,10 +189,12 @@ async def test_every_answer_has_its_class(
 
 
 async def test_a_page_hands_on_the_cursor_it_was_given(lin: World) -> None:
-    lin.answers({"employees": [WIRE], "next_cursor": "opaque==", "as_of": "2026-11-23T11:00:00.000Z"})
-    page = await lin.linarc().read_page("before")
-    assert lin.asked[0].url.params["cursor"] == "before"
-    assert (page.cursor, page.as_of.isoformat()) == ("opaque==", "2026-11-23T11:00:00+00:00")
+    lin.answers(
+        {"employees": [WIRE], "next_cursor": "opaque==", "as_of": "2026-11-23T11:00:00.000Z", "total": 9}
+    )
+    page = await lin.linarc().read_page("7:before:it")
+    assert lin.asked[0].url.params["cursor"] == "before:it"
+    assert (page.cursor, page.as_of.isoformat()) == ("8:opaque==", "2026-11-23T11:00:00+00:00")
 
 
 async def test_an_id_from_outside_stays_one_part_of_the_path(lin: World) -> None:
@@ -229,7 +231,12 @@ async def test_a_lost_creation_is_looked_for_in_every_page(lin: World) -> None:
 
     def reply(request: httpx.Request) -> httpx.Response:
         people, following = pages[request.url.params.get("cursor")]
-        body = {"employees": people, "next_cursor": following, "as_of": "2026-11-23T11:00:00.000Z"}
+        body = {
+            "employees": people,
+            "next_cursor": following,
+            "as_of": "2026-11-23T11:00:00.000Z",
+            "total": 2,
+        }
         return httpx.Response(200, json=body)
 
     lin.reply = reply
@@ -266,7 +273,7 @@ async def test_who_leaves_or_comes_back_has_a_call_of_its_own(
 
 
 async def test_reads_of_a_whole_directory_let_others_go_first(lin: World) -> None:
-    lin.answers({"employees": [], "next_cursor": None, "as_of": "2026-11-23T11:00:00Z"})
+    lin.answers({"employees": [], "next_cursor": None, "as_of": "2026-11-23T11:00:00Z", "total": 0})
     connector = lin.linarc()
     await connector.read_page(None)
     await connector.read_page(None, since=SystemClock().now())
