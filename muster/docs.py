@@ -1,7 +1,8 @@
-"""`python -m muster.docs [--check]`: the OpenAPI and AsyncAPI documents below docs/, made from the code."""
+"""`python -m muster.docs [--check]`: the documents that are made from the code, and .env.example from compose.yaml."""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from services.gateway.app import openapi_document
 from shared.contracts import commands
 from shared.contracts.events import bodies
 from shared.contracts.topics import TOPICS
+from shared.db.migrate import SERVICES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,6 +67,33 @@ def _message(kind: str, name: str, text: str) -> dict[str, Any]:
     }
 
 
+_VALUES = (
+    (("Values that compose.yaml needs. Copy to .env (never committed) and fill in.\n"
+     "Passwords become part of an address: letters and digits only, for example from: openssl rand -hex 24"), ()),
+    ("PostgreSQL's owner, used by the migration only", ("POSTGRES_PASSWORD",)),
+    ("One role per service", tuple(f"MUSTER_PASSWORD_{service.upper()}" for service in SERVICES)),
+    ("What the services show each other on internal reads", ("MUSTER_INTERNAL_TOKEN",)),
+    (("Seals the credentials of both systems: 32 bytes in base64, from: openssl rand -base64 32\n"
+     "While it is being rotated: several, separated by commas, newest first"), ("MUSTER_VAULT__KEY",)),
+    ("Seals messages that could not be handled, in the same form; all five services hold it", ("MUSTER_DEAD_LETTER_KEY",)),
+    ("Where the gateway is reachable on this host", ("MUSTER_BIND",)),
+    ("true wherever the console is served over https, as it must be outside this host", ("MUSTER_SECURE_COOKIES",)),
+)  # fmt: skip
+
+
+def environment_example() -> str:
+    """.env.example: every value that compose.yaml asks for, with its default there. Raises ValueError for one without a text."""
+    asked = dict(re.findall(r"\$\{(\w+)(?::-([^}]*))?", (ROOT / "compose.yaml").read_text("utf-8")))
+    named = [name for _, names in _VALUES for name in names]
+    if wrong := set(asked) ^ set(named):
+        msg = f"compose.yaml and _VALUES of muster/docs.py differ in {', '.join(sorted(wrong))}"
+        raise ValueError(msg)
+    return "\n".join(
+        "".join(f"# {line}\n" for line in text.splitlines()) + "".join(f"{n}={asked[n]}\n" for n in names)
+        for text, names in _VALUES
+    )
+
+
 def documents() -> dict[Path, str]:
     """Each document's text by its place."""
     made = {
@@ -72,10 +101,11 @@ def documents() -> dict[Path, str]:
         "docs/asyncapi/muster.yaml": asyncapi_document(),
         "docs/linarc-openapi.yaml": linarc_document(),
     }
-    return {
+    written = {
         ROOT / name: yaml.safe_dump(found, sort_keys=True, allow_unicode=True, width=120)
         for name, found in made.items()
     }
+    return {**written, ROOT / ".env.example": environment_example()}
 
 
 def main() -> int:
