@@ -65,7 +65,7 @@ class Rule(BaseModel):
     count: int | None = Field(None, ge=1)
     from_seconds: float = Field(0.0, ge=0)
     for_seconds: float | None = Field(None, ge=0)
-    code: str = "6000"
+    code: str | None = None
     message: str | None = None
     shape: Shape | None = None
     body: str | None = None

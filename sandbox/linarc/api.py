@@ -33,8 +33,9 @@ def _json_object(raw: bytes) -> dict[str, Any]:
 
 
 def _fault(rule: Rule) -> Problem:
-    message = rule.message or CODES.get(rule.code, "The request was refused")
-    return Problem(rule.status or 422, rule.code, message, message)
+    code = rule.code or "invalid_value"
+    message = rule.message or CODES.get(code, "The request was refused")
+    return Problem(rule.status or 422, code, message, message)
 
 
 def _shape(rule: Rule) -> tuple[bytes, str]:

@@ -21,7 +21,7 @@ MISSING, UNSUPPORTED, CHARACTERS, TOO_LONG, DATE, ENUMERATION, EMAIL = (
 NOT_FOUND, STALE, DUPLICATE_NAME, BATCH_TOO_LARGE = "610", "5010", "6240", "1040"
 QUERY_SYNTAX, QUERY_INVALID = "4000", "4001"
 INVALID_ID, CONTENT_TYPE, OPERATION, LAPSED, SEVERE = "2030", "1050", "500", "6190", "10000"
-THROTTLED, UNAUTHENTICATED, FORBIDDEN = "3001", "3200", "3100"
+THROTTLED, UNAUTHENTICATED, FORBIDDEN, GENERAL = "3001", "3200", "3100", "6000"
 
 MESSAGES = {
     OPERATION: "Unsupported Operation",
@@ -98,15 +98,16 @@ class Refused(Exception):
 
 def ruled(rule: Rule) -> Refused:
     """The refusal that a fault rule asks for."""
-    detail = rule.message or DETAILS.get(rule.code, MESSAGES.get(rule.code, _GENERAL))
+    code = rule.code or GENERAL
+    detail = rule.message or DETAILS.get(code, MESSAGES.get(code, _GENERAL))
     status = rule.status if rule.status is not None and rule.action == "fault" else 400
-    return Refused(rule.code, detail, message=rule.message, status=status)
+    return Refused(code, detail, message=rule.message, status=status)
 
 
 def of_status(rule: Rule) -> Refused:
     """What usually stands in an answer of this status."""
     status = rule.status or 500
-    code = _OF_STATUS.get(status, SEVERE if status >= 500 else rule.code)
+    code = _OF_STATUS.get(status, SEVERE if status >= 500 else rule.code or GENERAL)
     return Refused(code, DETAILS.get(code, MESSAGES.get(code, _GENERAL)), None, status=status)
 
 

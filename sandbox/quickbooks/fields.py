@@ -53,6 +53,8 @@ ORDER = (
 NOT_WITH_PAYROLL = ("SSN", "Title", "Suffix", "BillRate", "PrintOnCheckName")
 NEEDED_WITH_PAYROLL = ("City", "CountrySubDivisionCode", "PostalCode")
 _FORBIDDEN = re.compile(r"[:\t\n\r]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""What XML cannot carry."""
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
@@ -76,6 +78,8 @@ def _text(value: object, name: str, limit: int) -> str:
         raise Refused(faults.UNSUPPORTED, f"Property Name:{name} must be a String", name)
     if len(value) > limit:
         raise _too_long(name, limit, len(value))
+    if _CONTROL.search(value):
+        raise Refused(faults.CHARACTERS, f"{name} must not contain control characters", name)
     return value
 
 

@@ -75,7 +75,8 @@ def make_oauth(box: Sandbox, client: Client, tokens: Tokens) -> APIRouter:
         if early is not None:
             return early
         if rule is not None and rule.action == "fault":
-            return _error(rule.status or 400, rule.code, rule.message or "Incorrect or invalid refresh token")
+            description = rule.message or "Incorrect or invalid refresh token"
+            return _error(rule.status or 400, rule.code or "invalid_grant", description)
         return await trouble.after(rule, granted(request, form))
 
     def granted(request: Request, form: dict[str, str]) -> Response:
@@ -120,6 +121,16 @@ def make_oauth(box: Sandbox, client: Client, tokens: Tokens) -> APIRouter:
             }
         )
 
+    async def userinfo(request: Request) -> Response:
+        """Refused as at Intuit to a token without the scope openid, which nobody gets here."""
+        return _error(403, "insufficient_scope", "The token lacks the scope openid")
+
+    async def keys(request: Request) -> Response:
+        """No identity token is ever signed here."""
+        return JSONResponse({"keys": []})
+
+    router.add_api_route("/v1/openid_connect/userinfo", userinfo, methods=["GET"], response_model=None)
+    router.add_api_route("/op/v1/jwks", keys, methods=["GET"], response_model=None)
     router.add_api_route("/oauth2/v1/tokens/bearer", token, methods=["POST"], response_model=None)
     router.add_api_route("/v2/oauth2/tokens/revoke", revoke, methods=["POST"], response_model=None)
     for name in PUBLIC_DOCUMENTS:

@@ -168,3 +168,16 @@ async def test_discovery_names_addresses_of_this_server(qbo: QuickBooks) -> None
         found = (await qbo.http.get(f"/.well-known/{name}")).json()
         assert found["authorization_endpoint"] == "http://qbo/connect/oauth2"
         assert found["token_endpoint"] == "http://qbo/oauth2/v1/tokens/bearer"
+
+
+async def test_refreshing_fails_by_rule(qbo: QuickBooks) -> None:
+    token = await connect(qbo)
+    for rule, status, error in (
+        ({"action": "fault"}, 400, "invalid_grant"),
+        ({"action": "fault", "status": 401, "code": "invalid_client"}, 401, "invalid_client"),
+    ):
+        rules = [{**rule, "match": {"operation": "token"}, "count": 1}]
+        await qbo.http.put("/admin/faults", json={"rules": rules})
+        answer = await refresh(qbo, token["refresh_token"])
+        assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert (await refresh(qbo, token["refresh_token"])).status_code == 200
