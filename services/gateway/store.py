@@ -27,6 +27,9 @@ class Person:
     superuser: bool = False
 
 
+HASHER = argon2.PasswordHasher(memory_cost=19_456, time_cost=2, parallelism=1)
+"""argon2id as OWASP advises where memory is short: 19 MiB for each password that is looked at."""
+
 _ADMINISTRATOR = """
 INSERT INTO users (user_id, email, name, password_hash, superuser) VALUES ($1, lower($2), $3, $4, true)
 ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, superuser = true
@@ -42,7 +45,7 @@ async def create_administrator(
         known = await find_user(tx, email)
     if known is not None and known["superuser"] and is_password(known["password_hash"], password):
         return
-    hashed = argon2.PasswordHasher().hash(password)
+    hashed = HASHER.hash(password)
     async with database.system() as tx:
         await tx.execute(_ADMINISTRATOR, clock.new_id(), email, name, hashed)
         await tx.execute(_END_ALL, email)
@@ -51,7 +54,7 @@ async def create_administrator(
 def is_password(hashed: str, password: str) -> bool:
     """Whether it is the one that was hashed; slow on purpose."""
     try:
-        return argon2.PasswordHasher().verify(hashed, password)
+        return HASHER.verify(hashed, password)
     except argon2.exceptions.VerificationError:
         return False
 
