@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from muster import operate
+from muster import connections, operate
 from muster.kafka import JarError, fetch_jars
 from muster.screen import Screen
 from muster.stack import GATEWAY_PORT, Options, Stack, StackError, running
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 letters = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 app.add_typer(letters, name="dead-letters")
+app.add_typer(connections.app, name="connections")
 
 console = Console()
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")

@@ -234,6 +234,7 @@ class Stack:
             "MUSTER_INSTANCE": str(copy),
             "MUSTER_HTTP__PORT": str(port),
             **{f"MUSTER_URLS__{s.upper()}": self.urls.get(s, "") for s in SERVICES if s != "gateway"},
+            **(_application(self.urls["sandbox_quickbooks"]) if "sandbox_quickbooks" in self.urls else {}),
             "MUSTER_VAULT__KEY": self._secrets["vault"],
             "MUSTER_LIMITS__ENFORCED": "false",  # the sandboxes have none unless they are told to
             "MUSTER_DEAD_LETTER_KEY": self._secrets["dead_letter"],
@@ -311,7 +312,13 @@ def _reads(service: str) -> frozenset[str]:
 
 def _check_environment(given: Mapping[str, str]) -> None:
     """Refuse a variable that neither a service nor a command reads: it would go unseen. Raises `StackError`."""
-    commands = frozenset({f"{PREFIX}MAVEN_REPOSITORY", *(f"{PREFIX}PASSWORD_{s.upper()}" for s in SERVICES)})
+    commands = frozenset(
+        {
+            f"{PREFIX}MAVEN_REPOSITORY",
+            f"{PREFIX}PASSWORD",
+            *(f"{PREFIX}PASSWORD_{s.upper()}" for s in SERVICES),
+        }
+    )
     if wrong := unknown_variables(commands.union(*map(_reads, SERVICES)), [*os.environ, *given]):
         raise StackError(wrong)
 
@@ -319,6 +326,18 @@ def _check_environment(given: Mapping[str, str]) -> None:
 def _root() -> Path:
     """Where the packages are, so that a child finds them whatever the folder it was started from."""
     return Path(__file__).resolve().parent.parent
+
+
+def _application(url: str) -> dict[str, str]:
+    """Our application at the QuickBooks sandbox."""
+    return {
+        "MUSTER_APPLICATION__CLIENT_ID": CLIENT_ID,
+        "MUSTER_APPLICATION__CLIENT_SECRET": CLIENT_SECRET,
+        "MUSTER_APPLICATION__AUTHORISE_URL": f"{url}/connect/oauth2",
+        "MUSTER_APPLICATION__TOKEN_URL": f"{url}/oauth2/v1/tokens/bearer",
+        "MUSTER_APPLICATION__REVOKE_URL": f"{url}/v2/oauth2/tokens/revoke",
+        "MUSTER_APPLICATION__SANDBOX_URL": url,
+    }
 
 
 def running(data: Path) -> dict[str, Any]:

@@ -120,6 +120,8 @@ class ApplicationSettings(BaseModel):
     authorise_url: str = "https://appcenter.intuit.com/connect/oauth2"
     token_url: str = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"  # noqa: S105  (an address)
     revoke_url: str = "https://developer.api.intuit.com/v2/oauth2/tokens/revoke"
+    production_url: str = "https://quickbooks.api.intuit.com"
+    sandbox_url: str = "https://sandbox-quickbooks.api.intuit.com"
 
 
 class ServiceSettings(BaseSettings):

@@ -1,6 +1,6 @@
 """What gateway reads from its environment."""
 
-from shared.settings import ServiceSettings, UrlSettings, VaultSettings
+from shared.settings import ApplicationSettings, ServiceSettings, UrlSettings, VaultSettings
 
 
 class Settings(ServiceSettings):
@@ -8,6 +8,9 @@ class Settings(ServiceSettings):
 
     vault: VaultSettings
     urls: UrlSettings = UrlSettings()
+    application: ApplicationSettings = ApplicationSettings()
+    public_url: str = ""
+    """Where browsers reach gateway, if not where they say: the address that Intuit sends them back to begins with it."""
     secure_cookies: bool = False
     """On wherever the console is served over https."""
     session_idle_minutes: int = 30

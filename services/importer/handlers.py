@@ -42,14 +42,16 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
 
 
 async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
-    """Keep the settings; an active route whose accounts were never read completely gets a generation of each."""
+    """Keep the settings; an account of an active route that was never read completely, or is connected again, is read."""
+    before = await load_settings(tx, {event.company_id for event in events})
     moved = await save_settings(tx, events)
     for company, settings in (await load_settings(tx, moved)).items():
         for account in (settings.source(), settings.destination()):
             if account is None or not account.connected:
                 continue
             known = await store.directory(tx, company, account.account_id)
-            if known["complete_as_of"] is None:
+            was = before[company].account(account.account_id) if company in before else None
+            if known["complete_as_of"] is None or (was is not None and not was.connected):
                 task_id = uuid5(account.account_id, f"first/{settings.version}")
                 await store.add_task(
                     tx,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from shared.contracts.records import System
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -155,3 +157,11 @@ CONNECTIONS: dict[str, Reason] = {
     ),
 }
 """How a connection is, as people see it; texts may name {system}. Only `connected` is used for calls."""
+SYSTEMS: dict[System, str] = {System.LINARC: "Linarc", System.QUICKBOOKS: "QuickBooks Online"}
+"""How people call them."""
+
+
+def connection_words(state: str, system: System) -> Reason:
+    """What a connection's state is, and what to do about it, in words."""
+    known = CONNECTIONS.get(state, CONNECTIONS["reconnect"])
+    return Reason(known.text.format(system=SYSTEMS[system]), known.fix.format(system=SYSTEMS[system]))

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.gateway.api import accounts, companies, records, runs, sessions
+from services.gateway.api import accounts, authorise, companies, records, runs, sessions
 from services.gateway.api.common import Deps
 
 
@@ -11,6 +11,7 @@ def make_routes(deps: Deps) -> list[APIRouter]:
     return [
         sessions.make(deps),
         companies.make(deps),
+        authorise.make(deps),
         accounts.make(deps),
         records.make(deps),
         runs.make(deps),

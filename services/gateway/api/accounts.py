@@ -9,22 +9,21 @@ from fastapi import APIRouter
 from pydantic import Field, SecretStr, model_validator
 
 from services.gateway import store
+from services.gateway.api import connections
 from services.gateway.api.common import (
     Access,
     Deps,
     Input,
     RemoteId,
     admin,
-    change_settings,
     operator,
     viewer,
 )
 from services.gateway.core import check_base_url, secret_hash
-from shared.connectors.client import checked_url, make_connector
-from shared.connectors.vault import Credential, Health
+from shared.connectors.client import checked_url
+from shared.connectors.vault import Credential
 from shared.contracts.events import SourceChanged
-from shared.contracts.records import Account, CompanySettings, Lane, System, account_id, record_id
-from shared.errors import MusterError, Unauthorized, Unavailable
+from shared.contracts.records import Account, Lane, System, account_id, record_id
 from shared.http.problems import ProblemError
 from shared.messaging.outbox import Outgoing
 
@@ -84,36 +83,43 @@ def make(deps: Deps) -> APIRouter:
         async with deps.database.transaction([company]) as tx:
             (settings,) = await store.load_companies(tx, [company])
         health = {h.account_id: h for h in await deps.vault.health(access.company)}
-        return [_shown(a, health.get(a.account_id)) for a in settings.accounts]
+        return [
+            await connections.shown(deps, company, a, health.get(a.account_id)) for a in settings.accounts
+        ]
 
     @routes.post("", status_code=201)
     async def connect(company: UUID, body: NewAccount, access: Access = admin(deps)) -> dict[str, Any]:
         """Connect an account: the credential is kept only if the system takes it and says who it is."""
         account = _account(company, body)
-        await _try(deps, company, account, _credential(body))
+        return await connections.connect(deps, company, account, _credential(body), access.person.actor)
 
-        def change(settings: CompanySettings) -> CompanySettings:
-            others = tuple(a for a in settings.accounts if a.account_id != account.account_id)
-            return settings.model_copy(update={"accounts": (*others, account)})
+    @routes.post("/{account}/test")
+    async def test(company: UUID, account: UUID, access: Access = operator(deps)) -> dict[str, Any]:
+        """Ask the system who it is; the answer says how the connection is, and what to do."""
+        found = await connections.find(deps, company, account)
+        return await connections.test(deps, company, found, access.person.actor)
 
-        async with deps.database.transaction([company]) as tx:
-            await change_settings(deps, tx, company, access.person.actor, change)
-        return _shown(account, None)
+    @routes.post("/{account}/disconnect")
+    async def disconnect(company: UUID, account: UUID, access: Access = admin(deps)) -> dict[str, Any]:
+        """End the connection here and at the system. Records, links and history stay, for when it is connected again.
+
+        `revoked` is false where the system did not answer; then end it there as well.
+        """
+        found = await connections.find(deps, company, account)
+        return await connections.disconnect(deps, company, found, access.person.actor)
 
     @routes.post("/{account}/notifications", status_code=202)
     async def notify(
         company: UUID, account: UUID, body: Hints, access: Access = operator(deps)
     ) -> dict[str, Any]:
         """Say that records may have moved; Muster reads them."""
+        await connections.find(deps, company, account)
+        hints = [
+            SourceChanged(record_id=record_id(account, i), account_id=account, remote_id=i)
+            for i in dict.fromkeys(body.remote_ids)
+        ]
+        actor = access.person.actor
         async with deps.database.transaction([company]) as tx:
-            (settings,) = await store.load_companies(tx, [company])
-            if settings.account(account) is None:
-                raise ProblemError("not-found", "There is no such account here.")
-            hints = [
-                SourceChanged(record_id=record_id(account, i), account_id=account, remote_id=i)
-                for i in dict.fromkeys(body.remote_ids)
-            ]
-            actor = access.person.actor
             await deps.outbox.append(
                 tx, [Outgoing(h, company, lane=Lane.REAL_TIME, actor=actor) for h in hints]
             )
@@ -155,49 +161,3 @@ def _credential(body: NewAccount) -> Credential:
         token_url=given.token_url,
         given=secret_hash(api_key + refresh_token).hex(),
     )
-
-
-async def _try(deps: Deps, company: UUID, account: Account, credential: Credential) -> None:
-    """Keep a credential and use it, as it may be renewed by that; one that fails gives way to the one that worked.
-
-    The one that is stored already, and perhaps rotated since, is not stored again.
-    """
-    place = account.account_id
-    try:
-        before = await deps.vault.load(company, place)
-    except Unauthorized:
-        before = None
-    if before is None or before.given != credential.given:
-        await deps.vault.save(company, place, credential)
-    else:
-        before = None
-    try:
-        await _test(deps, company, account)
-    except BaseException as error:
-        if before is not None:
-            await deps.vault.save(company, place, before)
-        elif isinstance(error, ProblemError):
-            await deps.vault.mark(company, place, "reconnect", "refused when it was connected")
-        raise
-
-
-async def _test(deps: Deps, company: UUID, account: Account) -> None:
-    connector = make_connector(account, company, deps.vault, deps.limits, deps.clock)
-    try:
-        tenant = await connector.test()
-    except Unavailable:
-        raise
-    except MusterError:
-        raise ProblemError("conflict", "The system refused the credential. Check it and try again.") from None
-    finally:
-        await connector.close()
-    if tenant.tenant_id != account.tenant_id:
-        raise ProblemError("conflict", "The credential opens another company's directory than the one named.")
-
-
-def _shown(account: Account, health: Health | None) -> dict[str, Any]:
-    return {
-        **account.model_dump(mode="json"),
-        "state": health.state if health else "connected",
-        "problem": health.problem if health else "",
-    }

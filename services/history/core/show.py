@@ -12,12 +12,11 @@ from uuid import UUID
 import orjson
 
 from services.history.core.chain import Entry
-from shared.contracts.reasons import REASONS
-from shared.contracts.records import Change, CompanySettings, System
+from shared.contracts.reasons import REASONS, SYSTEMS
+from shared.contracts.records import Change, CompanySettings
 from shared.contracts.views import TimelineEntry
 
 SORTS = frozenset({"number", "name", "status", "synced_at"})
-_SYSTEMS = MappingProxyType({System.LINARC: "Linarc", System.QUICKBOOKS: "QuickBooks Online"})
 _FIELDS = MappingProxyType(
     {
         "number": "employee number",
@@ -62,8 +61,8 @@ def names(settings: CompanySettings | None) -> Names:
     source, destination = settings.account(route.source), settings.account(route.destination)
     unnamed = Names()
     return Names(
-        _SYSTEMS[source.system] if source else unnamed.source,
-        _SYSTEMS[destination.system] if destination else unnamed.destination,
+        SYSTEMS[source.system] if source else unnamed.source,
+        SYSTEMS[destination.system] if destination else unnamed.destination,
     )
 
 

@@ -48,7 +48,14 @@ from shared.http import problems
 from shared.http.app import Base, make_http
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox
-from shared.settings import DatabaseSettings, KafkaSettings, UrlSettings, VaultSettings
+from shared.settings import (
+    ApplicationSettings,
+    DatabaseSettings,
+    KafkaSettings,
+    LimitSettings,
+    UrlSettings,
+    VaultSettings,
+)
 from tests.support.eventually import eventually
 
 TOKEN = SecretStr("t")
@@ -184,8 +191,14 @@ class World:
         await owner.close()
 
 
+@pytest.fixture
+def application() -> ApplicationSettings:
+    """Our application at Intuit: none."""
+    return ApplicationSettings()
+
+
 @pytest_asyncio.fixture
-async def world(addresses: Callable[[str], str]) -> AsyncIterator[World]:
+async def world(addresses: Callable[[str], str], application: ApplicationSettings) -> AsyncIterator[World]:
     """A fresh installation; nobody is there yet."""
     database = await open_database(DatabaseSettings(dsn=SecretStr(addresses("gateway"))), "gateway")
     history = await open_database(DatabaseSettings(dsn=SecretStr(addresses("history"))), "history")
@@ -202,6 +215,8 @@ async def world(addresses: Callable[[str], str]) -> AsyncIterator[World]:
                 database=unused,
                 kafka=kafka,
                 internal_token=TOKEN,
+                application=application,
+                limits=LimitSettings(enforced=False),
                 vault=VaultSettings(key=SecretStr(KEY)),
                 urls=UrlSettings(history=address, mapper="http://127.0.0.1:9", importer="http://127.0.0.1:9"),
             )
