@@ -42,7 +42,8 @@ def show(
         return found
 
     table = Table()
-    for heading in ("Account", "System", "Company", "State", "What to do", "Calls this month"):
+    table.add_column("Account", no_wrap=True, min_width=36)
+    for heading in ("System", "Company", "State", "What to do", "Calls this month"):
         table.add_column(heading)
     for account in _run(ask, company, data, url, email):
         budget = account["budget"]
@@ -64,6 +65,9 @@ def connect(
     email: Email = EMAIL,
 ) -> None:
     """Connect QuickBooks Online. A person allows it in a browser."""
+    if environment not in ("production", "sandbox"):
+        console.print("[red]--environment is production or sandbox[/red]")
+        raise typer.Exit(2)
 
     async def ask(client: Client, path: str) -> dict[str, Any]:
         body = {"environment": environment, **({"account_id": account} if account else {})}
@@ -71,7 +75,9 @@ def connect(
         console.print("Allow it in your browser, within ten minutes:")
         console.print(begun["url"], soft_wrap=True, highlight=False)
         await asyncio.to_thread(webbrowser.open, begun["url"])
-        console.print("The page at the end says that it began in another session. Paste its address here:")
+        console.print(
+            "This terminal finishes it, whatever the last page says. Paste that page's address here:"
+        )
         back = urlsplit((await asyncio.to_thread(input)).strip())
         made: dict[str, Any] = await client.call("GET", f"{back.path}?{back.query}")
         return made
