@@ -78,6 +78,10 @@ _VALUES = (
     ("Seals messages that could not be handled, in the same form; all five services hold it", ("MUSTER_DEAD_LETTER_KEY",)),
     ("Where the gateway is reachable on this host", ("MUSTER_BIND",)),
     ("true wherever the console is served over https, as it must be outside this host", ("MUSTER_SECURE_COOKIES",)),
+    (("Where browsers reach the gateway, such as https://muster.example.com. Intuit sends them back below it, to\n"
+     "/v1/oauth/quickbooks/callback: register that redirect URI there"), ("MUSTER_PUBLIC_URL",)),
+    ("Muster's application at Intuit: production keys for real companies, development keys for its sandboxes",
+     ("MUSTER_APPLICATION__CLIENT_ID", "MUSTER_APPLICATION__CLIENT_SECRET")),
 )  # fmt: skip
 
 

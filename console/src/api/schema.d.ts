@@ -72,6 +72,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/companies/{company}/accounts/authorise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Authorise
+         * @description Begin to connect QuickBooks Online: open `url` in the browser of this session, and allow it there.
+         */
+        post: operations["authorise"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/accounts/{account}/disconnect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disconnect
+         * @description End the connection here and at the system. Records, links and history stay, for when it is connected again.
+         *
+         *     `revoked` is false where the system did not answer; then end it there as well.
+         */
+        post: operations["disconnect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/companies/{company}/accounts/{account}/notifications": {
         parameters: {
             query?: never;
@@ -86,6 +128,26 @@ export interface paths {
          * @description Say that records may have moved; Muster reads them.
          */
         post: operations["notify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/accounts/{account}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test
+         * @description Ask the system who it is; the answer says how the connection is, and what to do.
+         */
+        post: operations["test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -482,6 +544,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/oauth/quickbooks/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Finish Authorisation
+         * @description Intuit's page sends the browser here. Answers a page to a browser, else the account as JSON.
+         */
+        get: operations["finish_authorisation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/session": {
         parameters: {
             query?: never;
@@ -546,6 +628,19 @@ export interface components {
             system: components["schemas"]["System"];
             /** Tenant Id */
             tenant_id: string;
+        };
+        /**
+         * Begun
+         * @description Where the person's browser goes, and until when it must be back.
+         */
+        Begun: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Url */
+            url: string;
         };
         /**
          * Change
@@ -734,6 +829,19 @@ export interface components {
             system: components["schemas"]["System"];
             /** Tenant Id */
             tenant_id: string;
+        };
+        /**
+         * NewAuthorisation
+         * @description What is to be connected: a company of this environment; with `account_id`, that account again and no other.
+         */
+        NewAuthorisation: {
+            /** Account Id */
+            account_id?: string | null;
+            /**
+             * Environment
+             * @enum {string}
+             */
+            environment: "production" | "sandbox";
         };
         /**
          * NewCompany
@@ -1452,6 +1560,59 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    authorise: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAuthorisation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    disconnect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                company: string;
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     notify: {
         parameters: {
             query?: never;
@@ -1470,6 +1631,32 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                company: string;
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2042,6 +2229,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunStarted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    finish_authorisation: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                realmId?: string;
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             default: components["responses"]["Problem"];
