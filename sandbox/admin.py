@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Sequence
-from sqlite3 import IntegrityError
+from sqlite3 import IntegrityError, ProgrammingError
 from typing import Any
 
 import orjson
@@ -16,6 +16,8 @@ from sandbox.control import answer, body_of
 from sandbox.store import Entry, Row
 
 MOST = 10_000
+UNUSABLE = (AttributeError, KeyError, TypeError, ValueError, ProgrammingError)
+"""What people of another shape come to."""
 
 
 def edit(box: Sandbox, scope: str, row: Row, changes: dict[str, Any]) -> Row:
@@ -99,6 +101,8 @@ def make_admin(
             ids = seed(box, ((scope_of(request), employee) for employee in people))
         except IntegrityError as clash:
             raise HTTPException(409, f"a seeded employee clashes with another: {clash}") from clash
+        except UNUSABLE as wrong:
+            raise HTTPException(422, "an employee cannot be stored in this form") from wrong
         return answer({"seeded": len(ids), "ids": ids})
 
     async def change(request: Request, remote_id: str) -> Response:
@@ -108,6 +112,8 @@ def make_admin(
             changed = edit(box, scope, row, changes)
         except IntegrityError as clash:
             raise HTTPException(409, f"the edit clashes with another employee: {clash}") from clash
+        except UNUSABLE as wrong:
+            raise HTTPException(422, "the employee cannot be stored in this form") from wrong
         return Response(changed.data, media_type="application/json")
 
     async def remove(request: Request, remote_id: str) -> Response:

@@ -28,6 +28,8 @@ Action = Literal[
     "delay",
 ]
 Shape = Literal["json", "gateway", "xml", "html"]
+WEBHOOK = "webhook"
+"""Events are struck only by rules that name them."""
 HTML = (
     "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>The server could not answer.</p></body></html>"
 )
@@ -126,6 +128,8 @@ def _strikes(armed: _Armed, operation: str, scope: str, name: str, now: float) -
 
 def _fits(match: Match, operation: str, scope: str, name: str) -> bool:
     wanted = [match.operation] if isinstance(match.operation, str) else match.operation
+    if wanted is None and operation == WEBHOOK:
+        return False
     return (
         (wanted is None or operation in wanted)
         and (match.scope is None or match.scope == scope)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import httpx
 
-from sandbox.faults import Faults
+from sandbox.faults import WEBHOOK, Faults
 from sandbox.store import Store
 
 Kind = Literal["created", "updated", "deleted", "merged"]
@@ -136,7 +136,7 @@ class Hooks:
         if not self._targets or self._name(scope) not in self._targets:
             return
         now = self._store.now()
-        rule = self._faults.find("webhook", scope, remote_id)
+        rule = self._faults.find(WEBHOOK, scope, remote_id)
         action = rule.action if rule else None
         if action == "lose":
             self.lost += 1

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 
+from sandbox import web
 from sandbox.admin import make_admin
 from sandbox.box import Sandbox
 from sandbox.control import answer
@@ -55,6 +56,7 @@ def make_app(
     app.include_router(make_consent(box, client, tokens))
     app.include_router(make_oauth(box, client, tokens))
     own = make_own_admin(tokens, throttle, metering)
+    app.include_router(make_usage(box, throttle, metering, admin_token))
     app.include_router(make_pages(box, QuickBooksDesk(box), admin_token))
     app.include_router(make_admin(box, admin_token, own=[own], after_reset=throttle.reset))
     return app, box
@@ -81,4 +83,23 @@ def make_own_admin(tokens: Tokens, throttle: Throttle, metering: Metering) -> AP
     router.add_api_route("/tokens/expire", expire, methods=["POST"], response_model=None)
     router.add_api_route("/limits", limits, methods=["GET"], response_model=None)
     router.add_api_route("/metering", metered, methods=["GET"], response_model=None)
+    return router
+
+
+def make_usage(box: Sandbox, throttle: Throttle, metering: Metering, token: str) -> APIRouter:
+    """A page of what the calls cost and how near they came to the limits."""
+    router = APIRouter()
+
+    async def usage(request: Request) -> Response:
+        web.admit(request, token)
+        return web.page(
+            "usage.html",
+            brand=QuickBooksDesk.brand,
+            metered=metering.show(),
+            cap=int(box.number("core_plus_per_month")),
+            limits=[(name, int(box.number(name))) for name in REAL],
+            seen=throttle.show(),
+        )
+
+    router.add_api_route("/usage", usage, methods=["GET"], response_model=None)
     return router

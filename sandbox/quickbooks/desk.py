@@ -88,7 +88,7 @@ class QuickBooksDesk:
         self._store = box.store
 
     def links(self) -> Sequence[tuple[str, str]]:
-        return ()
+        return (("/usage", "Calls"),)
 
     def name(self, person: Mapping[str, Any]) -> str:
         return str(person["DisplayName"])

@@ -245,3 +245,15 @@ async def test_a_lapsed_subscription_reads_and_refuses_writes(qbo: QuickBooks) -
     await qbo.http.put("/admin/company", json={"subscription_lapsed": True})
     assert code(await qbo.post("/employee", {"GivenName": "Bea"})) == "6190"
     assert (await qbo.http.get(f"{BASE}/employee/1")).status_code == 200
+
+
+async def test_a_page_shows_what_calls_cost_and_how_near_the_limits_are(qbo: QuickBooks) -> None:
+    auth = ("", "admin")
+    assert "No call has come yet." in (await qbo.http.get("/usage", auth=auth)).text
+    await qbo.turn(**REAL)
+    for _ in range(3):
+        await company(qbo)
+    shown = (await qbo.http.get("/usage", auth=auth)).text
+    assert "<td>reads</td><td>3</td>" in shown
+    assert "limit 500" in shown
+    assert (await qbo.http.get("/usage", auth=("", "no"))).status_code == 401

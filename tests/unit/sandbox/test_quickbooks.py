@@ -260,3 +260,17 @@ async def test_everything_survives_a_restart(tmp_path: Path) -> None:
         assert answer.json()["Employee"]["Id"] == "1"
         assert tokens.scope("seed-token", "refresh") is None
         store.close()
+
+
+async def test_people_that_cannot_be_stored_are_refused_and_nothing_is_kept(qbo: QuickBooks) -> None:
+    await qbo.create(GivenName="Ana")
+    for body in (
+        {"DisplayName": 5},
+        {"MetaData": 5, "GivenName": ["a"]},
+        {"Active": "no", "DisplayName": {}},
+    ):
+        assert (await qbo.http.patch("/admin/employees/1", json=body)).status_code in (200, 422), body
+    for people in ([5], [{"DisplayName": 5}], [{"GivenName": "Bea", "SyncToken": "x"}], [{"MetaData": 5}]):
+        assert (await qbo.http.post("/admin/seed", json={"employees": people})).status_code == 422, people
+    assert (await qbo.query("select count(*) from Employee"))["QueryResponse"] == {"totalCount": 1}
+    assert await qbo.create(GivenName="Cyd")
