@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -43,7 +45,10 @@ class Access:
     companies: tuple[Company, ...]
 
 
-async def prepare(stack: Stack) -> Access:
+RULES: Mapping[str, bool] = MappingProxyType({"auto_create": True, "auto_update": True})
+
+
+async def prepare(stack: Stack, rules: Mapping[str, bool] = RULES) -> Access:
     """Fill the sandboxes and connect one company for each direction. What is there already stays."""
     password = stack.secret("administrator")
     await _administrator(stack, password)
@@ -55,7 +60,7 @@ async def prepare(stack: Stack) -> Access:
             name = NAMES[direction]
             if name not in there:
                 await seed(stack, number, direction)
-            companies.append(await _company(stack, client, number, direction, there.get(name)))
+            companies.append(await _company(stack, client, number, direction, there.get(name), rules))
     return Access(stack.urls["gateway"], EMAIL, password, tuple(companies))
 
 
@@ -106,7 +111,9 @@ async def seed(stack: Stack, number: int, direction: str) -> None:
                 (await http.post(url, params={"scope": scope}, json=body)).raise_for_status()
 
 
-async def _company(stack: Stack, client: Client, number: int, direction: str, known: str | None) -> Company:
+async def _company(
+    stack: Stack, client: Client, number: int, direction: str, known: str | None, rules: Mapping[str, bool]
+) -> Company:
     if known is None:
         made = await client.call(
             "POST", "/v1/companies", json={"name": NAMES[direction]}, key=f"demo-{direction}"
@@ -116,11 +123,7 @@ async def _company(stack: Stack, client: Client, number: int, direction: str, kn
     linarc = await _account(client, path, _linarc(stack, number))
     quickbooks = await _account(client, path, _quickbooks(stack, number))
     source, destination = (linarc, quickbooks) if direction == "linarc-to-qbo" else (quickbooks, linarc)
-    route = {
-        "source": source,
-        "destination": destination,
-        "rules": {"auto_create": True, "auto_update": True},
-    }
+    route = {"source": source, "destination": destination, "rules": dict(rules)}
     await client.call("PUT", f"{path}/route", json={**route, "active": True})
     return Company(known, NAMES[direction], direction, source, destination)
 

@@ -89,12 +89,25 @@ export function useLive(company: string): { rows: Rows; link: LinkState } {
 function follow(company: string, rows: Rows, link: LinkState, client: QueryClient): () => void {
   let counting: ReturnType<typeof setTimeout> | undefined;
   let again = false;
+  const askOne = (kind: string, ids: readonly string[] | null) => {
+    const asked = client.getQueryCache().findAll({
+      predicate: ({ queryKey: [what, where, id] }) =>
+        what === kind && where === company && (ids === null || ids.includes(id as string)),
+    });
+    for (const query of asked) {
+      const again = () => void client.invalidateQueries({ queryKey: query.queryKey, exact: true });
+      // A first answer that is on its way may be from before, and is not asked for twice: ask when it is here.
+      if (query.state.data === undefined && query.state.fetchStatus === "fetching")
+        query.promise?.then(again, again);
+      else again();
+    }
+  };
   const askCounts = () => {
     if (counting !== undefined) {
       again = true;
       return;
     }
-    void client.invalidateQueries({ queryKey: ["counts", company] });
+    askOne("counts", null);
     counting = setTimeout(() => {
       counting = undefined;
       if (again) {
@@ -103,11 +116,6 @@ function follow(company: string, rows: Rows, link: LinkState, client: QueryClien
       }
     }, COUNTS_EVERY_MS);
   };
-  const askOne = (kind: string, ids: readonly string[] | null) =>
-    void client.invalidateQueries({
-      predicate: ({ queryKey: [what, where, id] }) =>
-        what === kind && where === company && (ids === null || ids.includes(id as string)),
-    });
   const everything = () => {
     rows.allMoved();
     askCounts();

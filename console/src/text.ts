@@ -20,10 +20,6 @@ export const STATUS: Record<Status, string> = {
 };
 
 const EVENTS: Record<string, string> = {
-  "employee.staged": "Staged",
-  "employee.changed": "Changed",
-  "employee.removed": "Removed",
-  "employee.unreadable": "Could not be read",
   "record.linked": "Linked",
   "record.unlinked": "Match to be confirmed",
   "record.unmatched": "Nobody matches",
@@ -35,6 +31,13 @@ const EVENTS: Record<string, string> = {
   "push.succeeded": "Synced",
   "push.failed": "Sync failed",
   "push.held": "Sync held",
+};
+
+const EMPLOYEE_EVENTS: Record<string, (system: string) => string> = {
+  "employee.staged": (system) => `Staged from ${system}`,
+  "employee.changed": (system) => `Changed in ${system}`,
+  "employee.removed": (system) => `Gone from ${system}`,
+  "employee.unreadable": (system) => `Could not be read from ${system}`,
 };
 
 const SKIPPED: Record<string, string> = {
@@ -137,7 +140,7 @@ export const text = {
     everything: (count: number) => `All ${n(count)} selected`,
     butFew: (count: number, except: number) => `${n(count)} selected, all but ${n(except)}`,
     selectAll: (total: number) => `Select All ${n(total)}`,
-    clear: "Clear",
+    clear: "Clear selection",
   },
   imports: {
     button: "Import",
@@ -196,7 +199,7 @@ export const text = {
     filter: "What to show",
     none: "Nothing of this kind has happened yet.",
     older: "Show older entries",
-    event: (type: string) => EVENTS[type] ?? type,
+    event: (type: string, system: string) => EMPLOYEE_EVENTS[type]?.(system) ?? EVENTS[type] ?? type,
     status: (status: Status) => `Status: ${STATUS[status]}`,
     cause: (cause: string) => CAUSES[cause],
     empty: "empty",

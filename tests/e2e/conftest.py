@@ -1,32 +1,34 @@
-"""One real stack for all stories."""
+"""Real stacks, started once for all stories, and a real browser."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest_asyncio
+from playwright.async_api import Browser
 
 from muster.client import Client
-from muster.demo import prepare
+from muster.demo import RULES, prepare
 from muster.stack import Options, Stack
+from tests.support.browser import open_browser
 from tests.support.fleet import Fleet
 
 
-@pytest_asyncio.fixture(scope="session")
-async def fleet() -> AsyncIterator[Fleet]:
-    """Two mappers, two syncers and two importers share the work; everything is real."""
+@asynccontextmanager
+async def running(employees: int, rules: Mapping[str, bool], **copies: int) -> AsyncIterator[Fleet]:
+    """A stack with a signed-in administrator; what the processes said last, where it fails."""
     with tempfile.TemporaryDirectory(prefix="muster-test-") as folder:
-        copies = {"mapper": 2, "syncer": 2, "importer": 2}
         environment = {"MUSTER_RETRY_SECONDS": "0.3"}
-        options = Options(demo=True, employees=60, port=0, copies=copies, environment=environment)
+        options = Options(demo=True, employees=employees, port=0, copies=copies, environment=environment)
         stack = Stack(Path(folder), options)
         try:
             await stack.start()
-            access = await prepare(stack)
+            access = await prepare(stack, rules)
             async with Client(access.url) as client, httpx.AsyncClient(timeout=20, trust_env=False) as http:
                 await client.sign_in(access.email, access.password)
                 yield Fleet(stack, access, client, http)
@@ -36,6 +38,27 @@ async def fleet() -> AsyncIterator[Fleet]:
             raise
         finally:
             await stack.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def fleet() -> AsyncIterator[Fleet]:
+    """Two mappers, two syncers and two importers share the work; everything is real."""
+    async with running(60, RULES, mapper=2, syncer=2, importer=2) as fleet:
+        yield fleet
+
+
+@pytest_asyncio.fixture(scope="module")
+async def staging() -> AsyncIterator[Fleet]:
+    """Nothing comes into staging here but by an import."""
+    async with running(60, {}) as fleet:
+        yield fleet
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium for all pages."""
+    async with open_browser() as browser:
+        yield browser
 
 
 @pytest_asyncio.fixture

@@ -88,9 +88,11 @@ const TONE: Record<string, string> = {
 function Entry({ entry }: { entry: TimelineEntry }) {
   const words = text.history;
   const isStatus = entry.type === "status.changed" && entry.status;
+  const { route } = useCompany();
+  const side = entry.detail?.side === "destination" ? route?.destinationLong : route?.sourceLong;
   const title = isStatus
     ? words.status(entry.status as Parameters<typeof words.status>[0])
-    : words.event(entry.type);
+    : words.event(entry.type, side ?? "");
   const cause = entry.cause ? words.cause(entry.cause) : undefined;
   const changes = Object.entries(entry.changes);
   return (
