@@ -187,6 +187,7 @@ function columnsFor(small: boolean): ColumnSpec[] {
     id: "serial",
     label: c.serial,
     width: small ? 64 : 94,
+    minWidth: 64,
     cell: (p) => <SerialCell {...p} />,
   };
   const name: ColumnSpec = {
@@ -210,6 +211,7 @@ function columnsFor(small: boolean): ColumnSpec[] {
     id: "actions",
     label: c.actions,
     width: small ? 42 : 96,
+    minWidth: 42, // else it is 75
     cell: (p) => <ActionsCell {...p} />,
   };
   if (small) return [serial, name, status, actions];
