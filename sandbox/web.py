@@ -27,7 +27,7 @@ def page(template: str, status: int = 200, /, **values: object) -> HTMLResponse:
     text = TEMPLATES.get_template(template).render(**values)
     headers = {
         "Content-Security-Policy": _POLICY,
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": "same-origin",
         "Cache-Control": "no-store",
     }
     return HTMLResponse(text, status, headers)
@@ -37,7 +37,7 @@ async def form(request: Request) -> dict[str, str]:
     """The fields of a form sent from a page of this same address."""
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "same-origin")
-    foreign = origin not in (None, "null") and urlsplit(str(origin)).netloc != request.headers.get("host")
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     if foreign or site not in ("same-origin", "none"):
         raise HTTPException(403, "a form of another site may not be sent here")
     raw = (await request.body()).decode(errors="replace")

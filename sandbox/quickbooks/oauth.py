@@ -15,7 +15,6 @@ from sandbox import faults as trouble
 from sandbox.box import Sandbox
 from sandbox.quickbooks.tokens import Client, Granted, Tokens
 
-REVOKED = 200
 PUBLIC_DOCUMENTS = ("openid_configuration", "openid_sandbox_configuration")
 
 
@@ -103,7 +102,7 @@ def make_oauth(box: Sandbox, client: Client, tokens: Tokens) -> APIRouter:
         if realm is None:
             return _error(400, "invalid_request", "unknown token")
         tokens.disconnect(realm)
-        return Response(status_code=REVOKED)
+        return Response(status_code=200)
 
     async def discovery(request: Request) -> Response:
         base = str(request.base_url).rstrip("/")

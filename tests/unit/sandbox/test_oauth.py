@@ -78,7 +78,7 @@ async def test_a_wrong_request_sends_nobody_anywhere(qbo: QuickBooks, name: str,
 
 async def test_a_form_of_another_site_approves_nothing(qbo: QuickBooks) -> None:
     form = {**ASKED, "realm": "77", "decision": "approve"}
-    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
         sent = await qbo.http.post("/connect/oauth2", data=form, headers=headers)
         assert sent.status_code == 403
 
