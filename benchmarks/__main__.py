@@ -1,4 +1,4 @@
-"""`python -m benchmarks <name> [--json]`: names are `relay`, `import`, `reimport`, `push`, `memory` and `all`."""
+"""`python -m benchmarks <name> [--json]`: names are `relay`, `connectors`, `import`, `reimport`, `push`, `memory` and `all`."""
 
 import argparse
 import asyncio
@@ -7,6 +7,7 @@ import logging
 
 NAMES = {
     "relay": "relay",
+    "connectors": "connectors",
     "import": "pipeline",
     "reimport": "pipeline",
     "push": "pipeline",

@@ -169,9 +169,13 @@ class Side:
             await http.close()
         await self.vault.save(COMPANY, ACCOUNT, credential)
 
-    async def close(self) -> None:
+    async def close_connectors(self) -> None:
         for connector in self.open:
             await connector.close()
+        self.open.clear()
+
+    async def close(self) -> None:
+        await self.close_connectors()
         await self.admin.aclose()
 
     async def _admin(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
