@@ -39,7 +39,7 @@ async def _side(limits: LimitSettings, *more: str) -> AsyncIterator[Side]:
             await migrate(server.dsn(), dict.fromkeys(SERVICES, "bench"))
             dsn = SecretStr(server.dsn("syncer", "bench"))
             # 100 workers at once stand in for as many processes, so they may wait for a connection.
-            settings = DatabaseSettings(dsn=dsn, acquire_timeout_seconds=60)
+            settings = DatabaseSettings(dsn=dsn, pool_size=20, acquire_timeout_seconds=60)
             database = await open_database(settings, "syncer")
             async with process(System.QUICKBOOKS, Path(folder), *more) as url:
                 side = Side(System.QUICKBOOKS, Place(url, None), database, limits)
@@ -131,7 +131,7 @@ def _judge(good: bool, what: str) -> None:  # noqa: FBT001  (a verdict)
 async def main(_: str, *, json: bool, employees: int) -> None:
     """At most 10,000 people for the pushes."""
     people = min(employees, 10_000)
-    await _limited(people, json=json)
-    await _unlimited(people, json=json)
     await _race(json=json)
     await _lost(json=json)
+    await _unlimited(people, json=json)
+    await _limited(people, json=json)

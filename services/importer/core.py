@@ -179,7 +179,7 @@ def _snapshot(one: Fresh, employee: Employee, rev: int, content: bytes, state: s
 
 
 def removals(account: UUID, cause: Cause, gone: Iterable[Any]) -> list[EmployeeRemoved]:
-    """The events of records that a complete read did not meet any more."""
+    """The events of records that a complete read did not meet any more, or that the system says are gone."""
     return [
         EmployeeRemoved(
             record_id=row["record_id"],

@@ -265,6 +265,21 @@ async def remove_unmet(tx: Tx, task: Task, now_ms: int) -> list[Record]:
     return await tx.fetch(_REMOVE, task.company_id, task.account_id, task.task_id, now_ms, task.began_at)
 
 
+_REMOVE_GONE = """
+UPDATE snapshots s SET state = 'removed', rev = greatest(s.rev + 1, $4), raw_hash = NULL
+WHERE s.company_id = $1 AND s.account_id = $2 AND s.record_id = ANY ($3::uuid[]) AND s.state <> 'removed'
+  AND s.answered_at < $5
+RETURNING s.record_id, s.remote_id, s.rev
+"""
+
+
+async def remove_gone(
+    tx: Tx, task: Task, records: Sequence[UUID], now_ms: int, told_at: datetime
+) -> list[Record]:
+    """Mark removed what the system said it does not have any more, unless it has been read since."""
+    return await tx.fetch(_REMOVE_GONE, task.company_id, task.account_id, records, now_ms, told_at)
+
+
 _COMPLETE = """
 WITH gone AS (DELETE FROM read_pages WHERE company_id = $1 AND task_id = $3)
 UPDATE directories SET watermark = $4, complete_as_of = $5, generation = generation + $6,

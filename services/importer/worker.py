@@ -152,6 +152,7 @@ class Reader:
             task = replace(task, counts=store.counted(task.counts, staging, len(ids)))
             if task.kind == "full":
                 await store.save_page(tx, task, ids)
+            await self._remove(tx, task, page)
             if last:
                 await self._finish(tx, task)
             elif not await store.advance(tx, task, LEASE_SECONDS):
@@ -171,6 +172,19 @@ class Reader:
             lane=task.lane,
         )
         return replace(task, page=task.page + 1)
+
+    async def _remove(self, tx: Tx, task: Task, page: Page) -> None:
+        """Those of whom the system itself says that they are gone."""
+        if not page.gone:
+            return
+        await store.lock_accounts(tx, [task.account_id])
+        ids = [record_id(task.account_id, remote_id) for remote_id in page.gone]
+        gone = await store.remove_gone(tx, task, ids, await store.milliseconds(tx), page.requested_at)
+        said = [
+            Outgoing(event, task.company_id, lane=task.lane, run_id=task.run_id)
+            for event in core.removals(task.account_id, task.cause, gone)
+        ]
+        await self._outbox.append(tx, said)
 
     async def _stage(self, tx: Tx, task: Task, settings: CompanySettings, fresh: Sequence[Fresh]) -> Staging:
         if not fresh:

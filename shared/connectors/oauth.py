@@ -22,7 +22,7 @@ SCOPE = "com.intuit.quickbooks.accounting"
 _EARLY = timedelta(minutes=5)
 _ASK_SECONDS = LEASE_SECONDS / 2
 """For one question to the token service; the other half of the lease is for storing its answer."""
-_POLL_SECONDS, _POLL_SECONDS_MOST = 0.05, 0.8
+_POLL_SECONDS, _POLL_SECONDS_MOST = 0.1, 0.8
 _POLLS = int(2 * LEASE_SECONDS / _POLL_SECONDS_MOST)
 _STATES = {
     "invalid_grant": "reconnect",

@@ -13,7 +13,7 @@ from shared.connectors.quickbooks.wire import NESTED, SCALARS
 from shared.contracts.records import System
 from tests.support.systems import Side, read, send
 
-few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 numbers = count(1)
 names = st.text(
     st.characters(exclude_categories=("C", "Z"), exclude_characters=":"), min_size=1, max_size=16
