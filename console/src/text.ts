@@ -43,6 +43,7 @@ const EMPLOYEE_EVENTS: Record<string, (system: string) => string> = {
 const SKIPPED: Record<string, string> = {
   moved: "changed after selection",
   already_running: "already being synced",
+  disconnected: "destination not connected",
   needs_action: "in Needs Action",
   synced: "already Synced",
   held: "in Held",

@@ -69,11 +69,18 @@ class Handlers:
     settings: Settings
 
     async def on_settings(self, events: Sequence[Message[Any]], tx: Tx) -> None:
-        """A rule that moved may move every record: they are decided again in chunks."""
+        """A rule that moved may move every record: they are decided again in chunks.
+
+        Who is disconnected may change unseen: nothing is created there before its directory has been read again.
+        """
         await tx.lock_companies()
         moved = await save_settings(tx, events)
-        if moved:
-            await facts.mark_due(tx, moved, everything=True)
+        if not moved:
+            return
+        settings = await load_settings(tx, moved)
+        gone = [a.account_id for s in settings.values() for a in s.accounts if not a.connected]
+        await facts.forget_directories(tx, gone)
+        await facts.mark_due(tx, moved, everything=True)
 
     async def on_employees(self, events: Sequence[Message[Any]], tx: Tx) -> None:
         """Newer facts of source and destination records."""
@@ -182,7 +189,7 @@ class Handlers:
             why = "moved" if expired else core.skipped(case, selected, alone=command.total == 1)
             item = self._asked(event, settings, f"{command.run_id}/{selected.record_id}", selected.record_id)
             if why is not None or item is None:
-                skipped[why or "unknown"] += 1
+                skipped[why or "disconnected"] += 1
             else:
                 asked[selected.record_id] = item
         seen, together = await work.add_run_part(

@@ -126,6 +126,7 @@ REASONS: dict[str, Reason] = {
 
 SKIPPED: dict[str, str] = {
     "moved": "The record changed after it was selected.",
+    "disconnected": "The destination is not connected.",
     "already_running": "A push of this record is already under way.",
     "needs_action": "A person must fix something first.",
     "synced": "The destination already has this version.",

@@ -23,6 +23,9 @@ def decide(case: Case, asked: Item | None = None) -> Decision:
     if intent is None:
         return Decision(case, standing(case))
     without = standing(replace(case, item=None))
+    account = case.settings.account(intent.account_id) if case.settings else None
+    if account is not None and not account.connected:
+        return Decision(case, without, ended=replace(intent, state="done", outcome="cancelled"))
     if without.status is Status.NEEDS_SYNC and without.reason in WAITING_REASONS:
         waiting = replace(intent, state="waiting")
         return Decision(case, standing(replace(case, item=waiting)), item=waiting)

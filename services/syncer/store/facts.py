@@ -352,6 +352,19 @@ async def directory_is_fresh(tx: Tx, company: UUID, account: UUID, now: datetime
     return as_of is not None and as_of >= now - max_age
 
 
+_FORGET = """
+UPDATE directories SET matched_as_of = NULL WHERE company_id = ANY ($1::uuid[]) AND account_id = ANY ($2::uuid[])
+"""
+_FORGET_MARKS = "DELETE FROM marks WHERE company_id = ANY ($1::uuid[]) AND account_id = ANY ($2::uuid[])"
+
+
+async def forget_directories(tx: Tx, accounts: Sequence[UUID]) -> None:
+    """What was matched of these accounts counts no more."""
+    if accounts:
+        await tx.execute(_FORGET, list(tx.companies), accounts)
+        await tx.execute(_FORGET_MARKS, list(tx.companies), accounts)
+
+
 _WANT = """
 INSERT INTO directories (company_id, account_id, wanted_at) VALUES ($1, $2, $3)
 ON CONFLICT (company_id, account_id) DO UPDATE SET wanted_at = excluded.wanted_at

@@ -17,7 +17,6 @@ from shared.contracts.records import Account, CompanySettings, Lane
 from shared.db.companies import load_settings
 from shared.db.leases import LEASE_SECONDS
 from shared.db.tx import Database, Tx
-from shared.errors import Unauthorized
 from shared.messaging.outbox import Outbox, Outgoing
 
 CLAIM = 240
@@ -56,8 +55,7 @@ class Claimer:
                 tx, [i.record_id for i in items], {company: settings} if settings else {}
             )
             if settings is None or account is None or not account.connected:
-                refused = [Outcome(i, error=Unauthorized("destination")) for i in items]
-                await self._recorder.record(tx, company, refused, cases)
+                await self._recorder.record(tx, company, [Outcome(i, cancelled=True) for i in items], cases)
                 return None
             return Claimed(account, await self._recheck(tx, settings, account, items, cases), cases)
 

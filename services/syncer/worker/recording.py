@@ -22,7 +22,7 @@ from shared.telemetry.metrics import WORK
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one push ended: the record as the destination holds it, an error, a conflict, or nothing left to write.
+    """How one push ended: the record as the destination holds it, an error, a conflict, nothing left to write, or cancelled.
 
     `action` is what was sent, or `no_change`; `moved` is the planned field that someone else changed at the destination.
     """
@@ -34,6 +34,7 @@ class Outcome:
     moved: str | None = None
     held: bool = False
     unplanned: bool = False
+    cancelled: bool = False
     requested_at: datetime | None = None
 
 
@@ -103,7 +104,7 @@ def _end(outcome: Outcome) -> tuple[str, str | None, str | None]:
         return "failed", outcome.error.reason, outcome.error.field
     if outcome.held or outcome.moved is not None:
         return "held", "conflict", outcome.moved
-    return "needs_action", None, None
+    return "cancelled" if outcome.cancelled else "needs_action", None, None
 
 
 def _succeeded(company: UUID, outcome: Outcome, case: Case, there: core.Fact, now: datetime) -> Outgoing:

@@ -235,6 +235,19 @@ def test_a_push_waits_for_the_directory() -> None:
     assert later.planned
 
 
+def test_a_push_that_waits_is_cancelled_when_its_account_is_disconnected() -> None:
+    """It ends at once, its run too; the record waits for the directory to be read again."""
+    there = settings().accounts[1].model_copy(update={"connected": False})
+    closed = settings().model_copy(update={"accounts": (settings().accounts[0], there)})
+    waiting = Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")
+
+    decision = core.decide(case(settings=closed, directory_read=False, item=waiting))
+
+    assert decision.ended is not None
+    assert decision.ended.outcome == "cancelled"
+    assert decision.standing == Standing(Status.NEEDS_SYNC, "directory_being_read")
+
+
 def test_a_waiting_push_of_a_disputed_record_ends() -> None:
     """It ends as Needs Action; nothing is guessed."""
     waiting = Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")
