@@ -129,6 +129,26 @@ async def eventually_linked(fleet: Fleet, remote: str) -> dict[str, Any]:
     return found
 
 
+async def test_of_a_filters_rows_those_that_moved_before_the_push_are_reported(fleet: Fleet) -> None:
+    """What matched when it was chosen is pushed as it was seen: not the moved one, not one that matches only now."""
+    moved = await fleet.hire(first_name="Ann", last_name="Filterby")
+    stays = await fleet.hire(first_name="Ben", last_name="Filterby")
+    for remote in (moved, stays):
+        await fleet.becomes(remote, "needs_sync", reason="not_pushed")
+    chosen = await fleet.client.call("POST", f"{fleet.path}/selections", json={"filter": {"q": "Filterby"}})
+    await fleet.edit(moved, first_name="Anna")
+    await fleet.becomes(moved, "needs_sync", reason="not_pushed", first_name="Anna")
+    late = await fleet.hire(first_name="Cleo", last_name="Filterby")
+    await fleet.becomes(late, "needs_sync", reason="not_pushed")
+
+    ask = {"selection_id": chosen["selection_id"]}
+    run = await fleet.ended((await fleet.client.call("POST", f"{fleet.path}/syncs", json=ask))["run_id"])
+
+    assert (run["counts"]["succeeded"], run["skipped"]) == (1, {"moved": 1})
+    await fleet.becomes(stays, "synced")
+    assert len(await fleet.creations("Filterby")) == 1
+
+
 async def test_a_selected_record_that_moved_is_reported_not_pushed(fleet: Fleet) -> None:
     """What was selected is what is pushed: a record that moved since is counted as moved."""
     remote = await fleet.hire(first_name="Mo", last_name="Vinghouse")

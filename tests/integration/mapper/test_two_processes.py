@@ -1,0 +1,193 @@
+"""Two mapper processes on the real broker: the halves of pairs come to both at once, and batches hold many companies."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from pydantic import SecretStr
+
+from muster.ports import free_port
+from shared.clock import SystemClock
+from shared.contracts.events import Message
+from shared.contracts.records import Lane
+from shared.db.pool import open_database
+from shared.db.tx import Database
+from shared.messaging.outbox import LANES, Outbox, Outgoing
+from shared.messaging.relay import Relay
+from shared.settings import DatabaseSettings, KafkaSettings, ServiceSettings
+from tests.integration.mapper.conftest import PARTITIONS, World
+from tests.support.eventually import eventually
+
+ROOT = Path(__file__).resolve().parents[3]
+MAPPER = "from services.mapper.app import main; from shared.http.app import run; run(main)"
+UNLOCKED = """
+import shared.db.tx
+async def no_lock(_): ...
+shared.db.tx.Tx.lock_companies = no_lock
+"""
+
+
+@asynccontextmanager
+async def mappers(
+    address: Callable[[str], str], kafka: KafkaSettings, before: str = ""
+) -> AsyncIterator[None]:
+    """Two copies of the service; `before` is what their copy of the code is changed by."""
+    key = base64.b64encode(bytes(32)).decode()
+    started = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            before + MAPPER,
+            cwd=ROOT,
+            stdout=asyncio.subprocess.DEVNULL,
+            env={
+                **os.environ,
+                "MUSTER_DATABASE__DSN": address("mapper"),
+                "MUSTER_KAFKA__BOOTSTRAP": kafka.bootstrap,
+                "MUSTER_KAFKA__PARTITIONS": str(kafka.partitions),
+                "MUSTER_KAFKA__SESSION_TIMEOUT_MS": "6000",
+                "MUSTER_KAFKA__HEARTBEAT_MS": "1000",
+                "MUSTER_KAFKA__PREFIX": kafka.prefix,
+                "MUSTER_INSTANCE": str(copy),
+                "MUSTER_HTTP__PORT": str(free_port()),
+                "MUSTER_INTERNAL_TOKEN": "x",
+                "MUSTER_DEAD_LETTER_KEY": key,
+            },
+        )
+        for copy in range(2)
+    ]
+    try:
+        yield
+    finally:
+        for process in started:
+            if process.returncode is None:
+                process.terminate()
+        await asyncio.gather(*(process.wait() for process in started))
+
+
+class Owner:
+    """gateway's or importer's part: says things through its own outbox and relay."""
+
+    def __init__(self, database: Database, settings: ServiceSettings) -> None:
+        self.database, self.relay = database, Relay(settings, database)
+
+    @classmethod
+    @asynccontextmanager
+    async def of(
+        cls, service: str, address: Callable[[str], str], kafka: KafkaSettings
+    ) -> AsyncIterator[Owner]:
+        settings = ServiceSettings(
+            database=DatabaseSettings(dsn=SecretStr(address(service))),
+            kafka=kafka,
+            internal_token=SecretStr("x"),
+        )
+        database = await open_database(settings.database, service)
+        owner = cls(database, settings)
+        try:
+            yield owner
+        finally:
+            await owner.relay.close()
+            await database.close()
+
+    async def say(self, messages: Sequence[Message[Any]]) -> None:
+        """In this order, all at once."""
+        async with self.database.transaction(m.company_id for m in messages) as tx:
+            said = [Outgoing(m.body, m.company_id, lane=m.lane) for m in messages]
+            await Outbox(SystemClock()).append(tx, said)
+        for lane in Lane:
+            while await self.relay.step(LANES[lane]):
+                pass
+
+
+def teller() -> World:
+    """Only for the facts that it makes up."""
+    nothing: Any = None
+    return World(nothing, nothing, nothing)
+
+
+def person(number: int) -> dict[str, str]:
+    return {
+        "number": f"N{number}", "email": f"p{number}@example.org", "first_name": f"First{number}", "last_name": f"Last{number}",
+    }  # fmt: skip
+
+
+async def pairs_linked(
+    address: Callable[[str], str],
+    kafka: KafkaSettings,
+    companies: Sequence[UUID],
+    pairs: int,
+    before: str = "",
+) -> tuple[int, int]:
+    """Tell both halves of so many pairs a company at the same moment; how many were linked, and how many are right."""
+    world, owner = teller(), await asyncpg.connect(address("owner"))
+    async with (
+        Owner.of("gateway", address, kafka) as gateway,
+        Owner.of("importer", address, kafka) as importer,
+        mappers(address, kafka, before),
+    ):
+        await gateway.say([world.document(c) for c in companies])
+        await importer.say([m for c in companies for m in world.marks("destination", company=c)])
+        await eventually(
+            lambda: _count(owner, "directories WHERE complete_as_of IS NOT NULL", len(companies)),
+            within=90,
+        )
+        halves = [
+            world.staged(side, f"{side[0]}{n}", company=c, **person(n))
+            for n in range(pairs) for c in companies for side in ("source", "destination")
+        ]  # fmt: skip
+        for start in range(0, len(halves), 40):
+            await importer.say(halves[start : start + 40])
+        heard = len(halves) + PARTITIONS * len(companies)  # with the marks of this lane
+        await eventually(lambda: _count(owner, "inbox WHERE topic LIKE '%employees.v1'", heard), within=60)
+        await eventually(lambda: _count(owner, "due", 0))
+    rows = await owner.fetch("SELECT source_record_id, destination_record_id FROM mapper.links")
+    await owner.close()
+    true = {
+        (world.id("source", f"s{n}", c), world.id("destination", f"d{n}", c))
+        for n in range(pairs)
+        for c in companies
+    }
+    found = {(row["source_record_id"], row["destination_record_id"]) for row in rows}
+    return len(found), len(found & true)
+
+
+async def _count(owner: asyncpg.Connection[Any], what: str, count: int) -> bool:
+    return bool(await owner.fetchval(f"SELECT count(*) FROM mapper.{what}") == count)
+
+
+COMPANIES = [UUID(int=n) for n in (1, 2)]
+
+
+async def test_both_halves_of_every_pair_find_each_other(
+    addresses: Callable[[str], str], kafka: KafkaSettings
+) -> None:
+    """Each process holds half of the partitions, and no later event comes to repair a miss."""
+    assert await pairs_linked(addresses, kafka, COMPANIES, 120) == (240, 240)
+
+
+async def test_without_the_companys_lock_some_never_do(
+    addresses: Callable[[str], str], kafka: KafkaSettings
+) -> None:
+    """The negative control: the same facts, and two processes whose copy of the code takes no lock."""
+    linked, _ = await pairs_linked(addresses, kafka, COMPANIES, 120, UNLOCKED)
+    assert linked < 240
+
+
+async def test_forty_companies_in_the_same_batches(
+    addresses: Callable[[str], str], kafka: KafkaSettings
+) -> None:
+    """Locks of many companies, taken in key order by both processes: all pairs, nobody else's, and no deadlock."""
+    companies = [UUID(int=n) for n in range(100, 140)]
+    assert await pairs_linked(addresses, kafka, companies, 3) == (120, 120)
+    owner = await asyncpg.connect(addresses("owner"))
+    assert await owner.fetchval("SELECT count(*) FROM mapper.dead_letter") == 0
+    await owner.close()
