@@ -17,7 +17,6 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
-from muster.ports import free_port
 from shared.clock import SystemClock
 from shared.contracts.events import Message
 from shared.db.pool import open_database
@@ -59,7 +58,7 @@ async def mappers(
                 "MUSTER_KAFKA__HEARTBEAT_MS": "1000",
                 "MUSTER_KAFKA__PREFIX": kafka.prefix,
                 "MUSTER_INSTANCE": str(copy),
-                "MUSTER_HTTP__PORT": str(free_port()),
+                "MUSTER_HTTP__PORT": "0",
                 "MUSTER_INTERNAL_TOKEN": "x",
                 "MUSTER_DEAD_LETTER_KEY": key,
             },

@@ -18,7 +18,6 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 
-from muster.ports import free_port
 from shared.clock import SystemClock
 from shared.contracts.events import Message, SourceChanged
 from shared.db.pool import open_database
@@ -84,7 +83,7 @@ class Probe:
             "MUSTER_KAFKA__HEARTBEAT_MS": "1000",
             "MUSTER_KAFKA__PREFIX": kafka.prefix,
             "MUSTER_KAFKA__STATIC_MEMBERS": "false",
-            "MUSTER_HTTP__PORT": str(free_port()),
+            "MUSTER_HTTP__PORT": "0",
             "MUSTER_INTERNAL_TOKEN": "x",
             "MUSTER_DEAD_LETTER_KEY": key.get_secret_value(),
             **more,
