@@ -28,8 +28,8 @@ from shared.messaging.outbox import Outbox
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import WORK
 
-IDLE_SECONDS = 0.4
-"""Of each of several senders in turn, so that somebody looks ten times a second."""
+IDLE_SECONDS = (0.1, 1.0)
+"""A sender's first and longest pause while nothing is due; several senders look in turn."""
 DUE_CHUNK = 500
 CALLS_AT_ONCE = 64
 """So few that the slowest system takes them within a lease."""
@@ -66,11 +66,12 @@ class Sender:
         async with asyncio.TaskGroup() as group:
             senders = self._settings.senders
             for n in range(senders):
-                group.create_task(self._loop(self.step, after=n * IDLE_SECONDS / senders))
+                group.create_task(self._loop(self.step, after=n * IDLE_SECONDS[1] / senders))
             group.create_task(self._loop(self.decide_due))
 
     async def _loop(self, step: Callable[[], Awaitable[bool]], *, after: float = 0.0) -> None:
         await asyncio.sleep(after)
+        pause, longest = IDLE_SECONDS
         while True:
             worked = False
             try:
@@ -80,8 +81,11 @@ class Sender:
             except Unavailable as error:
                 log.warning("push.pause", outcome=str(error))
                 await asyncio.sleep(1)
-            if not worked:
-                await asyncio.sleep(IDLE_SECONDS)
+            if worked:
+                pause = IDLE_SECONDS[0]
+                continue
+            await asyncio.sleep(pause)
+            pause = min(longest, pause * 1.3)
 
     async def decide_due(self) -> bool:
         """Decide one chunk of due records again, with the same core and under the same lock as the handlers."""
