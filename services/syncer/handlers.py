@@ -206,10 +206,10 @@ class Handlers:
         if seen == command.parts:
             started = SyncStarted(run_id=command.run_id, total=command.total, skipped=together)
             said.append(Outgoing(started, event.company_id, event))
-        again = [(event.company_id, r, None) for r in asked if cases[r].failure]
-        await facts.save_failures(tx, again)
+        await facts.save_failures(tx, [(event.company_id, r, None) for r in asked if cases[r].failure])
         await self.outbox.append(tx, said)
-        decisions = [core.decide(replace(cases[r], failure=None), item) for r, item in asked.items()]
+        tried = {r: replace(cases[r], failure=None) for r in asked if cases[r].failure}
+        decisions = [core.decide(tried.get(r) or cases[r], item) for r, item in asked.items()]
         await deciding.save(tx, self.outbox, decisions, lambda _: event)
         for run in await work.end_runs(tx, event.company_id, [command.run_id]):
             if run["ended"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 from shared.contracts.records import Employee, System
@@ -86,10 +87,12 @@ NOT_MAPPED = frozenset({"active", "display_name", "state"})
 PAYROLL = "payroll"
 """QuickBooks Payroll: some fields may not be written any more, and an address must be there (EMP)."""
 _NOT_WITH_PAYROLL = frozenset({"honorific", "suffix", "bill_rate", "display_name"})
+_NOT_IN_NAMES = frozenset(":\t\n")
 _NEEDED_WITH_PAYROLL = ("address_city", "address_state", "address_postal_code")
 
 
-def mapped_fields(source: System, destination: System, features: Collection[str] = ()) -> tuple[str, ...]:
+@cache
+def mapped_fields(source: System, destination: System, features: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The fields that a push copies: both systems carry them and the destination, with its features, lets us write them."""
     theirs = CAPABILITIES[destination]
     without = NOT_MAPPED | _NOT_WITH_PAYROLL if PAYROLL in features else NOT_MAPPED
@@ -104,20 +107,21 @@ def creation_problem(
         return "missing_name", "last_name"
     if destination is System.QUICKBOOKS and (problem := _quickbooks_problem(employee, features)):
         return problem
-    for field, capability in CAPABILITIES[destination].items():
+    for field, most in _lengths(destination):
         value = getattr(employee, field)
-        if (
-            capability.max_length is not None
-            and isinstance(value, str)
-            and len(value) > capability.max_length
-        ):
+        if isinstance(value, str) and len(value) > most:
             return "text_too_long", field
     return None
 
 
+@cache
+def _lengths(system: System) -> tuple[tuple[str, int], ...]:
+    return tuple((f, c.max_length) for f, c in CAPABILITIES[system].items() if c.max_length is not None)
+
+
 def _quickbooks_problem(employee: Employee, features: Collection[str]) -> tuple[str, str] | None:
     for field in ("first_name", "middle_name", "last_name", "suffix"):
-        if any(c in (getattr(employee, field) or "") for c in ":\t\n"):
+        if not _NOT_IN_NAMES.isdisjoint(getattr(employee, field) or ""):
             return "invalid_name", field
     email = employee.email
     if email is not None and ("@" not in email or "." not in email.rsplit("@", 1)[1]):

@@ -317,7 +317,10 @@ class CompanySettings(BaseModel):
 
     def account(self, account: UUID) -> Account | None:
         """The account with this id, if the company has it."""
-        return next((a for a in self.accounts if a.account_id == account), None)
+        for one in self.accounts:
+            if one.account_id == account:
+                return one
+        return None
 
     def source(self) -> Account | None:
         """The account that is the source of truth."""

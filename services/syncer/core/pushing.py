@@ -18,24 +18,24 @@ def decide(case: Case, asked: Item | None = None) -> Decision:
     if item is None and asked is None:
         asked = _automatic(case)
     if item is not None and item.state != "waiting":
-        return Decision(case, standing(case))
+        return Decision(case, standing(case, item))
     intent = item or asked
     if intent is None:
-        return Decision(case, standing(case))
-    without = standing(replace(case, item=None))
+        return Decision(case, standing(case, item))
+    without = standing(case, None)
     account = case.settings.account(intent.account_id) if case.settings else None
     if account is not None and not account.connected:
         return Decision(case, without, ended=replace(intent, state="done", outcome="cancelled"))
     if without.status is Status.NEEDS_SYNC and without.reason in WAITING_REASONS:
         waiting = replace(intent, state="waiting")
-        return Decision(case, standing(replace(case, item=waiting)), item=waiting)
+        return Decision(case, standing(case, waiting), item=waiting)
     made = plan(case)
     if without.status is Status.NEEDS_ACTION and not (case.failure and without.reason == case.failure.reason):
         made = None
     if made is None:
         return Decision(case, without, ended=replace(intent, state="done", outcome="needs_action"))
     planned = replace(intent, state="planned", action=made.action, fields=made.fields, basis=case.basis())
-    return Decision(case, standing(replace(case, item=planned)), item=planned, planned=True)
+    return Decision(case, standing(case, planned), item=planned, planned=True)
 
 
 def _automatic(case: Case) -> Item | None:
@@ -46,7 +46,7 @@ def _automatic(case: Case) -> Item | None:
     account = settings.destination()
     if account is None or settings.route is None or not settings.route.rules.auto_sync:
         return None
-    if standing(case).status is not Status.NEEDS_SYNC:
+    if standing(case, case.item).status is not Status.NEEDS_SYNC:
         return None
     item_id = uuid5(case.record_id, f"automatic/{source.rev}")
     return Item(item_id, case.record_id, account.account_id, "waiting", automatic=True, lane="real_time")
@@ -93,7 +93,7 @@ def recheck(case: Case, item: Item) -> Recheck:
     Other fields moved: the basis is refreshed. A planned one moved: planned again if automatic, Held if a person asked.
     A creation that has become an update is planned again in any case.
     """
-    made = plan(replace(case, item=None))
+    made = plan(case)
     basis = case.basis()
     if made is None or basis is None:
         return Recheck(item, ended=True)

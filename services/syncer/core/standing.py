@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.syncer.core.case import Case, Plan, Standing
+from services.syncer.core.case import Case, Item, Plan, Standing
 from shared.contracts.capabilities import creation_problem, mapped_fields
 from shared.contracts.records import (
     Change,
@@ -74,15 +74,15 @@ def plan(case: Case) -> Plan | None:
     return None
 
 
-def standing(case: Case) -> Standing:
-    """The record's status, by the first rule that applies (architecture §4)."""
+def standing(case: Case, item: Item | None) -> Standing:
+    """The record's status while `item` is its open push, by the first rule that applies (architecture §4)."""
     source, settings = case.source, case.settings
     if source is None or settings is None or settings.destination() is None:
         return Standing(Status.NEEDS_SYNC, "checking")
     if source.state == "unreadable":
         return Standing(Status.NEEDS_ACTION, source.reason or "unreadable")
-    if case.item is not None:
-        reason = {"waiting": "waiting", "planned": "queued"}.get(case.item.state, "writing")
+    if item is not None:
+        reason = {"waiting": "waiting", "planned": "queued"}.get(item.state, "writing")
         return Standing(Status.SYNCING, reason)
     if source.state == "removed":
         return Standing(Status.NEEDS_ACTION, "deleted_at_source")

@@ -180,7 +180,7 @@ STANDINGS = {
 @pytest.mark.parametrize(("given", "expected"), STANDINGS.values(), ids=STANDINGS)
 def test_standing(given: Case, expected: Standing) -> None:
     """The first rule that applies gives the status and its reason."""
-    assert expected == core.standing(given)
+    assert expected == core.standing(given, given.item)
 
 
 def test_absent_and_masked_values_are_never_written() -> None:
