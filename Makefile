@@ -13,7 +13,7 @@ CODE := $(wildcard services shared sandbox muster benchmarks tests hatch_build.p
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url pyproject.toml $(ARGS)
 
-.PHONY: help setup demo demo-run test check fmt bench lock clean
+.PHONY: help setup demo demo-run test check fmt bench pictures lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ fmt: setup ## Format, and mend what can be mended by itself
 
 bench: setup ## Measure every figure that the documents give
 	$(BIN)/python -m benchmarks all $(ARGS)
+
+pictures: setup ## Take the pictures in docs/images again
+	$(BIN)/python -m benchmarks.pictures
 
 lock: setup ## Write the locks again (ARGS=--upgrade for newer versions)
 	$(COMPILE) --extra embedded --extra dev --output-file requirements/dev.lock

@@ -1,4 +1,4 @@
-"""`python -m benchmarks <name> [--json]`: names are `relay`, `connectors`, `import`, `reimport`, `push`, `memory` and `all`."""
+"""`python -m benchmarks <name> [--json]`: `relay`, `connectors`, `import`, `reimport`, `push`, `memory`, `console` or `all`."""
 
 import argparse
 import asyncio
@@ -12,7 +12,9 @@ NAMES = {
     "reimport": "pipeline",
     "push": "pipeline",
     "memory": "pipeline",
+    "console": "console",
 }
+EMPLOYEES = (50_000, 20_000)
 
 
 def main() -> None:
@@ -20,13 +22,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=[*NAMES, "all"])
     parser.add_argument("--json", action="store_true", help="one JSON object a figure")
-    parser.add_argument("--employees", type=int, default=50_000)
+    parser.add_argument("--employees", type=int, help="50,000; for the console 20,000")
     given = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     names = ["relay", "push", "memory"] if given.name == "all" else [given.name]
     for name in names:
         module = importlib.import_module(f"benchmarks.{NAMES[name]}")
-        asyncio.run(module.main(name, json=given.json, employees=given.employees))
+        asyncio.run(
+            module.main(name, json=given.json, employees=given.employees or EMPLOYEES[name == "console"])
+        )
 
 
 if __name__ == "__main__":

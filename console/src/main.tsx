@@ -1,10 +1,10 @@
-import "@fontsource-variable/inter/wght.css";
 import "./style.css";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { makeQueryClient } from "./api/queries";
+import { loadKeptFont } from "./font";
 import { makeRouter } from "./router";
 import { rememberSession } from "./session";
 
@@ -16,6 +16,7 @@ const queryClient = makeQueryClient(() => {
 });
 const router = makeRouter(queryClient);
 
+loadKeptFont();
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(

@@ -21,8 +21,12 @@ export interface EmployeesSearch {
 }
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
-  beforeLoad: ({ location }) => {
-    if (location.pathname === "/sign-in" || mayBeSignedIn()) return;
+  beforeLoad: ({ location, context }) => {
+    if (location.pathname === "/sign-in") return;
+    if (mayBeSignedIn()) {
+      void context.queryClient.prefetchQuery(companies); // while the screen's own code is on its way
+      return;
+    }
     throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { next: location.href } });
   },
   component: Root,

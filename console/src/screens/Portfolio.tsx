@@ -1,8 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useEffect } from "react";
 import type { CompanyView, Status } from "../api/client";
 import { companies, counts } from "../api/queries";
 import { routeOf } from "../company";
+import { loadFont } from "../font";
 import { n, STATUS, text } from "../text";
 import { State } from "../ui/State";
 import { Crash } from "./Root";
@@ -11,6 +13,9 @@ import { Top } from "./Top";
 /** The companies one may see, and how each stands. */
 export function Portfolio() {
   const known = useQuery(companies);
+  useEffect(() => {
+    if (known.data) loadFont();
+  }, [known.data]);
   if (known.isError) return <Crash error={known.error} />;
   return (
     <div className="frame lone-frame">

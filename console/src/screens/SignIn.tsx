@@ -1,9 +1,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 import { Form } from "react-aria-components/Form";
 import { Input, Label, TextField } from "react-aria-components/TextField";
 import { type ApiError, api, ok } from "../api/client";
+import { loadFont } from "../font";
 import { rememberSession } from "../session";
 import { text } from "../text";
 import { Button } from "../ui/Button";
@@ -11,6 +12,7 @@ import { Spinner } from "../ui/State";
 import { Mark } from "./Mark";
 
 export function SignIn() {
+  useEffect(loadFont, []);
   const { next } = useSearch({ from: "/sign-in" });
   const navigate = useNavigate();
   const client = useQueryClient();

@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { ArrowDown, ArrowUp, Inbox, SearchX, ServerOff } from "lucide-react";
-import { memo, type ReactNode, useCallback, useMemo, useRef, useSyncExternalStore } from "react";
+import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import {
   Cell,
   Column,
@@ -17,6 +17,7 @@ import { Collection } from "react-aria-components/Collection";
 import type { ApiError } from "../../api/client";
 import { type Filter, list } from "../../api/queries";
 import { useCompany } from "../../company";
+import { loadFont } from "../../font";
 import type { EmployeesSearch } from "../../router";
 import { click, fromKeys, keysOf, type Selection } from "../../selection";
 import { text } from "../../text";
@@ -68,6 +69,9 @@ export const Grid = memo(function Grid({ filter, sort, selection, onSelect, onFi
   const small = useNarrow();
   const found = useInfiniteQuery(list(company.id, company.rows, filter, sort));
   const items = useItems(found.data?.pages);
+  useEffect(() => {
+    if (found.data) loadFont();
+  }, [found.data]);
   const ids = useMemo(() => items.map((item) => item.id), [items]);
   const keys = useMemo(() => keysOf(selection, ids), [selection, ids]);
   const anchor = useRef<string | null>(null);

@@ -1,23 +1,21 @@
-import { useMutation } from "@tanstack/react-query";
 import { Braces, Check, Ellipsis, History, Minus, RotateCw } from "lucide-react";
-import { useRef } from "react";
+import { lazy, Suspense, useState } from "react";
 import { Button as AriaButton } from "react-aria-components/Button";
 import { Checkbox } from "react-aria-components/Checkbox";
-import { Dialog, DialogTrigger } from "react-aria-components/Dialog";
-import { Popover } from "react-aria-components/Popover";
-import type { ApiError, RecordView, Status } from "../../api/client";
-import { type Filter, retry } from "../../api/queries";
+import type { RecordView, Status } from "../../api/client";
+import type { Filter } from "../../api/queries";
 import { useCompany } from "../../company";
 import { exactly, when } from "../../format";
-import { newKey } from "../../key";
 import { useRow } from "../../live";
 import { STATUS, text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Menu } from "../../ui/Menu";
-import { notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/State";
 import { Tooltip } from "../../ui/Tooltip";
 import type { CellProps } from "./Grid";
+import { useRetry } from "./useRetry";
+
+const WhatToDo = lazy(() => import("./WhatToDo"));
 
 const useRecord = (id: string) => useRow(useCompany().rows, id);
 const nameOf = (row: RecordView) => row.name || text.employees.noName;
@@ -134,23 +132,6 @@ function Reason({ row, then }: { row: RecordView; then: string }) {
   );
 }
 
-/** Asks to push one record again, and whether that is under way until the row says more. */
-function useRetry(row: RecordView) {
-  const { id: company } = useCompany();
-  const asked = useRef<RecordView | null>(null);
-  const again = useMutation({
-    mutationFn: () => retry(company, row.record_id, newKey()),
-    onError: (error: ApiError) => notice.bad(text.errors.message(error.message)),
-  });
-  const queued = again.isPending || (again.isSuccess && asked.current === row);
-  const ask = () => {
-    if (queued) return;
-    asked.current = row;
-    again.mutate();
-  };
-  return { queued, ask };
-}
-
 /** The reason on hover and focus; a click tries this one again, apart from all others. */
 function Failed({ row, words }: { row: RecordView; words: string }) {
   const { queued, ask } = useRetry(row);
@@ -170,46 +151,22 @@ function Failed({ row, words }: { row: RecordView; words: string }) {
 
 /** The reason on hover and focus; a click says what to do. */
 function Why({ row, words, onOpen }: { row: RecordView; words: string; onOpen: CellProps["onOpen"] }) {
-  const { mayChange } = useCompany();
-  const { queued, ask } = useRetry(row);
+  const [open, setOpen] = useState(false);
   return (
-    <DialogTrigger>
+    <>
       <Tooltip text={<Reason row={row} then={text.status.why} />}>
         <AriaButton
           className={`pill ${row.status} button-pill`}
           aria-label={text.status.whyLabel(STATUS[row.status], nameOf(row), row.reason_text)}
+          onPress={() => setOpen(true)}
         >
           {words}
         </AriaButton>
       </Tooltip>
-      <Popover className="popover why" placement="bottom start">
-        <Dialog className="why-dialog" aria-label={text.status.whyLabel(STATUS[row.status], nameOf(row), "")}>
-          <strong>{nameOf(row)}</strong>
-          <p>{row.reason_text}</p>
-          {row.fix && (
-            <p className="fix">
-              <span>{text.status.fix}</span>
-              {row.fix}
-            </p>
-          )}
-          {row.field && (
-            <p className="fix">
-              <span>{text.status.field}</span>
-              {text.history.field(row.field)}
-            </p>
-          )}
-          <div className="why-actions">
-            {mayChange && (row.status === "held" || row.destination_record_id !== null) && (
-              <Button look="primary" isPending={queued} onPress={ask}>
-                {row.status === "held" ? text.status.approve : text.status.tryAgain}
-              </Button>
-            )}
-            <Button onPress={() => onOpen(row.record_id, "history")}>{text.actions.history}</Button>
-            <Button onPress={() => onOpen(row.record_id, "json")}>{text.actions.json}</Button>
-          </div>
-        </Dialog>
-      </Popover>
-    </DialogTrigger>
+      <Suspense>
+        {open && <WhatToDo row={row} name={nameOf(row)} onOpen={onOpen} onClose={() => setOpen(false)} />}
+      </Suspense>
+    </>
   );
 }
 
