@@ -33,6 +33,8 @@ async def open_database(settings: DatabaseSettings, service: str) -> Database:
                 "enable_bitmapscan": "off",
                 "enable_hashjoin": "off",
                 "enable_mergejoin": "off",
+                "random_page_cost": "0.1",
+                "cpu_tuple_cost": "1",
             },
         )
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
