@@ -131,6 +131,10 @@ class Handlers:
                 known = newest.get(body.record_id)
                 if known is None or known.body.link_rev < body.link_rev:
                     newest[body.record_id] = event
+        linked = [e for e in newest.values() if isinstance(e.body, RecordLinked) and not e.body.then_push]
+        confirmed = await facts.confirmed(
+            tx, [(e.company_id, e.body.record_id, e.body.destination_record_id) for e in linked]
+        )
         await facts.save_links(tx, [_link(e) for e in newest.values()])
         failed = [e for e in events if isinstance(e.body, MatchFailed)]
         await self._match_failed(tx, failed, settings)
@@ -139,7 +143,7 @@ class Handlers:
             for e in newest.values()
             if isinstance(e.body, RecordLinked) and e.body.then_push
         }
-        records = [*newest, *(e.body.record_id for e in failed)]
+        records = [*(newest.keys() - confirmed), *(e.body.record_id for e in failed)]
         await self._decide(tx, records, settings, events, {r: i for r, i in asked.items() if i})
 
     async def on_commands(self, events: Sequence[Message[Any]], tx: Tx) -> None:

@@ -105,6 +105,20 @@ async def save_links(
         await tx.execute(_LINK, *(list(column) for column in zip(*links, strict=True)))
 
 
+_CONFIRMED = """
+SELECT s.record_id FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (company_id, record_id, destination_id)
+JOIN subjects s ON s.company_id = n.company_id AND s.record_id = n.record_id
+WHERE s.created AND s.failure IS NULL AND s.destination_record_id = n.destination_id
+"""
+
+
+async def confirmed(tx: Tx, links: Sequence[tuple[UUID, UUID, UUID]]) -> set[UUID]:
+    """The source records of these (company, source, destination) that we created there ourselves: the link is no news."""
+    if not links:
+        return set()
+    return {row["record_id"] for row in await tx.fetch(_CONFIRMED, *zip(*links, strict=True))}
+
+
 _OF_DESTINATIONS = """
 SELECT record_id FROM subjects WHERE company_id = ANY ($1::uuid[]) AND destination_record_id = ANY ($2::uuid[])
 """

@@ -137,13 +137,13 @@ WHERE (company_id, item_id) IN (
     WHERE company_id = $1 AND account_id = $2 AND state IN ('planned', 'claimed') AND due_at <= now()
       AND (lease_until IS NULL OR lease_until < now())
     ORDER BY lane DESC, due_at, item_id LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING *
+RETURNING record_id
 """
 
 
-async def claim_items(tx: Tx, company: UUID, account: UUID, limit: int, lease_seconds: float) -> list[Item]:
-    """The next pushes of this account, under a lease; real time first."""
-    return [item_of(row) for row in await tx.fetch(_CLAIM, company, account, limit, lease_seconds)]
+async def claim_items(tx: Tx, company: UUID, account: UUID, limit: int, lease_seconds: float) -> list[UUID]:
+    """The records whose pushes are next for this account, now under a lease; real time first."""
+    return [row["record_id"] for row in await tx.fetch(_CLAIM, company, account, limit, lease_seconds)]
 
 
 _POSTPONE = """

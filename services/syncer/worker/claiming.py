@@ -46,14 +46,13 @@ class Claimer:
         """At most `limit`; None when nothing was due. What cannot be sent has been held, ended, or waits."""
         async with self._database.transaction([company]) as tx:
             await tx.lock_companies()
-            items = await work.claim_items(tx, company, account_id, limit, LEASE_SECONDS)
-            if not items:
+            records = await work.claim_items(tx, company, account_id, limit, LEASE_SECONDS)
+            if not records:
                 return None
             settings = (await load_settings(tx, [company])).get(company)
             account = settings.account(account_id) if settings else None
-            cases = await facts.load_cases(
-                tx, [i.record_id for i in items], {company: settings} if settings else {}
-            )
+            cases = await facts.load_cases(tx, records, {company: settings} if settings else {})
+            items = [case.item for case in cases.values() if case.item is not None]
             if settings is None or account is None or not account.connected:
                 await self._recorder.record(tx, company, [Outcome(i, cancelled=True) for i in items], cases)
                 return None
