@@ -95,12 +95,7 @@ def check(
     email: Email = EMAIL,
 ) -> None:
     """Ask the system who it is. Exit code 1 unless the connection works."""
-
-    async def ask(client: Client, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = await client.call("POST", f"{path}/accounts/{account}/test")
-        return found
-
-    found = _run(ask, company, data, url, email)
+    found = _run(_asks(account, "test"), company, data, url, email)
     console.print(f"{found['state']}: {found['state_text']} {found['fix']}", soft_wrap=True)
     raise typer.Exit(0 if found["state"] == "connected" else 1)
 
@@ -114,15 +109,17 @@ def disconnect(
     email: Email = EMAIL,
 ) -> None:
     """End a connection, here and at the system. Records, links and history stay."""
-
-    async def ask(client: Client, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = await client.call("POST", f"{path}/accounts/{account}/disconnect")
-        return found
-
-    found = _run(ask, company, data, url, email)
+    found = _run(_asks(account, "disconnect"), company, data, url, email)
     console.print(f"{found['name']} is disconnected.")
     if not found["revoked"]:
         console.print(f"{found['system']} did not answer: end Muster's access there as well.")
+
+
+def _asks(account: str, what: str) -> Callable[[Client, str], Awaitable[Any]]:
+    async def ask(client: Client, path: str) -> Any:
+        return await client.call("POST", f"{path}/accounts/{account}/{what}")
+
+    return ask
 
 
 def _run(

@@ -15,10 +15,8 @@ async def main() -> None:
     settings = Settings()
 
     def build(base: Base) -> Parts:
-        vault, limits = (
-            Vault(base.database, settings.vault),
-            Limits(base.database, settings.limits, base.clock),
-        )
+        vault = Vault(base.database, settings.vault)
+        limits = Limits(base.database, settings.limits, base.clock)
         connectors = Connectors(vault, limits, base.clock)
         sender = Sender(base.database, base.outbox, connectors, base.clock, settings)
         return Parts(

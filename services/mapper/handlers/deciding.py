@@ -48,7 +48,6 @@ class Deciding:
 
     async def ways(self, tx: Tx) -> dict[UUID, Way]:
         """The ways of this transaction's companies, by company; one without an active route has none."""
-        await store.use_indexes(tx)
         settings = await load_settings(tx, tx.companies)
         complete = await store.complete_directories(tx)
         ways = {}

@@ -12,14 +12,6 @@ from uuid import UUID
 from services.mapper.core import Answer, Facts, Link
 from shared.db.tx import Record, Tx
 
-_USE_INDEXES = "SELECT set_config('enable_seqscan', 'off', true)"
-
-
-async def use_indexes(tx: Tx) -> None:
-    """Let the planner take indexes in `tx`: a plan made while a table was empty would read it whole for ever."""
-    await tx.execute(_USE_INDEXES)
-
-
 COLUMNS = len(fields(Facts))
 _VALUES = attrgetter(*(f.name for f in fields(Facts)))
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.syncer.store import facts, work
+from services.syncer.store import work
 from services.syncer.store.work import Call
 from services.syncer.worker.recording import Outcome, Recorder
 from shared.connectors.ports import Written
-from shared.db.companies import load_settings
 from shared.db.tx import Database
 from shared.errors import Unavailable
 from shared.telemetry.metrics import WORK
@@ -71,8 +70,6 @@ class Answers:
                 for w in answer.written
                 if UUID(w.item_id) in items
             ]
-            settings = await load_settings(tx, [company])
-            cases = await facts.load_cases(tx, [o.item.record_id for o in outcomes], settings)
-            await self._recorder.record(tx, company, outcomes, cases)
+            await self._recorder.record(tx, company, outcomes)
             later = await work.waiting_for(tx, company, [a.call for a in mine])
             await work.postpone(tx, company, later, 0, attempt=False)

@@ -80,7 +80,7 @@ class Claimer:
             elif found.held:
                 over.append(Outcome(item, held=True))
             elif found.ended:
-                over.append(Outcome(item, unplanned=True))
+                over.append(Outcome(item))
             else:
                 go.append(found.item)
                 if found.replanned:

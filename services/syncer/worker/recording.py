@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from services.syncer.store import deciding, facts, work
 from shared.clock import Clock
 from shared.contracts.events import PushFailed, PushHeld, PushSucceeded
 from shared.contracts.records import Lane, Remote
+from shared.db.companies import load_settings
 from shared.db.tx import Tx
 from shared.errors import Conflict, MusterError
 from shared.messaging.outbox import Outbox, Outgoing
@@ -33,7 +35,6 @@ class Outcome:
     action: str = "no_change"
     moved: str | None = None
     held: bool = False
-    unplanned: bool = False
     cancelled: bool = False
     requested_at: datetime | None = None
 
@@ -47,9 +48,12 @@ class Recorder:
         self._settings = settings
 
     async def record(
-        self, tx: Tx, company: UUID, outcomes: Sequence[Outcome], cases: Mapping[UUID, Case]
+        self, tx: Tx, company: UUID, outcomes: Sequence[Outcome], cases: Mapping[UUID, Case] | None = None
     ) -> None:
-        """Store and say all of it. `cases` are the records as they stand; those of unknown records are passed over."""
+        """Store and say all of it. `cases` are the records as they stand, loaded unless given; unknown ones are passed over."""
+        if cases is None:
+            settings = await load_settings(tx, [company])
+            cases = await facts.load_cases(tx, [o.item.record_id for o in outcomes], settings)
         now, after = self._clock.now(), dict(cases)
         said: list[Outgoing] = []
         again: list[Item] = []
@@ -89,8 +93,8 @@ class Recorder:
         await self._outbox.append(tx, said)
         moved_on = [core.decide(after[r]) for r in {o.item.record_id for o in outcomes} & after.keys()]
         await deciding.save(tx, self._outbox, moved_on, lambda _: None, outcomes=True)
-        for name in {name for _, name in ended}:
-            WORK.labels(kind="push", outcome=name).inc(sum(1 for _, n in ended if n == name))
+        for name, count in Counter(name for _, name in ended).items():
+            WORK.labels(kind="push", outcome=name).inc(count)
 
     def _tries_again(self, outcome: Outcome) -> bool:
         """A stale version is read and planned again; so is a field that moved, if nobody asked for the push in person."""

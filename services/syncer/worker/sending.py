@@ -134,7 +134,7 @@ class Sender:
             async with self._database.transaction([company]) as tx:
                 await tx.lock_companies()
                 held = await work.still_held(tx, company, [o.item for o in over])
-                await self._record(tx, company, [o for o in over if o.item in held])
+                await self._recorder.record(tx, company, [o for o in over if o.item in held])
         await self._send(company, claimed.account, connector, [*creates, *updates])
         return True
 
@@ -240,7 +240,7 @@ class Sender:
             items += await work.waiting_for(tx, call.company_id, [call])
             if unknown:
                 gone = Rejected("outcome_unknown")
-                await self._record(tx, call.company_id, [Outcome(i, error=gone) for i in items])
+                await self._recorder.record(tx, call.company_id, [Outcome(i, error=gone) for i in items])
             else:
                 await self._retry_or_fail(tx, call.company_id, items, error)
 
@@ -256,12 +256,9 @@ class Sender:
             pause = max(pause, error.retry_after)
         await work.postpone(tx, company, again, pause, attempt=not waits)
         ids = {i.item_id for i in again}
-        await self._record(tx, company, [Outcome(i, error=error) for i in items if i.item_id not in ids])
-
-    async def _record(self, tx: Tx, company: UUID, outcomes: Sequence[Outcome]) -> None:
-        settings = await load_settings(tx, [company])
-        cases = await facts.load_cases(tx, [o.item.record_id for o in outcomes], settings)
-        await self._recorder.record(tx, company, outcomes, cases)
+        await self._recorder.record(
+            tx, company, [Outcome(i, error=error) for i in items if i.item_id not in ids]
+        )
 
 
 def _prepared(call: Call) -> PreparedCall:
