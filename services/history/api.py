@@ -72,7 +72,7 @@ def _records(routes: APIRouter, database: Database) -> None:
         key, down = _sort(sort)
         cursor = _cursor(after, sort)
         wanted = _filter(status, q)
-        async with database.transaction([company]) as tx:
+        async with database.reading(company) as tx:
             known = await read.survey(tx, company, wanted.pattern)
             if ids is None:
                 rows = await read.page(tx, company, wanted, known, key, cursor, limit, down=down)
@@ -93,14 +93,14 @@ def _records(routes: APIRouter, database: Database) -> None:
         if (question.ids is None) == (question.filter is None):
             raise ProblemError("invalid", "Give either `ids` or a `filter`.")
         chosen = _filter(question.filter.status, question.filter.q) if question.filter else question.ids or []
-        async with database.transaction([company]) as tx:
+        async with database.reading(company) as tx:
             rows = await read.resolve(tx, company, chosen)
         return _json([{"record_id": str(r[0]), "source_rev": r[1], "status": r[2]} for r in rows])
 
     @routes.get("/records/{record}")
     async def detail(company: UUID, record: UUID) -> Response:
         """One record with the values staged and, where linked, the destination's; a value that is not known is left out."""
-        async with database.transaction([company]) as tx:
+        async with database.reading(company) as tx:
             row = await read.record(tx, company, record)
             called = await _names(tx, company)
         if row is None:
@@ -115,7 +115,7 @@ def _records(routes: APIRouter, database: Database) -> None:
     async def timeline(company: UUID, record: UUID, after: str | None = None, limit: Limit = 50) -> Timeline:
         """What happened to the record and to the one it is linked to, newest first."""
         before_n = _number(after)
-        async with database.transaction([company]) as tx:
+        async with database.reading(company) as tx:
             row = await read.record(tx, company, record)
             if row is None:
                 raise ProblemError("not-found", "There is no such record here.")
@@ -133,7 +133,7 @@ def _runs(routes: APIRouter, database: Database) -> None:
     async def runs(company: UUID, after: str | None = None, limit: Limit = 50) -> dict[str, Any]:
         """Imports and pushes, newest first."""
         cursor = _cursor(after, "runs")
-        async with database.transaction([company]) as tx:
+        async with database.reading(company) as tx:
             found = await read.runs(tx, company, cursor, limit)
         end = found[limit - 1] if len(found) > limit else None
         following = Cursor("runs", "", end.started_at, end.run_id).encode() if end else None
@@ -142,7 +142,7 @@ def _runs(routes: APIRouter, database: Database) -> None:
     @routes.get("/runs/{run}")
     async def run_by_id(company: UUID, run: UUID) -> RunView:
         """One import or push."""
-        async with database.transaction([company]) as tx:
+        async with database.reading(company) as tx:
             found = await read.run(tx, company, run)
         if found is None:
             raise ProblemError("not-found", "There is no such run here.")
@@ -155,7 +155,7 @@ def _log(routes: APIRouter, database: Database) -> None:
         company: UUID, after_n: Annotated[int, Query(ge=0, le=MAX_N)] = 0, limit: Limit = 100
     ) -> Response:
         """The company's log in its order, with what the chain is made of."""
-        async with database.transaction([company]) as tx:
+        async with database.reading(company) as tx:
             found = await log.read(tx, company, after_n, limit)
         following = found[-1].n if len(found) == limit else None
         return _json({"items": [_entry(entry) for entry in found], "next": following})
@@ -163,11 +163,11 @@ def _log(routes: APIRouter, database: Database) -> None:
     @routes.get("/verify")
     async def verify(company: UUID) -> dict[str, Any]:
         """Whether the chain holds from its first entry to its head; if not, the first number that is wrong."""
-        async with database.transaction([company]) as tx:
+        async with database.reading(company) as tx:
             head = await log.head(tx, company)
         n, before, bad = 0, GENESIS, None
         while n < head.n and bad is None:
-            async with database.transaction([company]) as tx:
+            async with database.reading(company) as tx:
                 rows = await log.read(tx, company, n, min(VERIFY_CHUNK, head.n - n))
             bad = chain.verify(rows, before, n) if rows else n + 1
             if bad is None:

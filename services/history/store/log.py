@@ -66,7 +66,7 @@ async def head(tx: Tx, company: UUID) -> Head:
 
 _READ = """
 SELECT company_id, n, event_id, event_time, type, topic, record_id, run_id, actor, cause, body, prev_hash, hash
-FROM log WHERE company_id = $1 AND n > $2 ORDER BY n LIMIT $3
+FROM log WHERE company_id = $1 AND n > $2 AND n > 0 ORDER BY n LIMIT $3
 """
 
 
