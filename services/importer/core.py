@@ -3,17 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.contracts.events import EmployeeChanged, EmployeeRemoved, EmployeeStaged, EmployeeUnreadable
-from shared.contracts.records import Cause, Employee, Rules, delta
+from shared.contracts.records import Cause, Employee, Rules, content_hash, delta
 
 Event = EmployeeStaged | EmployeeChanged | EmployeeRemoved | EmployeeUnreadable
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One staged record as stored."""
 
     record_id: UUID
@@ -28,11 +27,12 @@ class Snapshot:
     raw_hash: bytes | None
     content_hash: bytes
     employee: Employee
+    text: str
+    """The employee as JSON."""
     payload: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(NamedTuple):
     """One record as just read or answered. `employee` is None when it cannot be read, for `reason`."""
 
     record_id: UUID
@@ -120,7 +120,7 @@ def _take(result: Staging, stored: Snapshot | None, one: Fresh, rev: int, cause:
     if one.employee is None:
         result.unreadable += 1
         kept = stored.employee if stored else Employee()
-        result.saved.append(_snapshot(one, kept, rev, b"", "unreadable"))
+        result.saved.append(_snapshot(one, kept, kept.text(), rev, b"", "unreadable"))
         result.events.append(
             EmployeeUnreadable(
                 record_id=one.record_id,
@@ -132,13 +132,14 @@ def _take(result: Staging, stored: Snapshot | None, one: Fresh, rev: int, cause:
             )
         )
         return
-    content = one.employee.content_hash()
+    text = one.employee.text()
+    content = content_hash(text)
     present = stored is not None and stored.state == "present"
     if stored is not None and present and stored.content_hash == content and one.written_for is None:
         result.unchanged += 1
-        result.saved.append(_snapshot(one, one.employee, stored.rev, content, "present"))
+        result.saved.append(_snapshot(one, one.employee, text, stored.rev, content, "present"))
         return
-    result.saved.append(_snapshot(one, one.employee, rev, content, "present"))
+    result.saved.append(_snapshot(one, one.employee, text, rev, content, "present"))
     plain = EmployeeStaged(
         record_id=one.record_id,
         account_id=one.account_id,
@@ -160,7 +161,7 @@ def _take(result: Staging, stored: Snapshot | None, one: Fresh, rev: int, cause:
     result.events.append(EmployeeChanged.model_construct(**values, changes=moved))
 
 
-def _snapshot(one: Fresh, employee: Employee, rev: int, content: bytes, state: str) -> Snapshot:
+def _snapshot(one: Fresh, employee: Employee, text: str, rev: int, content: bytes, state: str) -> Snapshot:
     return Snapshot(
         one.record_id,
         one.account_id,
@@ -174,6 +175,7 @@ def _snapshot(one: Fresh, employee: Employee, rev: int, content: bytes, state: s
         one.raw_hash,
         content,
         employee,
+        text,
         one.payload,
     )
 

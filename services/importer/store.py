@@ -75,10 +75,8 @@ async def load_snapshots(tx: Tx, records: Sequence[UUID]) -> dict[UUID, Snapshot
 
 
 def _snapshot(row: Record) -> Snapshot:
-    return Snapshot(
-        **{name: row[name] for name in Snapshot.__slots__ if name != "employee"},
-        employee=Employee.model_validate_json(row["employee"]),
-    )
+    *head, text, payload = row
+    return Snapshot._make((*head, Employee.model_validate_json(text), text, payload))
 
 
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -119,7 +117,7 @@ async def save_snapshots(tx: Tx, company: UUID, saved: Sequence[Snapshot]) -> No
             [s.answered_at for s in saved],
             [s.raw_hash for s in saved],
             [s.content_hash for s in saved],
-            [s.employee.model_dump_json(exclude_unset=True) for s in saved],
+            [s.text for s in saved],
             [s.payload for s in saved],
         )
 

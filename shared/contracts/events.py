@@ -5,10 +5,9 @@ The wire type is the class's name in kebab dots (`EmployeeChanged` → `employee
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -49,8 +48,7 @@ class Body(BaseModel):
 B_co = TypeVar("B_co", bound=Body, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Message(Generic[B_co]):
+class Message(NamedTuple, Generic[B_co]):
     """One message as it was read: the body, and what travels in the headers."""
 
     id: UUID

@@ -85,6 +85,7 @@ def record_id(account: UUID, remote_id: str) -> UUID:
 
 
 _SPACES = re.compile(r"\s+")
+_BARE = ("", " ")
 _NOT_DIGITS = re.compile(r"[^\d]")
 _NANP = re.compile(r"1?([2-9]\d{2}[2-9]\d{6})")
 _INVISIBLE = dict.fromkeys((0, *range(1, 9), 11, 12, *range(14, 32), 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
@@ -106,7 +107,7 @@ class Canonical:
 def _text(value: object) -> object:
     """Trimmed text with single spaces; empty is null."""
     if isinstance(value, str):
-        if value.isascii() and value.isalnum():
+        if value.isprintable() and value[:1] not in _BARE and value[-1:] not in _BARE and "  " not in value:
             return value
         value = _SPACES.sub(" ", value.translate(_INVISIBLE)).strip()
         return value or None
@@ -218,10 +219,9 @@ class Employee(BaseModel):
         parts = (self.first_name, self.middle_name, self.last_name, self.suffix)
         return " ".join(part for part in parts if part) or self.display_name or ""
 
-    def content_hash(self) -> bytes:
-        """16 bytes that change when, and only when, a known value changes."""
-        body = self.model_dump_json(exclude_unset=True)
-        return hashlib.blake2b(body.encode(), digest_size=16).digest()
+    def text(self) -> str:
+        """Everything known, as JSON: what is stored, and what `content_hash` is made of."""
+        return self.model_dump_json(exclude_unset=True)
 
     def only_known(self) -> "Employee":
         """This record without what may not be seen."""
@@ -231,6 +231,11 @@ class Employee(BaseModel):
     def overlaid(self, newer: Self) -> Self:
         """This record with every value that `newer` knows."""
         return self.model_copy(update={name: getattr(newer, name) for name in FIELDS if newer.known(name)})
+
+
+def content_hash(text: str) -> bytes:
+    """16 bytes that change when, and only when, a known value of the employee with this JSON changes."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 FIELDS: tuple[str, ...] = tuple(name for name in Employee.model_fields if name != "masked")

@@ -18,9 +18,10 @@ from shared.messaging.consume import PoisonError, parse
 from tests.contract.write_golden import FOLDER, missing, paths, stored
 
 SAMPLES = sorted(FOLDER.glob("*.json"))
+TYPES = {kind.encode(): cls for kind, cls in bodies().items()}
 
 
-def understood(file: Path, types: dict[str, type[Body]]) -> str:
+def understood(file: Path, types: dict[bytes, type[Body]]) -> str:
     """Empty, or why a consumer of today cannot take this sample as it was meant."""
     found = json.loads(file.read_text())
     headers = [(name, value.encode()) for name, value in found["headers"].items()]
@@ -42,7 +43,7 @@ def understood(file: Path, types: dict[str, type[Body]]) -> str:
 
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda f: f.name)
 def test_an_old_message_is_still_understood(file: Path) -> None:
-    assert understood(file, bodies()) == ""
+    assert understood(file, TYPES) == ""
 
 
 def test_every_message_has_a_sample_with_all_its_fields() -> None:
@@ -81,7 +82,7 @@ class Renamed(BaseModel):
 )
 def test_a_change_that_breaks_old_messages_is_found(kind: str, changed: Any, why: str) -> None:
     """The negative control."""
-    assert understood(stored(kind)[0], {kind: changed}).startswith(why)
+    assert understood(stored(kind)[0], {kind.encode(): changed}).startswith(why)
     assert understood(stored(kind)[0], {}).startswith("unknown_type")
 
 

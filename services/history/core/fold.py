@@ -138,7 +138,7 @@ def _fact(event: Message[Any], carrying: Message[EmployeeStaged] | None) -> Fact
         employee.last_name,
         employee.email,
         searchable(f"{name} {employee.email or ''} {employee.number or ''}"),
-        employee.model_dump_json(exclude_unset=True),
+        employee.text(),
         event.time,
     )
 
@@ -152,18 +152,24 @@ def linkings(events: Sequence[Message[Any]]) -> list[Linking]:
             known = newest.get(key)
             if known is None or known.body.link_rev < event.body.link_rev:
                 newest[key] = event
-    return [
-        Linking(
-            event.company_id,
-            event.body.record_id,
-            event.body.link_rev,
-            _SITUATIONS[type(event.body)],
-            getattr(event.body, "destination_record_id", None),
-            getattr(event.body, "destination_remote_id", None),
-            event.time,
-        )
-        for event in newest.values()
-    ]
+    return [_linking(event) for event in newest.values()]
+
+
+def _linking(event: Message[Any]) -> Linking:
+    body, there, remote_id = event.body, None, None
+    if isinstance(body, RecordLinked | RecordDeleted):
+        there = body.destination_record_id
+    if isinstance(body, RecordLinked):
+        remote_id = body.destination_remote_id
+    return Linking(
+        event.company_id,
+        body.record_id,
+        body.link_rev,
+        _SITUATIONS[type(body)],
+        there,
+        remote_id,
+        event.time,
+    )
 
 
 def standings(events: Sequence[Message[Any]]) -> list[Standing]:

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -78,7 +77,7 @@ def status(w: World, remote: str, rev: int, value: Status, reason: str = "", **m
 
 def again(w: World, event: Message[Any]) -> Message[Any]:
     """The same event under a fresh id, so that the log takes it once more."""
-    return replace(event, id=w.message(event.body).id)
+    return event._replace(id=w.message(event.body).id)
 
 
 async def check_counters(w: World) -> None:

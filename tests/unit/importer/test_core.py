@@ -1,6 +1,5 @@
 """What a freshly read record means for staging."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +8,7 @@ import pytest
 from services.importer import core
 from services.importer.core import Fresh, Snapshot, Staging
 from shared.contracts.events import EmployeeChanged, EmployeeStaged, EmployeeUnreadable
-from shared.contracts.records import Cause, Change, Employee, Rules
+from shared.contracts.records import Cause, Change, Employee, Rules, content_hash
 
 ACCOUNT, RECORD = UUID(int=1), UUID(int=2)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -30,8 +29,9 @@ def stored(employee: Employee = ANA, version: str | None = "3", state: str = "pr
         NOW,
         at,
         b"raw",
-        employee.content_hash(),
+        content_hash(employee.text()),
         employee,
+        employee.text(),
         "{}",
     )
 
@@ -124,7 +124,7 @@ def test_import_new_leaves_staged_rows_as_they_are() -> None:
 
 def test_an_unreadable_record_keeps_its_last_values() -> None:
     """It is said, with the reason; the others go on."""
-    broken = replace(fresh(None), reason="unreadable", field="hire_date")
+    broken = fresh(None)._replace(reason="unreadable", field="hire_date")
     staging = stage(stored(), broken)
 
     (event,) = staging.events
@@ -135,7 +135,7 @@ def test_an_unreadable_record_keeps_its_last_values() -> None:
 
 def test_our_own_write_is_always_told() -> None:
     """Even when it changed nothing: mapper links by it."""
-    staging = stage(stored(), replace(fresh(ANA), written_for=UUID(int=9)), cause=Cause.PUSH)
+    staging = stage(stored(), fresh(ANA)._replace(written_for=UUID(int=9)), cause=Cause.PUSH)
 
     (event,) = staging.events
     assert isinstance(event, EmployeeChanged)
