@@ -106,9 +106,10 @@ async def save_links(
 
 
 _CONFIRMED = """
-SELECT s.record_id FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (company_id, record_id, destination_id)
-JOIN subjects s ON s.company_id = n.company_id AND s.record_id = n.record_id
-WHERE s.created AND s.failure IS NULL AND s.destination_record_id = n.destination_id
+SELECT n.record_id FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (company_id, record_id, destination_id)
+WHERE n.destination_id = (
+    SELECT CASE WHEN s.created AND s.failure IS NULL THEN s.destination_record_id END FROM subjects s
+    WHERE s.company_id = n.company_id AND s.record_id = n.record_id)
 """
 
 

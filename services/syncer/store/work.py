@@ -1,4 +1,8 @@
-"""Pushes, the calls that carry them, creations and runs."""
+"""Pushes, the calls that carry them, creations and runs.
+
+Rows to change name their company each, so that the planner looks each up by its whole key: beside a constant company, or
+a condition that a partial index repeats, it reads that company's part of an index instead (decision 0005).
+"""
 
 from __future__ import annotations
 
@@ -186,8 +190,8 @@ class Call:
 
 _SEND_ITEMS = """
 UPDATE items i SET state = 'sending', call_id = n.call_id, before = n.before
-FROM unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::json[]) AS n (id, token, call_id, before)
-WHERE i.company_id = $1 AND i.item_id = n.id AND i.lease_token = n.token AND i.state = 'claimed'
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::json[]) AS n (company_id, id, token, call_id, before)
+WHERE i.company_id = n.company_id AND i.item_id = n.id AND i.lease_token = n.token AND i.lease_until IS NOT NULL
 RETURNING i.item_id
 """
 _ADD_CALLS = """
@@ -199,10 +203,11 @@ FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::json
 _ADD_CREATIONS = """
 INSERT INTO creations (company_id, record_id, account_id, call_id, ordinal)
 SELECT $1, n.*, CASE
-    WHEN last.remote_id IS NOT NULL AND s.create_asked_at > last.finished_at THEN last.ordinal + 1
+    WHEN last.remote_id IS NOT NULL AND last.finished_at < (
+        SELECT s.create_asked_at FROM subjects s WHERE s.company_id = $1 AND s.record_id = n.record_id)
+    THEN last.ordinal + 1
     ELSE coalesce(last.ordinal, 1) END
 FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS n (record_id, account_id, call_id)
-JOIN subjects s ON s.company_id = $1 AND s.record_id = n.record_id
 LEFT JOIN LATERAL (
     SELECT c.ordinal, c.remote_id, c.finished_at FROM creations c
     WHERE c.company_id = $1 AND c.record_id = n.record_id AND c.account_id = n.account_id
@@ -225,7 +230,7 @@ async def add_calls(
     pairs = [(call, item) for call, items in calls for item in items]
     taken = await tx.fetch(
         _SEND_ITEMS,
-        company,
+        [company] * len(pairs),
         [i.item_id for _, i in pairs],
         [i.lease_token for _, i in pairs],
         [c.call_id for c, _ in pairs],
@@ -312,30 +317,31 @@ async def members(tx: Tx, company: UUID, calls: Sequence[Call]) -> list[Item]:
 
 
 _HELD = """
-SELECT i.item_id FROM unnest($2::uuid[], $3::bigint[]) AS n (id, token)
-JOIN items i ON i.company_id = $1 AND i.item_id = n.id AND i.lease_token = n.token AND i.state = 'claimed'
+SELECT i.item_id FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS n (company_id, id, token)
+JOIN items i ON i.company_id = n.company_id AND i.item_id = n.id AND i.lease_token = n.token AND i.lease_until IS NOT NULL
 """
 
 
 async def still_held(tx: Tx, company: UUID, items: Sequence[Item]) -> list[Item]:
     """Those of these claimed pushes whose lease is still ours."""
-    rows = await tx.fetch(_HELD, company, [i.item_id for i in items], [i.lease_token for i in items])
+    owners = [company] * len(items)
+    rows = await tx.fetch(_HELD, owners, [i.item_id for i in items], [i.lease_token for i in items])
     held = {row["item_id"] for row in rows}
     return [i for i in items if i.item_id in held]
 
 
 _CREATED = """
-UPDATE creations c SET remote_id = n.remote_id, finished_at = now()
-FROM unnest($3::uuid[], $4::text[]) AS n (record_id, remote_id)
-WHERE c.company_id = $1 AND c.account_id = $2 AND c.record_id = n.record_id AND c.remote_id IS NULL
-  AND c.record_id = ANY ($3::uuid[])
+UPDATE creations c SET remote_id = coalesce(c.remote_id, n.remote_id), finished_at = coalesce(c.finished_at, now())
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) AS n (company_id, record_id, account_id, remote_id)
+WHERE c.company_id = n.company_id AND c.record_id = n.record_id AND c.account_id = n.account_id
 """
 
 
 async def close_creations(tx: Tx, company: UUID, account: UUID, made: Sequence[tuple[UUID, str]]) -> None:
     """These (record, remote id) exist now; nothing is created for them again."""
     if made:
-        await tx.execute(_CREATED, company, account, [m[0] for m in made], [m[1] for m in made])
+        records, remote_ids = zip(*made, strict=True)
+        await tx.execute(_CREATED, [company] * len(made), records, [account] * len(made), remote_ids)
 
 
 _RESUME = """
