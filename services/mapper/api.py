@@ -9,6 +9,7 @@ from services.mapper import core, store
 from services.mapper.core import Facts
 from services.mapper.core.normalise import number_key, words
 from services.mapper.settings import Settings
+from services.mapper.store import Kept
 from shared.contracts.records import CompanySettings
 from shared.db.companies import load_settings
 from shared.db.tx import Database, Tx
@@ -29,25 +30,25 @@ def make_routes(database: Database, settings: Settings) -> APIRouter:
         """A source record, how it stands, and who at the destination may be it: best first, each with its evidence."""
         async with database.transaction([company]) as tx:
             destination = _route(await _settings(tx, company))[1]
-            rows = await store.load_subjects(tx, [(company, record, destination)])
-            if not rows or rows[0].facts.state == "unreadable":
+            source = (await store.load_facts(tx, {record: company})).get(record)
+            if source is None or source.state == "unreadable":
                 raise ProblemError("not-found", "There is no such record here.")
-            row = rows[0]
-            twins = (await store.twins(tx, [row.facts], {company: destination})).get(record, ())
-            alike = (await store.alike(tx, [row.facts], {company: destination})).get(record, ())
+            kept = (await store.load_kept(tx, [source], {company: destination})).get(record, Kept())
+            twins = (await store.twins(tx, [source], {company: destination})).get(record, ())
+            alike = (await store.alike(tx, [source], {company: destination})).get(record, ())
         found = {o.facts.record_id: (o.facts, None) for o in alike} | {
             t.facts.record_id: (t.facts, t.taken_by) for t in twins
         }
-        if row.link is not None and row.link.destination is not None:
-            found[row.link.destination_record_id] = row.link.destination, record
+        if kept.link is not None and kept.link.destination is not None:
+            found[kept.link.destination_record_id] = kept.link.destination, record
         ranked = sorted(
-            (_candidate(row.facts, f, by) for f, by in found.values()),
+            (_candidate(source, f, by) for f, by in found.values()),
             key=lambda c: (-c["confidence"], c["record_id"]),
         )
         return {
-            "record": _shown(row.facts),
-            "situation": row.situation,
-            "linked_to": str(row.link.destination_record_id) if row.link else None,
+            "record": _shown(source),
+            "situation": kept.answer.situation if kept.answer else None,
+            "linked_to": str(kept.link.destination_record_id) if kept.link else None,
             "candidates": ranked,
         }
 

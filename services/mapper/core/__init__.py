@@ -16,14 +16,13 @@ from services.mapper.core.decide import (
     decide,
     event_of,
     hash_of,
-    needs_names,
     without,
 )
-from services.mapper.core.facts import Facts, facts_of
+from services.mapper.core.facts import Facts, facts_of, removed
 from services.mapper.core.match import compare, confidence, plausible, similar_keys, similar_names
 
 __all__ = [
     "Answer", "Decision", "Deleted", "Disputed", "Facts", "Link", "Linked", "Other", "Subject", "Twin", "Unlinked",
-    "Unmatched", "candidates_of", "compare", "confidence", "decide", "event_of", "facts_of", "hash_of", "needs_names",
-    "plausible", "similar_keys", "similar_names", "without",
+    "Unmatched", "candidates_of", "compare", "confidence", "decide", "event_of", "facts_of", "hash_of", "plausible",
+    "removed", "similar_keys", "similar_names", "without",
 ]  # fmt: skip

@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeAlias, assert_never
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias, assert_never
 from uuid import UUID
 
 from services.mapper.core.facts import Facts
@@ -27,8 +28,7 @@ from shared.contracts.events import (
 MAX_CANDIDATES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A stored pair. `destination` is None until its directory has told us the record."""
 
     destination_record_id: UUID
@@ -37,8 +37,7 @@ class Link:
     destination: Facts | None
 
 
-@dataclass(frozen=True, slots=True)
-class Twin:
+class Twin(NamedTuple):
     """A destination record with the same number or e-mail, and who else claims it."""
 
     facts: Facts
@@ -49,16 +48,14 @@ class Twin:
     taken_by: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
+class Other(NamedTuple):
     """A destination record, linked to nobody, that may look alike. `by_phone`: its telephone is not one of many."""
 
     facts: Facts
     by_phone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A source record with everything its decision depends on."""
 
     facts: Facts
@@ -116,10 +113,13 @@ class Deleted:
 Decision: TypeAlias = Linked | Unlinked | Unmatched | Disputed | Deleted
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The last thing said about a source record."""
+class Answer(NamedTuple):
+    """The last thing said about a source record, as a row of the table."""
 
+    company_id: UUID
+    record_id: UUID
+    situation: str
+    reason: str
     link_rev: int
     source_rev: int
     hash: bytes
@@ -139,11 +139,6 @@ def candidate(source: Facts, other: Facts) -> Candidate:
 def _ranked(source: Facts, others: Iterable[Facts]) -> tuple[Candidate, ...]:
     found = {o.record_id: candidate(source, o) for o in others}
     return tuple(sorted(found.values(), key=lambda c: (-c.confidence, c.record_id))[:MAX_CANDIDATES])
-
-
-def needs_names(subject: Subject) -> bool:
-    """Whether the decision hangs on who else looks alike."""
-    return subject.facts.live and subject.link is None and subject.create is None and not subject.twins
 
 
 def decide(subject: Subject) -> Decision:
@@ -219,10 +214,9 @@ def _contradicts(a: Facts, b: Facts) -> bool:
 def without(subject: Subject, taken: Mapping[UUID, UUID]) -> Subject:
     """The same subject after these destination records were linked to others."""
     mine = subject.facts.record_id
-    return replace(
-        subject,
+    return subject._replace(
         twins=tuple(
-            replace(t, taken_by=taken[t.facts.record_id]) if taken.get(t.facts.record_id, mine) != mine else t
+            t._replace(taken_by=taken[t.facts.record_id]) if taken.get(t.facts.record_id, mine) != mine else t
             for t in subject.twins
         ),
         others=tuple(o for o in subject.others if taken.get(o.facts.record_id, mine) == mine),
@@ -239,7 +233,13 @@ def candidates_of(decision: Decision) -> tuple[Candidate, ...]:
 def hash_of(subject: Subject, decision: Decision) -> bytes:
     """Changes when, and only when, the answer is another one. What only explains a link does not count."""
     shown = replace(decision, evidence=()) if isinstance(decision, Linked) else decision
-    text = f"{subject.destination_account_id}{type(decision).__name__}{shown}"
+    return _digest(subject.destination_account_id, shown)
+
+
+@lru_cache(maxsize=1024)
+def _digest(destination_account_id: UUID, decision: Decision) -> bytes:
+    """Remembered, because most answers of an import are the same one: nobody is plausible."""
+    text = f"{destination_account_id}{type(decision).__name__}{decision}"
     return hashlib.blake2b(text.encode(), digest_size=12).digest()
 
 

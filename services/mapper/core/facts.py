@@ -1,16 +1,15 @@
 """What mapper keeps of a record of either account: what it compares, and the keys by which it finds."""
 
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 from services.mapper.core.normalise import email_key, name_keys, number_key, phone_key
 from shared.contracts.records import Employee
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """One record. The fields stand in the order of the table's columns.
+class Facts(NamedTuple):
+    """One record, as a row of the table: the fields stand in the order of its columns.
 
     A one-letter slip in one of the two names leaves the other name whole, and leaves the first or the last letter of the
     slipped one in place; so one of the four blocks is equal, wherever the slip is (names of one letter apart). Slips in
@@ -85,3 +84,11 @@ def facts_of(
         f"{f}|{n[-1:]}$" if named else None,
         f"{n}|{employee.birth_date}" if n and employee.birth_date else None,
     )
+
+
+def removed(facts: Facts, rev: int) -> Facts:
+    """The same record, gone: it matches nobody."""
+    return facts._replace(
+        rev=rev, state="removed", number_key=None, email_key=None, phone_key=None,
+        block_a=None, block_b=None, block_c=None, block_d=None, born_key=None,
+    )  # fmt: skip

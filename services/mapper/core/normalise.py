@@ -52,7 +52,7 @@ def number_key(number: str | None) -> str | None:
     """`E-0012` and `e0012` are one number, and so are `0012` and `12`."""
     if number is None:
         return None
-    key = number if number.isdigit() else "".join(c for c in folded(number) if c.isalnum())
+    key = number if number.isdigit() else "".join(filter(str.isalnum, folded(number)))
     return (key.lstrip("0") or "0" if key.isdigit() else key) or None
 
 
@@ -69,11 +69,7 @@ def phone_key(mobile: str | None, phone: str | None) -> str | None:
     for value in (mobile, phone):
         if value is not None:
             head = value.partition(";")[0]
-            digits = (
-                head[1:]
-                if head[:1] == "+" and head[1:].isdigit()
-                else "".join(c for c in head if c.isdigit())
-            )
+            digits = head[1:] if head[1:].isdigit() and head[0] == "+" else "".join(filter(str.isdigit, head))
             if len(digits) >= _LEAST_DIGITS:
                 return digits
     return None

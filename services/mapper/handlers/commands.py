@@ -70,7 +70,7 @@ async def _obey(tx: Tx, deciding: Deciding, ways: Mapping[UUID, Way], event: Mes
     moved |= await store.affected_by_destinations(
         tx, [(f, True) for f in facts.values()], {company: way.source}
     )
-    return await deciding.answer(tx, ways, [Ask(source.record_id, event, then_push)], moved)
+    return await deciding.answer(tx, ways, [Ask(source, event, then_push)], moved)
 
 
 async def _link(

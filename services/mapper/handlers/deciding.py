@@ -1,14 +1,12 @@
 """The one step that handlers and worker share: load, decide, link, remember, say. Always under the companies' locks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.mapper import core, store
-from services.mapper.core import Decision, Facts, Linked, Subject
-from services.mapper.store.links import Told
-from services.mapper.store.records import Row
+from services.mapper.core import Answer, Decision, Facts, Linked, Subject
+from services.mapper.store import Kept
 from shared.contracts.events import DirectoryMatched, Message
 from shared.contracts.records import Lane
 from shared.db.companies import load_settings
@@ -17,24 +15,24 @@ from shared.messaging.outbox import Outbox, Outgoing
 
 AT_ONCE = 500
 """More records than this that are moved by others are walked by the worker."""
+_NOTHING = Kept()
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """From which account to which a company's people go."""
+class Way(NamedTuple):
+    """From which account to which a company's people go. Nobody can be found in a destination that is not `inhabited`."""
 
     source: UUID
     destination: UUID
     confirm: bool
     complete: bool
+    inhabited: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A message about a source record that must be answered, whether or not the answer is new."""
+class Ask(NamedTuple):
+    """A message about a source record that must be answered, whether or not the answer is new; its newest stored facts."""
 
-    record_id: UUID
-    message: Message[Any]
+    facts: Facts
+    message: Message[Any] | None
     then_push: bool = False
 
 
@@ -47,21 +45,17 @@ class Deciding:
         self._partitions = partitions
 
     async def ways(self, tx: Tx) -> dict[UUID, Way]:
-        """The ways of this transaction's companies, by company; one without an active route has none."""
-        settings = await load_settings(tx, tx.companies)
-        complete = await store.complete_directories(tx)
-        ways = {}
-        for company, document in settings.items():
-            source, destination = document.source(), document.destination()
-            if document.route is None or source is None or destination is None:
-                continue
-            ways[company] = Way(
-                source.account_id,
-                destination.account_id,
-                document.route.rules.confirm_matches,
-                (company, destination.account_id) in complete,
-            )
-        return ways
+        """The ways of this transaction's companies, by company; one without an active route has none.
+
+        Asked after the transaction's own facts are saved, for they may be the destination's first.
+        """
+        routes = {
+            company: (source.account_id, destination.account_id, document.route.rules.confirm_matches)
+            for company, document in (await load_settings(tx, tx.companies)).items()
+            if document.route and (source := document.source()) and (destination := document.destination())
+        }
+        read = await store.load_directories(tx, {c: destination for c, (_, destination, _) in routes.items()})
+        return {company: Way(*route, *read[company]) for company, route in routes.items()}
 
     async def answer(
         self, tx: Tx, ways: Mapping[UUID, Way], asks: Sequence[Ask], moved: Mapping[UUID, UUID]
@@ -71,27 +65,21 @@ class Deciding:
         Every ask is answered; a record that others moved is told only when its answer is another one.
         """
         asked: dict[UUID, list[Ask]] = {}
-        for ask in (a for a in asks if a.message.company_id in ways):
-            asked.setdefault(ask.record_id, []).append(ask)
+        for ask in asks:
+            if ask.facts.company_id in ways:
+                asked.setdefault(ask.facts.record_id, []).append(ask)
+        causes = {a.facts.company_id: a.message for a in reversed(asks)}
+        facts = [a[0].facts for a in asked.values()]
         moved = {r: c for r, c in moved.items() if r not in asked and c in ways}
-        if len(moved) > AT_ONCE:
-            await store.mark_due(tx, moved)
-            moved = {}
-        wanted = {r: a[0].message.company_id for r, a in asked.items()} | moved
-        causes = {a.message.company_id: a.message for a in reversed(asks)}
         said: list[Outgoing] = []
-        while wanted:
-            rows = await self._rows(tx, ways, wanted)
-            subjects, taken = await self._decide(tx, ways, rows)
-            told, outgoing = self._tell(rows, subjects, asked, causes)
-            await store.save_answers(tx, told)
-            said += outgoing
-            asked = {}
-            held = await store.held_by(tx, [(company, d) for d, company in taken.items()])
-            wanted = {r: c for r, c in held.items() if r not in wanted}
-            if len(wanted) > AT_ONCE:
-                await store.mark_due(tx, wanted)
-                wanted = {}
+        while facts := facts + await _at_once(tx, moved):
+            ours = [f for f in facts if f.account_id == ways[f.company_id].source and f.state != "unreadable"]
+            kept = await store.load_kept(tx, ours, {c: w.destination for c, w in ways.items()})
+            decided, taken = await self._decide(tx, ways, ours, kept)
+            said += await self._tell(tx, decided, kept, asked, causes)
+            held = await store.held_by(tx, taken)
+            moved = {r: c for r, c in held.items() if r not in decided}
+            facts, asked = [], {}
         return said
 
     async def sweep(self, tx: Tx, company: UUID, records: Sequence[UUID]) -> list[Outgoing]:
@@ -100,43 +88,17 @@ class Deciding:
         said = await self.answer(tx, ways, (), dict.fromkeys(records, company)) if records else []
         return said + await self.finish(tx, ways)
 
-    async def _rows(self, tx: Tx, ways: Mapping[UUID, Way], wanted: Mapping[UUID, UUID]) -> list[Row]:
-        rows = await store.load_subjects(tx, ((c, r, ways[c].destination) for r, c in wanted.items()))
-        return [
-            r
-            for r in rows
-            if r.facts.account_id == ways[r.facts.company_id].source and r.facts.state != "unreadable"
-        ]
-
     async def _decide(
-        self, tx: Tx, ways: Mapping[UUID, Way], rows: Sequence[Row]
-    ) -> tuple[dict[UUID, tuple[Subject, Decision]], dict[UUID, UUID]]:
-        """Each record's decision, and the destination records (id → company) that were linked by it."""
-        destinations = {company: way.destination for company, way in ways.items()}
-        open_facts = [r.facts for r in rows if r.facts.live and r.link is None and r.create is None]
-        twins = await store.twins(tx, open_facts, destinations)
-        alike = await store.alike(tx, [f for f in open_facts if f.record_id not in twins], destinations)
-        decided: dict[UUID, tuple[Subject, Decision]] = {}
-        pairs: list[tuple[Facts, Facts]] = []
-        for row in rows:
-            way, record = ways[row.facts.company_id], row.facts.record_id
-            subject = Subject(
-                row.facts, way.destination, way.complete, way.confirm, row.link, row.create, row.refused,
-                twins.get(record, ()), alike.get(record, ()),
-            )  # fmt: skip
-            decision = core.decide(subject)
-            decided[record] = subject, decision
-            if isinstance(decision, Linked) and row.link is None:
-                pairs.append(
-                    (
-                        row.facts,
-                        next(
-                            t.facts
-                            for t in subject.twins
-                            if t.facts.record_id == decision.destination_record_id
-                        ),
-                    )
-                )
+        self, tx: Tx, ways: Mapping[UUID, Way], facts: Sequence[Facts], kept: Mapping[UUID, Kept]
+    ) -> tuple[dict[UUID, tuple[Subject, Decision]], list[tuple[UUID, UUID]]]:
+        """Each record's decision, and the (company, destination record) that were linked by it."""
+        subjects = await self._subjects(tx, ways, facts, kept)
+        decided = {s.facts.record_id: (s, core.decide(s)) for s in subjects}
+        pairs = [
+            (s.facts, next(t.facts for t in s.twins if t.facts.record_id == d.destination_record_id))
+            for s, d in decided.values()
+            if isinstance(d, Linked) and s.link is None
+        ]
         if pairs:
             await store.add_auto_links(tx, pairs)
             taken = {d.record_id: s.record_id for s, d in pairs}
@@ -144,42 +106,58 @@ class Deciding:
                 if any(c.record_id in taken for c in core.candidates_of(decision)):
                     left = core.without(subject, taken)
                     decided[record] = left, core.decide(left)
-        return decided, {d.record_id: d.company_id for _, d in pairs}
+        return decided, [(d.company_id, d.record_id) for _, d in pairs]
 
-    def _tell(
+    async def _subjects(
+        self, tx: Tx, ways: Mapping[UUID, Way], facts: Sequence[Facts], kept: Mapping[UUID, Kept]
+    ) -> list[Subject]:
+        """These source records with all that their decisions depend on."""
+        destinations = {c: w.destination for c, w in ways.items() if w.inhabited}
+        subjects, searching = [], []
+        for f in facts:
+            way, known = ways[f.company_id], kept.get(f.record_id, _NOTHING)
+            subjects.append(Subject(
+                f, way.destination, way.complete, way.confirm, known.link, known.create, known.refused
+            ))  # fmt: skip
+            if way.inhabited and f.live and known.link is None and known.create is None:
+                searching.append(f)
+        if not searching:
+            return subjects
+        twins = await store.twins(tx, searching, destinations)
+        alike = await store.alike(tx, [f for f in searching if f.record_id not in twins], destinations)
+        return [
+            s._replace(twins=twins.get(s.facts.record_id, ()), others=alike.get(s.facts.record_id, ()))
+            for s in subjects
+        ]
+
+    async def _tell(
         self,
-        rows: Sequence[Row],
+        tx: Tx,
         decided: Mapping[UUID, tuple[Subject, Decision]],
+        kept: Mapping[UUID, Kept],
         asked: Mapping[UUID, Sequence[Ask]],
-        causes: Mapping[UUID, Message[Any]],
-    ) -> tuple[list[Told], list[Outgoing]]:
-        told, said = [], []
-        for row in rows:
-            facts = row.facts
-            subject, decision = decided[facts.record_id]
-            digest = core.hash_of(subject, decision)
-            asks, last = asked.get(facts.record_id, ()), row.answer
-            same = last is not None and last.hash == digest and last.source_rev == facts.rev
-            if not asks and same:
+        causes: Mapping[UUID, Message[Any] | None],
+    ) -> list[Outgoing]:
+        """What is to be said of these decisions; it is remembered."""
+        said, answers, stale, named = [], [], [], []
+        for record, (subject, decision) in decided.items():
+            facts, last, asks = subject.facts, kept.get(record, _NOTHING).answer, asked.get(record)
+            digest, rev = core.hash_of(subject, decision), last.link_rev if last else 0
+            if not asks and last is not None and (last.hash, last.source_rev) == (digest, facts.rev):
                 continue
-            rev = last.link_rev if last else 0
-            for ask in asks:
+            for ask in asks or [Ask(facts, causes.get(facts.company_id))]:
                 rev += 1
                 body = core.event_of(subject, decision, rev, then_push=ask.then_push)
-                said.append(Outgoing(body, facts.company_id, ask.message))
-            if not asks:
-                rev += 1
-                cause = causes.get(facts.company_id)
-                lane = None if cause else Lane.BULK
-                said.append(Outgoing(core.event_of(subject, decision, rev), facts.company_id, cause, lane))
-            named = tuple(c.record_id for c in core.candidates_of(decision))
-            situation = type(decision).__name__.lower()
-            reason = getattr(decision, "reason", "")
-            told.append(Told(
-                facts.company_id, facts.record_id, situation, reason, rev, facts.rev, digest, named,
-                renamed=row.situation in ("disputed", "unlinked"),
-            ))  # fmt: skip
-        return told, said
+                lane = None if ask.message else Lane.BULK
+                said.append(Outgoing(body, facts.company_id, ask.message, lane))
+            situation, reason = type(decision).__name__.lower(), getattr(decision, "reason", "")
+            answers.append(Answer(facts.company_id, record, situation, reason, rev, facts.rev, digest))
+            named += [(facts.company_id, c.record_id, record) for c in core.candidates_of(decision)]
+            if last is not None and last.situation in ("disputed", "unlinked"):
+                stale.append(last)
+        await store.save_answers(tx, answers)
+        await store.save_candidates(tx, stale, named)
+        return said
 
     async def finish(self, tx: Tx, ways: Mapping[UUID, Way]) -> list[Outgoing]:
         """Say of each mark that is matched now so: to every partition of both lanes, behind the records' answers."""
@@ -197,9 +175,9 @@ class Deciding:
         ]
 
 
-def removed(facts: Facts, rev: int) -> Facts:
-    """The same record, gone: it matches nobody."""
-    return replace(
-        facts, rev=rev, state="removed", number_key=None, email_key=None, phone_key=None,
-        block_a=None, block_b=None, block_c=None, block_d=None, born_key=None,
-    )  # fmt: skip
+async def _at_once(tx: Tx, records: Mapping[UUID, UUID]) -> list[Facts]:
+    """The facts of these records (id → company); where they are too many, the worker decides them instead."""
+    if len(records) > AT_ONCE:
+        await store.mark_due(tx, records)
+        return []
+    return list((await store.load_facts(tx, records)).values()) if records else []

@@ -1,13 +1,12 @@
 """What importer read: store the facts, answer for source records, decide again whom a change moves."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from services.mapper import core, store
 from services.mapper.core import Facts
-from services.mapper.handlers.deciding import Ask, Deciding, Way, removed
+from services.mapper.handlers.deciding import Ask, Deciding, Way
 from services.mapper.store.links import Created
 from shared.contracts.events import (
     DirectoryComplete,
@@ -29,12 +28,12 @@ def make_on_employees(deciding: Deciding) -> Callable[[Sequence[Message[Any]], T
     async def on_employees(events: Sequence[Message[Any]], tx: Tx) -> None:
         """Every event about a source record is answered; marks count behind the records of their batch."""
         await tx.lock_companies()
-        ways = await deciding.ways(tx)
         records = [e for e in events if not isinstance(e.body, DirectoryComplete)]
         before = await store.load_facts(tx, {e.body.record_id: e.company_id for e in records})
         after = fold(before, records)
-        changes = [(before.get(r), f) for r, f in after.items() if before.get(r) != f]
-        await store.save_facts(tx, [f for _, f in changes])
+        changes = [(old, new) for r, new in after.items() if (old := before.get(r)) != new]
+        await store.save_facts(tx, [new for _, new in changes])
+        ways = await deciding.ways(tx)
         moved = await _written(tx, ways, records)
         moved |= await _moved(tx, ways, changes)
         asks, said = _asks(ways, records, after)
@@ -83,7 +82,7 @@ def _newer(known: Facts | None, event: Message[Any]) -> Facts:
             event.company_id, body.record_id, body.account_id, body.remote_id, body.rev, body.employee
         )
     if isinstance(body, EmployeeUnreadable) and known is not None and known.live:
-        return replace(known, rev=body.rev)
+        return known._replace(rev=body.rev)
     empty = Facts(
         event.company_id,
         body.record_id,
@@ -93,7 +92,7 @@ def _newer(known: Facts | None, event: Message[Any]) -> Facts:
         "unreadable",
         active=False,
     )
-    return removed(known or empty, body.rev) if isinstance(body, EmployeeRemoved) else empty
+    return core.removed(known or empty, body.rev) if isinstance(body, EmployeeRemoved) else empty
 
 
 def _asks(
@@ -107,7 +106,7 @@ def _asks(
             continue
         facts = after[body.record_id]
         if facts.state != "unreadable":
-            asks.append(Ask(body.record_id, event))
+            asks.append(Ask(facts, event))
             continue
         failed = MatchFailed(
             record_id=facts.record_id, account_id=facts.account_id, source_rev=facts.rev, reason="unreadable"
@@ -146,9 +145,9 @@ async def _moved(tx: Tx, ways: Mapping[UUID, Way], changes: Sequence[Changed]) -
     owners = await store.owners(tx, others)
     for old, new in changes:
         way = ways.get(new.company_id)
-        if way is None or (old is not None and replace(old, rev=new.rev) == new):
+        if way is None or (old is not None and old._replace(rev=new.rev) == new):
             continue
-        if new.account_id == way.source:
+        if new.account_id == way.source and way.inhabited:
             strong = {(f.number_key, f.email_key): f for f in (old, new) if f is not None}
             if old is None or len(strong) > 1:
                 sources += strong.values()

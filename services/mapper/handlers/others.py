@@ -34,7 +34,7 @@ def make_on_pushes(deciding: Deciding) -> Callable[[Sequence[Message[Any]], Tx],
             for (source, destination), e in told.items()
         ])  # fmt: skip
         moved = await store.held_by(tx, [(company, destination) for company, _, destination in linked])
-        asks = [Ask(source, told[source, destination]) for _, source, destination in linked]
+        asks = [Ask(known[source], told[source, destination]) for _, source, destination in linked]
         await deciding.outbox.append(tx, await deciding.answer(tx, ways, asks, moved))
 
     return on_pushes

@@ -7,12 +7,17 @@ from uuid import UUID
 from shared.contracts.events import DirectoryComplete, Message
 from shared.db.tx import Tx
 
-_COMPLETE = "SELECT company_id, account_id FROM directories WHERE company_id = ANY ($1::uuid[])"
+_DIRECTORIES = """
+SELECT w.company_id, EXISTS (SELECT FROM directories d WHERE d.company_id = w.company_id AND d.account_id = w.account_id),
+    EXISTS (SELECT FROM records r WHERE r.account_id = w.account_id)
+FROM unnest($1::uuid[], $2::uuid[]) AS w (company_id, account_id)
+"""
 
 
-async def complete_directories(tx: Tx) -> set[tuple[UUID, UUID]]:
-    """The accounts (with their company) that have been read completely at least once."""
-    return {(r["company_id"], r["account_id"]) for r in await tx.fetch(_COMPLETE, list(tx.companies))}
+async def load_directories(tx: Tx, accounts: Mapping[UUID, UUID]) -> dict[UUID, tuple[bool, bool]]:
+    """By company, of its account: whether it has been read completely at least once, and whether any record is known."""
+    rows = await tx.fetch(_DIRECTORIES, list(accounts), list(accounts.values()))
+    return {company: (complete, inhabited) for company, complete, inhabited in rows}
 
 
 _ADD_MARKS = """

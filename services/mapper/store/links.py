@@ -1,10 +1,10 @@
 """Links, answers, candidates, and what people decided."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
-from services.mapper.core import Facts
+from services.mapper.core import Answer, Facts
 from shared.db.tx import Tx
 
 _AUTO = """
@@ -52,8 +52,7 @@ SELECT company_id, source_record_id, destination_record_id FROM linked
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """A destination record that we wrote for a source record."""
 
     company_id: UUID
@@ -69,18 +68,8 @@ async def add_created(tx: Tx, told: Iterable[Created]) -> list[tuple[UUID, UUID,
 
     Returns the new links: company, source, destination.
     """
-    pairs = list({(c.source_record_id, c.destination_record_id): c for c in told}.values())
-    if not pairs:
-        return []
-    rows = await tx.fetch(
-        _CREATED,
-        [c.company_id for c in pairs],
-        [c.source_record_id for c in pairs],
-        [c.destination_record_id for c in pairs],
-        [c.source_account_id for c in pairs],
-        [c.destination_account_id for c in pairs],
-        [c.destination_remote_id for c in pairs],
-    )
+    pairs = {(c.source_record_id, c.destination_record_id): c for c in told}
+    rows = await tx.fetch(_CREATED, *zip(*pairs.values(), strict=True)) if pairs else []
     return [(r[0], r[1], r[2]) for r in rows]
 
 
@@ -176,54 +165,31 @@ async def held_by(tx: Tx, destinations: Sequence[tuple[UUID, UUID]]) -> dict[UUI
 
 
 _ANSWERS = """
-INSERT INTO answers (company_id, record_id, situation, reason, link_rev, source_rev, hash)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[])
+INSERT INTO answers SELECT * FROM unnest($1::answers[])
 ON CONFLICT (company_id, record_id) DO UPDATE SET situation = excluded.situation, reason = excluded.reason,
     link_rev = excluded.link_rev, source_rev = excluded.source_rev, hash = excluded.hash
 """
+
+
+async def save_answers(tx: Tx, answers: Sequence[Answer]) -> None:
+    """Keep what was said last about each record."""
+    if answers:
+        await tx.execute(_ANSWERS, answers)
+
+
 _FORGET = """
 DELETE FROM candidates c USING unnest($1::uuid[], $2::uuid[]) AS t (company_id, record_id)
 WHERE c.company_id = t.company_id AND c.source_record_id = t.record_id
 """
-_NAME = """
-INSERT INTO candidates (company_id, source_record_id, destination_record_id)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) ON CONFLICT DO NOTHING
-"""
+_NAME = "INSERT INTO candidates SELECT * FROM unnest($1::candidates[]) ON CONFLICT DO NOTHING"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An answer as it is stored; `named` are its candidates, `renamed` whether the stored ones may differ."""
-
-    company_id: UUID
-    record_id: UUID
-    situation: str
-    reason: str
-    link_rev: int
-    source_rev: int
-    hash: bytes
-    named: tuple[UUID, ...]
-    renamed: bool
-
-
-async def save_answers(tx: Tx, told: Sequence[Told]) -> None:
-    """Keep what was said last about each record."""
-    if not told:
-        return
-    await tx.execute(
-        _ANSWERS,
-        [t.company_id for t in told],
-        [t.record_id for t in told],
-        [t.situation for t in told],
-        [t.reason for t in told],
-        [t.link_rev for t in told],
-        [t.source_rev for t in told],
-        [t.hash for t in told],
-    )
-    if stale := [t for t in told if t.renamed]:
-        await tx.execute(_FORGET, [t.company_id for t in stale], [t.record_id for t in stale])
-    if named := [(t.company_id, t.record_id, d) for t in told for d in t.named]:
-        await tx.execute(_NAME, *map(list, zip(*named, strict=True)))
+async def save_candidates(tx: Tx, stale: Sequence[Answer], named: Sequence[tuple[UUID, UUID, UUID]]) -> None:
+    """Forget whom these answers named, and keep who is named now: company, destination record, source record."""
+    if stale:
+        await tx.execute(_FORGET, [a.company_id for a in stale], [a.record_id for a in stale])
+    if named:
+        await tx.execute(_NAME, named)
 
 
 _FLIP_LINKS = """

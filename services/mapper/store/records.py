@@ -3,17 +3,15 @@
 `OFFSET 0` keeps the planner to one index look-up a row.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from services.mapper.core import Answer, Facts, Link
 from shared.db.tx import Record, Tx
 
-COLUMNS = len(fields(Facts))
-_VALUES = attrgetter(*(f.name for f in fields(Facts)))
+COLUMNS = len(Facts._fields)
 
 
 def facts_at(row: Record, start: int) -> Facts:
@@ -34,10 +32,7 @@ async def load_facts(tx: Tx, records: Mapping[UUID, UUID]) -> dict[UUID, Facts]:
 
 
 _SAVE = """
-INSERT INTO records
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::boolean[],
-    $8::text[], $9::text[], $10::text[], $11::text[], $12::date[], $13::text[], $14::text[], $15::text[], $16::text[],
-    $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[])
+INSERT INTO records SELECT * FROM unnest($1::records[])
 ON CONFLICT (company_id, record_id) DO UPDATE SET
     rev = excluded.rev, state = excluded.state, active = excluded.active, number = excluded.number,
     email = excluded.email, first_name = excluded.first_name, last_name = excluded.last_name,
@@ -51,26 +46,21 @@ ON CONFLICT (company_id, record_id) DO UPDATE SET
 async def save_facts(tx: Tx, facts: Sequence[Facts]) -> None:
     """Put these in place of what is stored."""
     if facts:
-        await tx.execute(_SAVE, *map(list, zip(*map(_VALUES, facts), strict=True)))
+        await tx.execute(_SAVE, facts)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A source record with all that is stored about it."""
+class Kept(NamedTuple):
+    """What was said and decided about a source record."""
 
-    facts: Facts
-    situation: str | None
-    answer: Answer | None
-    link: Link | None
-    create: datetime | None
-    refused: frozenset[UUID]
+    answer: Answer | None = None
+    link: Link | None = None
+    create: datetime | None = None
+    refused: frozenset[UUID] = frozenset()
 
 
-_SUBJECTS = """
-SELECT a.situation, a.link_rev, a.source_rev, a.hash, l.destination_record_id, l.destination_remote_id, l.origin,
-       d.created, d.refused, r.*, t.*
+_KEPT = """
+SELECT w.record_id, l.destination_record_id, l.destination_remote_id, l.origin, d.created, d.refused, a.*, t.*
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (company_id, record_id, destination_account_id)
-CROSS JOIN LATERAL (SELECT * FROM records r WHERE r.company_id = w.company_id AND r.record_id = w.record_id OFFSET 0) r
 LEFT JOIN LATERAL (
     SELECT * FROM answers a WHERE a.company_id = w.company_id AND a.record_id = w.record_id OFFSET 0
 ) a ON true
@@ -86,29 +76,31 @@ LEFT JOIN LATERAL (
            array_agg(destination_record_id) FILTER (WHERE kind = 'unlink') AS refused
     FROM decisions d WHERE d.company_id = w.company_id AND d.source_record_id = w.record_id
 ) d ON true
+WHERE a.record_id IS NOT NULL OR l.source_record_id IS NOT NULL OR d.created IS NOT NULL OR d.refused IS NOT NULL
 """
-_HEAD = 9
+_HEAD = 6
+_ANSWER = len(Answer._fields)
 
 
-async def load_subjects(tx: Tx, wanted: Iterable[tuple[UUID, UUID, UUID]]) -> list[Row]:
-    """What is stored about these source records: (company, record, destination account) each."""
-    columns = list(zip(*wanted, strict=True))
-    if not columns:
-        return []
-    return [_subject(row) for row in await tx.fetch(_SUBJECTS, *columns)]
+async def load_kept(tx: Tx, sources: Sequence[Facts], destinations: Mapping[UUID, UUID]) -> dict[UUID, Kept]:
+    """What is kept about these source records, by id; one with nothing is left out. `destinations` is company → account."""
+    if not sources:
+        return {}
+    rows = await tx.fetch(
+        _KEPT,
+        [s.company_id for s in sources],
+        [s.record_id for s in sources],
+        [destinations[s.company_id] for s in sources],
+    )
+    return {row[0]: _kept(row) for row in rows}
 
 
-def _subject(row: Record) -> Row:
-    situation, link_rev, source_rev, digest, destination, remote_id, origin, created, refused = row[:_HEAD]
-    link = None
-    if destination is not None:
-        known = row[_HEAD + COLUMNS] is not None
-        link = Link(destination, remote_id, origin, facts_at(row, _HEAD + COLUMNS) if known else None)
-    return Row(
-        facts_at(row, _HEAD),
-        situation,
-        Answer(link_rev, source_rev, digest) if situation is not None else None,
-        link,
+def _kept(row: Record) -> Kept:
+    _, destination, remote_id, origin, created, refused = row[:_HEAD]
+    there = facts_at(row, _HEAD + _ANSWER) if row[_HEAD + _ANSWER] is not None else None
+    return Kept(
+        Answer(*row[_HEAD : _HEAD + _ANSWER]) if row[_HEAD] is not None else None,
+        Link(destination, remote_id, origin, there) if destination is not None else None,
         created,
         frozenset(refused or ()),
     )

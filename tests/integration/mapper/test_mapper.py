@@ -38,6 +38,26 @@ async def test_a_certain_pair_waits_for_the_mark_and_then_links(world: Any) -> N
     }
 
 
+async def test_the_first_record_of_a_destination_counts_in_its_own_batch(world: Any) -> None:
+    await world.set(world.document())
+    await world.tell(*world.marks("destination"), world.staged("source", "s1", **JOHN))
+    assert (await world.last("s1"))["type"] == "record.unmatched"
+    await world.tell(
+        world.staged("source", "s2", first_name="Zoe", last_name="Quist", number="8"),
+        world.staged("destination", "d1", **JOHN),
+        world.staged("destination", "d2", number="8"),
+    )
+    assert [(await world.last(s))["type"] for s in ("s1", "s2")] == ["record.linked", "record.linked"]
+
+
+async def test_what_we_wrote_is_linked_before_its_source_record_is_known(world: Any) -> None:
+    await world.set(world.document())
+    await world.tell(world.staged("destination", "d1", written_for=world.id("source", "s1"), **JOHN))
+    assert await world.said() == []
+    await world.tell(world.staged("source", "s1", first_name="Zoe"))
+    assert (await world.last("s1"))["origin"] == "created"
+
+
 async def test_every_source_event_is_answered_and_older_revs_repeat_the_stored_facts(world: Any) -> None:
     await world.set(world.document())
     await world.tell(world.staged("source", "s1", rev=5, **JOHN), world.staged("source", "s1", rev=9, **JOHN))
