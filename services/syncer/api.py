@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 
 from services.syncer.settings import Settings
-from services.syncer.store import work
+from services.syncer.store import pushes
 from shared.db.tx import Database
 from shared.http.auth import internal_only
 
@@ -21,6 +21,6 @@ def make_routes(database: Database, settings: Settings) -> APIRouter:
     async def plans(company: UUID, record: UUID) -> list[dict[str, Any]]:
         """The record's pushes, newest first: what was planned, what was sent, and the call's key."""
         async with database.transaction([company]) as tx:
-            return await work.plans_of(tx, company, record)
+            return await pushes.plans_of(tx, company, record)
 
     return routes

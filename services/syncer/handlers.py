@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -12,40 +12,25 @@ from faststream.kafka import KafkaRouter
 from services.syncer import core
 from services.syncer.core import Case, Fact, Failure, Item
 from services.syncer.settings import Settings
-from services.syncer.store import deciding, facts, work
+from services.syncer.store import deciding, directories, facts, runs, subjects
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.commands import SyncRecords
 from shared.contracts.events import (
     Body,
-    Decided,
     DirectoryMatched,
-    EmployeeRemoved,
-    EmployeeStaged,
-    EmployeeUnreadable,
     MatchFailed,
     Message,
-    RecordDeleted,
-    RecordDisputed,
     RecordLinked,
-    RecordUnlinked,
-    RecordUnmatched,
     SyncCompleted,
     SyncStarted,
 )
-from shared.contracts.records import Cause, CompanySettings, Employee, Situation
+from shared.contracts.records import Cause, CompanySettings
 from shared.db.companies import load_settings, save_settings
 from shared.db.tx import Tx
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox, Outgoing
 
-_SITUATIONS: dict[type[Decided], Situation] = {
-    RecordLinked: Situation.LINKED,
-    RecordUnlinked: Situation.UNLINKED,
-    RecordUnmatched: Situation.UNMATCHED,
-    RecordDisputed: Situation.DISPUTED,
-    RecordDeleted: Situation.DELETED,
-}
 AUTOMATIC = (Cause.HOOK, Cause.SWEEP)
 
 
@@ -79,40 +64,38 @@ class Handlers:
             return
         settings = await load_settings(tx, moved)
         gone = [a.account_id for s in settings.values() for a in s.accounts if not a.connected]
-        await facts.forget_directories(tx, gone)
-        await facts.mark_due(tx, moved, everything=True)
+        await directories.forget_directories(tx, gone)
+        await subjects.mark_due(tx, moved, everything=True)
 
     async def on_employees(self, events: Sequence[Message[Any]], tx: Tx) -> None:
         """Newer facts of source and destination records."""
         await tx.lock_companies()
-        bodies = [
-            e for e in events if isinstance(e.body, EmployeeStaged | EmployeeRemoved | EmployeeUnreadable)
-        ]
-        if not bodies:
+        told = [e for e in events if type(e.body) in core.FACTS]
+        if not told:
             return
         settings = await load_settings(tx, tx.companies)
-        before = await facts.load_facts(tx, [e.body.record_id for e in bodies])
+        before = await facts.load_facts(tx, [e.body.record_id for e in told])
         known = dict(before)
         newest: dict[UUID, tuple[Message[Any], Fact]] = {}
-        for event in bodies:
-            fact = _fact(event.body)
-            if core.replaces(known.get(fact.record_id), fact.remote_version, fact.read_at, fact.rev):
-                known[fact.record_id] = fact
+        for event in told:
+            fact = core.fact_of(event.body)
+            if core.replaces(known.get(fact.record_id), fact):
+                known[fact.record_id] = core.stored(fact)
                 newest[fact.record_id] = (event, fact)
-        await facts.save_facts(tx, [(event.company_id, fact) for event, fact in newest.values()])
-        subjects, destinations = [], []
-        for event, fact in newest.values():
+        await facts.save_facts(tx, [(e.company_id, f, known[r].employee) for r, (e, f) in newest.items()])
+        sources, destinations = [], []
+        for record, (event, fact) in newest.items():
             document = settings.get(event.company_id)
             if document is None or document.route is None or fact.account_id == document.route.source:
                 automatic = fact.rev if getattr(event.body, "cause", None) in AUTOMATIC else None
-                subjects.append((event.company_id, fact.record_id, automatic))
-            elif not core.same(before.get(fact.record_id), fact):  # else our own write comes back
-                destinations.append(fact.record_id)
-        new = await facts.add_subjects(tx, subjects)
-        records = await facts.subjects_of(tx, destinations)
+                sources.append((event.company_id, record, automatic))
+            elif not core.same(before.get(record), known[record]):  # else our own write comes back
+                destinations.append(record)
+        new = await subjects.add_subjects(tx, sources)
+        records = await subjects.subjects_of(tx, destinations)
         records += [  # a new one that nobody pushes stands as its row was made: its match is not known yet
             record
-            for _, record, automatic in subjects
+            for _, record, automatic in sources
             if automatic is not None or record not in new or newest[record][1].state != "present"
         ]
         await self._decide(tx, records, settings, events)
@@ -121,28 +104,29 @@ class Handlers:
         """mapper's answers, and directories that have been matched completely."""
         await tx.lock_companies()
         settings = await load_settings(tx, tx.companies)
-        whole = await facts.save_marks(tx, [e for e in events if isinstance(e.body, DirectoryMatched)])
+        whole = await directories.save_marks(tx, [e for e in events if type(e.body) is DirectoryMatched])
         if whole:
-            await facts.mark_due(tx, whole, everything=False)
+            await subjects.mark_due(tx, whole, everything=False)
         newest: dict[UUID, Message[Any]] = {}
         for event in events:
-            body = event.body
-            if isinstance(body, Decided):
-                known = newest.get(body.record_id)
-                if known is None or known.body.link_rev < body.link_rev:
-                    newest[body.record_id] = event
-        linked = [e for e in newest.values() if isinstance(e.body, RecordLinked) and not e.body.then_push]
-        confirmed = await facts.confirmed(
-            tx, [(e.company_id, e.body.record_id, e.body.destination_record_id) for e in linked]
+            if type(event.body) in core.SITUATIONS:
+                known = newest.get(event.body.record_id)
+                if known is None or known.body.link_rev < event.body.link_rev:
+                    newest[event.body.record_id] = event
+        linked = [e for e in newest.values() if type(e.body) is RecordLinked]
+        confirmed = await subjects.confirmed(
+            tx,
+            [
+                (e.company_id, e.body.record_id, e.body.destination_record_id)
+                for e in linked
+                if not e.body.then_push
+            ],
         )
-        await facts.save_links(tx, [_link(e) for e in newest.values()])
-        failed = [e for e in events if isinstance(e.body, MatchFailed)]
-        await self._match_failed(tx, failed, settings)
-        asked = {
-            e.body.record_id: self._asked(e, settings, f"{e.id}")
-            for e in newest.values()
-            if isinstance(e.body, RecordLinked) and e.body.then_push
-        }
+        await subjects.save_links(tx, [core.link_of(e) for e in newest.values()])
+        failed = [e for e in events if type(e.body) is MatchFailed]
+        for event in failed:
+            await self._fail(tx, event.company_id, event.body.record_id, settings)
+        asked = {e.body.record_id: self._asked(e, settings, str(e.id)) for e in linked if e.body.then_push}
         records = [*(newest.keys() - confirmed), *(e.body.record_id for e in failed)]
         await self._decide(tx, records, settings, events, {r: i for r, i in asked.items() if i})
 
@@ -160,31 +144,22 @@ class Handlers:
             return
         await tx.lock_companies()
         settings = await load_settings(tx, tx.companies)
-        await self._fail(tx, message.company_id, [record], settings)
+        await self._fail(tx, message.company_id, record, settings)
         await self._decide(tx, [record], settings, [message])
 
-    async def _match_failed(
-        self, tx: Tx, failed: Sequence[Message[MatchFailed]], settings: Mapping[UUID, CompanySettings]
-    ) -> None:
-        for event in failed:
-            await self._fail(tx, event.company_id, [event.body.record_id], settings)
-
     async def _fail(
-        self, tx: Tx, company: UUID, records: Sequence[UUID], settings: Mapping[UUID, CompanySettings]
+        self, tx: Tx, company: UUID, record: UUID, settings: Mapping[UUID, CompanySettings]
     ) -> None:
-        cases = await facts.load_cases(tx, records, settings)
-        failures = []
-        for case in cases.values():
-            if basis := case.basis():
-                failure = Failure("internal", None, basis.source_rev, basis.link_rev, basis.settings_version)
-                failures.append((company, case.record_id, failure))
-        await facts.save_failures(tx, failures)
+        case = (await subjects.load_cases(tx, [record], settings)).get(record)
+        if case is not None and (basis := case.basis()):
+            failure = Failure("internal", None, basis.source_rev, basis.link_rev, basis.settings_version)
+            await subjects.save_failures(tx, [(company, record, failure)])
 
     async def _sync(
         self, tx: Tx, event: Message[SyncRecords], settings: Mapping[UUID, CompanySettings]
     ) -> None:
         command = event.body
-        cases = await facts.load_cases(tx, [s.record_id for s in command.records], settings)
+        cases = await subjects.load_cases(tx, [s.record_id for s in command.records], settings)
         skipped: Counter[str] = Counter()
         asked: dict[UUID, Item] = {}
         expired = event.time < self.clock.now() - timedelta(days=self.settings.inbox_days - 1)
@@ -196,7 +171,7 @@ class Handlers:
                 skipped[why or "disconnected"] += 1
             else:
                 asked[selected.record_id] = item
-        seen, together = await work.add_run_part(
+        seen, together = await runs.add_run_part(
             tx,
             event.company_id,
             command.run_id,
@@ -210,12 +185,11 @@ class Handlers:
         if seen == command.parts:
             started = SyncStarted(run_id=command.run_id, total=command.total, skipped=together)
             said.append(Outgoing(started, event.company_id, event))
-        await facts.save_failures(tx, [(event.company_id, r, None) for r in asked if cases[r].failure])
+        await subjects.save_failures(tx, [(event.company_id, r, None) for r in asked if cases[r].failure])
         await self.outbox.append(tx, said)
-        tried = {r: replace(cases[r], failure=None) for r in asked if cases[r].failure}
-        decisions = [core.decide(tried.get(r) or cases[r], item) for r, item in asked.items()]
+        decisions = [core.decide(cases[r]._replace(failure=None), item) for r, item in asked.items()]
         await deciding.save(tx, self.outbox, decisions, lambda _: event)
-        for run in await work.end_runs(tx, event.company_id, [command.run_id]):
+        for run in await runs.end_runs(tx, event.company_id, [command.run_id]):
             if run["ended"]:
                 body = SyncCompleted(
                     run_id=run["run_id"],
@@ -262,58 +236,10 @@ class Handlers:
         for event in events:
             causes[getattr(event.body, "record_id", event.company_id)] = event
             by_company[event.company_id] = event
-        cases = await facts.load_cases(tx, records, settings)
+        cases = await subjects.load_cases(tx, records, settings)
         decisions = [core.decide(case, (asked or {}).get(case.record_id)) for case in cases.values()]
 
         def cause(case: Case) -> Message[Body]:
             return causes.get(case.record_id) or by_company[case.company_id]
 
         await deciding.save(tx, self.outbox, decisions, cause)
-
-
-def _fact(body: EmployeeStaged | EmployeeRemoved | EmployeeUnreadable) -> Fact:
-    match body:
-        case EmployeeStaged():
-            return Fact(
-                body.record_id,
-                body.account_id,
-                body.remote_id,
-                body.rev,
-                "present",
-                body.employee,
-                body.remote_version,
-                body.read_at,
-            )
-        case EmployeeRemoved():
-            return Fact(
-                body.record_id, body.account_id, body.remote_id, body.rev, "removed", Employee(), None, None
-            )
-        case EmployeeUnreadable():
-            return Fact(
-                body.record_id,
-                body.account_id,
-                body.remote_id,
-                body.rev,
-                "unreadable",
-                Employee(),
-                None,
-                None,
-                body.reason,
-            )
-
-
-def _link(
-    event: Message[Decided],
-) -> tuple[UUID, UUID, str | None, int, int, str, UUID | None, str | None, datetime | None]:
-    body = event.body
-    return (
-        event.company_id,
-        body.record_id,
-        _SITUATIONS[type(body)].value,
-        body.link_rev,
-        body.source_rev,
-        body.reason,
-        getattr(body, "destination_record_id", None),
-        getattr(body, "destination_remote_id", None),
-        getattr(body, "asked_at", None),
-    )

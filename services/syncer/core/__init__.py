@@ -1,6 +1,18 @@
 """What the destination lacks, what status that gives a record, and what becomes of its pushes. Pure."""
 
-from services.syncer.core.case import Case, Decision, Fact, Failure, Item, Plan, Standing, replaces, same
+from services.syncer.core.case import (
+    Case,
+    Decision,
+    Fact,
+    Failure,
+    Fields,
+    Item,
+    Plan,
+    Standing,
+    Stored,
+    replaces,
+    same,
+)
 from services.syncer.core.pushing import (
     Recheck,
     answered,
@@ -19,10 +31,11 @@ from services.syncer.core.pushing import (
     values,
 )
 from services.syncer.core.standing import RETRYABLE, WAITING_REASONS, differing, in_json, plan, standing
+from services.syncer.core.told import FACTS, SITUATIONS, Link, fact_of, link_of, stored
 
 __all__ = [
-    "RETRYABLE", "WAITING_REASONS", "Case", "Decision", "Fact", "Failure", "Item", "Plan", "Recheck",
-    "Standing", "answered", "backoff_seconds", "decide", "differing", "ended", "in_json", "leaves_unknown", "plan",
-    "postponed", "read_again", "recheck", "replaces", "same", "sent", "skipped", "source_rev", "standing",
-    "still_wanted", "succeeded", "values",
+    "FACTS", "RETRYABLE", "SITUATIONS", "WAITING_REASONS", "Case", "Decision", "Fact", "Failure", "Fields", "Item",
+    "Link", "Plan", "Recheck", "Standing", "Stored", "answered", "backoff_seconds", "decide", "differing", "ended",
+    "fact_of", "in_json", "leaves_unknown", "link_of", "plan", "postponed", "read_again", "recheck", "replaces",
+    "same", "sent", "skipped", "source_rev", "standing", "still_wanted", "stored", "succeeded", "values",
 ]  # fmt: skip

@@ -1,16 +1,32 @@
 """Everything that one source record's status depends on, and what is decided of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.contracts.events import Basis
-from shared.contracts.records import Change, CompanySettings, Employee, Situation, Status
+from shared.contracts.records import CompanySettings, Employee, Situation, Status
+
+Fields = Mapping[str, Mapping[str, Any]]
+"""Per field its value `before` and `after`, in canonical JSON form."""
+NO_FIELDS: Fields = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Stored(NamedTuple):
+    """What is known of a record of either account, enough to tell whether something newer says something new."""
+
+    rev: int
+    state: str
+    employee: str
+    """As JSON."""
+    remote_version: str | None
+    read_at: datetime | None
+
+
+class Fact(NamedTuple):
     """The newest we know of one record of either account."""
 
     record_id: UUID
@@ -40,8 +56,7 @@ class Failure:
         return then == (basis.source_rev, basis.link_rev, basis.settings_version)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One intended push: an intent (`waiting`), a plan (`planned`), on its way (`sending`), or over (`done`)."""
 
     item_id: UUID
@@ -49,7 +64,7 @@ class Item:
     account_id: UUID
     state: str
     action: str = ""
-    fields: Mapping[str, Change] = field(default_factory=dict)
+    fields: Fields = NO_FIELDS
     basis: Basis | None = None
     automatic: bool = False
     run_id: UUID | None = None
@@ -61,8 +76,7 @@ class Item:
     outcome: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """Everything that one source record's status depends on."""
 
     company_id: UUID
@@ -108,8 +122,7 @@ class Case:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A status with its reason and the field concerned."""
 
     status: Status
@@ -117,16 +130,14 @@ class Standing:
     field: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What would be written: `create`, `update` or `no_change`, and per field the value before and after."""
 
     action: str
-    fields: Mapping[str, Change]
+    fields: Fields
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A case decided: its standing, and what becomes of its push."""
 
     case: Case
@@ -137,29 +148,23 @@ class Decision:
 
     def moved(self) -> bool:
         """Whether people see something else than before."""
-        return (self.standing.status, self.standing.reason, self.standing.field) != (
-            self.case.status,
-            self.case.reason,
-            self.case.field,
-        )
+        return self.standing != (self.case.status, self.case.reason, self.case.field)
 
 
-def replaces(stored: Fact | None, version: str | None, read_at: datetime | None, rev: int) -> bool:
-    """Whether a fact of rev `rev` is newer than the stored one, which may be the answer to our own last write."""
+def replaces(stored: Stored | None, newer: Fact) -> bool:
+    """Whether a fact is newer than what is stored, which may be the answer to our own last write."""
     if stored is None:
         return True
-    if rev <= stored.rev:
+    if newer.rev <= stored.rev:
         return False
-    old = stored.remote_version
-    if old is not None and version is not None and old != version and old.isdigit() and version.isdigit():
-        return int(version) > int(old)
-    return stored.read_at is None or read_at is None or read_at >= stored.read_at
+    old, new = stored.remote_version, newer.remote_version
+    if old is not None and new is not None and old != new and old.isdigit() and new.isdigit():
+        return int(new) > int(old)
+    return stored.read_at is None or newer.read_at is None or newer.read_at >= stored.read_at
 
 
-def same(stored: Fact | None, fact: Fact) -> bool:
+def same(stored: Stored | None, newer: Stored) -> bool:
     """Whether a newer version says nothing new."""
-    return stored is not None and (stored.state, stored.employee, fact.state) == (
-        "present",
-        fact.employee,
-        "present",
+    return (
+        stored is not None and stored.state == newer.state == "present" and stored.employee == newer.employee
     )

@@ -1,8 +1,7 @@
 """The life of a push: asked for, planned, compared again when claimed, sent, and what its outcome leaves."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid5
 
 from services.syncer.core.case import Case, Decision, Fact, Failure, Item
@@ -25,16 +24,16 @@ def decide(case: Case, asked: Item | None = None) -> Decision:
     without = standing(case, None)
     account = case.settings.account(intent.account_id) if case.settings else None
     if account is not None and not account.connected:
-        return Decision(case, without, ended=replace(intent, state="done", outcome="cancelled"))
+        return Decision(case, without, ended=intent._replace(state="done", outcome="cancelled"))
     if without.status is Status.NEEDS_SYNC and without.reason in WAITING_REASONS:
-        waiting = replace(intent, state="waiting")
+        waiting = intent._replace(state="waiting")
         return Decision(case, standing(case, waiting), item=waiting)
     made = plan(case)
     if without.status is Status.NEEDS_ACTION and not (case.failure and without.reason == case.failure.reason):
         made = None
     if made is None:
-        return Decision(case, without, ended=replace(intent, state="done", outcome="needs_action"))
-    planned = replace(intent, state="planned", action=made.action, fields=made.fields, basis=case.basis())
+        return Decision(case, without, ended=intent._replace(state="done", outcome="needs_action"))
+    planned = intent._replace(state="planned", action=made.action, fields=made.fields, basis=case.basis())
     return Decision(case, standing(case, planned), item=planned, planned=True)
 
 
@@ -77,9 +76,8 @@ def skipped(case: Case | None, selected: Selected, *, alone: bool) -> str | None
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Recheck:
-    """What a claim finds: go on (perhaps with a newer plan), or stop."""
+class Recheck(NamedTuple):
+    """What a claim finds: go on (perhaps with a newer basis or plan), or stop."""
 
     item: Item
     replanned: bool = False
@@ -91,22 +89,25 @@ def recheck(case: Case, item: Item) -> Recheck:
     """Compare the plan with the facts of now.
 
     Other fields moved: the basis is refreshed. A planned one moved: planned again if automatic, Held if a person asked.
-    A creation that has become an update is planned again in any case.
+    A creation that has become an update is planned again in any case. A first try whose basis still stands keeps its
+    plan; a later one may have read the destination afresh, which moves no rev.
     """
-    made = plan(case)
     basis = case.basis()
+    if basis is not None and item.basis == basis and item.attempts == 0:
+        return Recheck(item)
+    made = plan(case)
     if made is None or basis is None:
         return Recheck(item, ended=True)
-    if made.action == item.action and dict(made.fields) == dict(item.fields):
-        return Recheck(replace(item, basis=basis))
+    if made == (item.action, item.fields):
+        return Recheck(item._replace(basis=basis))
     if item.automatic or made.action != item.action or not made.fields:
-        return Recheck(replace(item, action=made.action, fields=made.fields, basis=basis), replanned=True)
+        return Recheck(item._replace(action=made.action, fields=made.fields, basis=basis), replanned=True)
     return Recheck(item, held=True)
 
 
 def values(item: Item) -> dict[str, Any]:
     """What a creation writes."""
-    return {name: change.after for name, change in item.fields.items()}
+    return {name: change["after"] for name, change in item.fields.items()}
 
 
 def still_wanted(item: Item, fresh: Employee) -> tuple[dict[str, Any], str | None]:
@@ -115,11 +116,11 @@ def still_wanted(item: Item, fresh: Employee) -> tuple[dict[str, Any], str | Non
     wanted = {}
     for name, change in item.fields.items():
         there = values.get(name)
-        if there == change.after:
+        if there == change["after"]:
             continue
-        if there != change.before:
+        if there != change["before"]:
             return {}, name
-        wanted[name] = change.after
+        wanted[name] = change["after"]
     return wanted, None
 
 
@@ -135,7 +136,7 @@ def sent(case: Case, item: Item) -> Employee:
     source = case.source.employee
     if item.basis is not None and item.basis.source_rev == case.source.rev:
         return source.only_known()
-    planned = Employee.model_validate({name: change.after for name, change in item.fields.items()})
+    planned = Employee.model_validate(values(item))
     return (case.sent or Employee()).overlaid(planned)
 
 
@@ -149,7 +150,7 @@ def answered(case: Case, item: Item, remote: Remote, at: datetime) -> Fact:
 
 def read_again(known: Fact, remote: Remote, at: datetime) -> Fact:
     """A destination record as a fresh read found it."""
-    return replace(known, employee=remote.employee, remote_version=remote.version, read_at=at)
+    return known._replace(employee=remote.employee, remote_version=remote.version, read_at=at)
 
 
 def succeeded(case: Case, item: Item, there: Fact, *, action: str, at: datetime) -> Case:
@@ -158,8 +159,7 @@ def succeeded(case: Case, item: Item, there: Fact, *, action: str, at: datetime)
     if action == "create" and case.situation is Situation.LINKED:
         return over
     newer = case.automatic_rev is not None and case.automatic_rev > source_rev(case, item)
-    return replace(
-        over,
+    return over._replace(
         destination=there,
         destination_record_id=there.record_id,
         destination_remote_id=there.remote_id,
@@ -179,16 +179,16 @@ def ended(case: Case, item: Item, reason: str | None, concerned: str | None) -> 
     if reason is None or basis is None:
         return over
     failure = Failure(reason, concerned, basis.source_rev, basis.link_rev, basis.settings_version)
-    return replace(over, failure=failure)
+    return over._replace(failure=failure)
 
 
 def postponed(case: Case, item: Item) -> Case:
     """The case while this push waits to be tried again."""
-    return replace(_without(case, item), item=replace(item, state="planned"))
+    return _without(case, item)._replace(item=item._replace(state="planned"))
 
 
 def _without(case: Case, item: Item) -> Case:
-    return replace(case, item=None) if case.item and case.item.item_id == item.item_id else case
+    return case._replace(item=None) if case.item and case.item.item_id == item.item_id else case
 
 
 def leaves_unknown(error: MusterError, *, again: bool) -> bool:

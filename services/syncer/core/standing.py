@@ -1,19 +1,11 @@
 """What the destination lacks, and what status that gives a record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.syncer.core.case import Case, Item, Plan, Standing
+from services.syncer.core.case import Case, Fields, Item, Plan, Standing
 from shared.contracts.capabilities import creation_problem, mapped_fields
-from shared.contracts.records import (
-    Change,
-    CompanySettings,
-    Employee,
-    Situation,
-    Status,
-    System,
-    changes,
-)
+from shared.contracts.records import CompanySettings, Employee, Situation, Status, System
 
 WAITING_REASONS = frozenset({"checking", "directory_being_read"})
 RETRYABLE = frozenset(
@@ -21,7 +13,7 @@ RETRYABLE = frozenset(
 )
 
 
-def differing(case: Case, source: Employee, destination: Employee) -> dict[str, Change]:
+def differing(case: Case, source: Employee, destination: Employee) -> Fields:
     """The mapped fields that the destination lacks.
 
     A value that is absent or masked at the source never counts, nor one that the destination answered to what we sent.
@@ -43,7 +35,11 @@ def differing(case: Case, source: Employee, destination: Employee) -> dict[str, 
         if case.sent is not None and case.answered is not None and sent == wanted and answered == there:
             continue
         names.append(name)
-    return changes(in_json(destination, names), in_json(source, names), names)
+    return _changes(in_json(destination, names), in_json(source, names), names)
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> Fields:
+    return {n: {"before": before.get(n), "after": after.get(n)} for n in names}
 
 
 def in_json(employee: Employee, names: Sequence[str]) -> dict[str, Any]:
@@ -70,7 +66,7 @@ def plan(case: Case) -> Plan | None:
             for n in mapped_fields(source.system, destination.system, destination.features)
             if employee.known(n) and getattr(employee, n) is not None
         ]
-        return Plan("create", changes({}, in_json(employee, names), names))
+        return Plan("create", _changes({}, in_json(employee, names), names))
     return None
 
 
@@ -100,16 +96,15 @@ def standing(case: Case, item: Item | None) -> Standing:
 
 def _blocked(case: Case, employee: Employee, settings: CompanySettings, *, linked: bool) -> Standing | None:
     """What stops the record whatever its match: its content, or how the last attempt ended."""
-    destination, basis = settings.destination(), case.basis()
+    destination = settings.destination()
     assert destination is not None
-    assert basis is not None
     if employee.active is False and not (
         linked and case.destination and case.destination.employee.active is False
     ):
         return Standing(Status.NEEDS_ACTION, "inactive_at_source", "active")
     if problem := creation_problem(employee, System(destination.system), destination.features):
         return Standing(Status.NEEDS_ACTION, *problem)
-    if case.failure is not None and case.failure.stands(basis):
+    if case.failure is not None and (basis := case.basis()) and case.failure.stands(basis):
         reason, concerned = case.failure.reason, case.failure.field
         if reason == "conflict":
             return Standing(Status.HELD, reason, concerned)

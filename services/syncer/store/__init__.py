@@ -1,1 +1,1 @@
-"""syncer's SQL: `facts` (what is known and decided of each record), `work` (pushes, calls, runs)."""
+"""syncer's SQL: what is known (`facts`, `directories`) and decided (`cases`), and what is done (`pushes`, `calls`, `runs`)."""

@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+import orjson
+
 from services.syncer.core import Case, Decision, Item
-from services.syncer.store import facts, work
-from shared.contracts.events import Body, Message, PushPlanned, SyncCompleted, SyncProgressed
+from services.syncer.store import pushes, subjects
+from shared.contracts.events import Body, Message, PushPlanned, StatusChanged, SyncCompleted, SyncProgressed
 from shared.contracts.records import Lane
 from shared.db.tx import Record, Tx
 from shared.messaging.outbox import Outbox, Outgoing
@@ -22,7 +24,7 @@ async def save(
     With `outcomes` the cases are what pushes left, and are stored whole.
     """
     moved = [d for d in decisions if d.moved()]
-    await (facts.save_outcomes(tx, decisions) if outcomes else facts.save_standings(tx, moved))
+    await (subjects.save_outcomes(tx, decisions) if outcomes else subjects.save_standings(tx, moved))
     items: dict[UUID, list[Item]] = defaultdict(list)
     ended: dict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
     said: list[Outgoing] = []
@@ -36,13 +38,11 @@ async def save(
             if decision.case.item is None:
                 items[company].append(decision.ended)
             ended[company].append((decision.ended.item_id, decision.ended.outcome or "failed"))
-    said += [
-        _say(facts.status_changed(d.case, d.standing), d.case, cause, d.item or d.case.item) for d in moved
-    ]
+    said += [_say(_status_changed(d), d.case, cause, d.item or d.case.item) for d in moved]
     for company, rows in items.items():
-        await work.save_items(tx, company, [_open(i) for i in rows])
+        await pushes.save_items(tx, company, [_open(i) for i in rows])
     for company, over in ended.items():
-        runs = await work.end_items(tx, company, over)
+        runs = await pushes.end_items(tx, company, over)
         said += run_events(company, runs)
     await outbox.append(tx, said)
 
@@ -51,15 +51,7 @@ def _open(item: Item) -> Item:
     """An intent that ends at once is stored as waiting first, so that ending it counts in its run."""
     if item.state != "done":
         return item
-    return Item(
-        item.item_id,
-        item.record_id,
-        item.account_id,
-        "waiting",
-        run_id=item.run_id,
-        actor=item.actor,
-        lane=item.lane,
-    )
+    return item._replace(state="waiting", action="", fields={}, basis=None, outcome=None)
 
 
 def _say(body: Body, case: Case, cause: Caused, item: Item | None) -> Outgoing:
@@ -69,15 +61,29 @@ def _say(body: Body, case: Case, cause: Caused, item: Item | None) -> Outgoing:
     return Outgoing(body, case.company_id, message, lane=lane, run_id=run, actor=actor)
 
 
+def _status_changed(decision: Decision) -> StatusChanged:
+    case, standing = decision.case, decision.standing
+    return StatusChanged(
+        record_id=case.record_id,
+        status_rev=case.status_rev + 1,
+        status=standing.status,
+        reason=standing.reason,
+        field=standing.field,
+        synced_at=case.synced_at,
+        basis=decision.item.basis if decision.planned and decision.item else case.basis(),
+    )
+
+
 def planned(item: Item) -> PushPlanned:
     """The event of a plan."""
-    assert item.basis is not None
-    return PushPlanned(
-        record_id=item.record_id,
-        item_id=item.item_id,
-        action=item.action,
-        fields=dict(item.fields),
-        basis=item.basis,
+    return PushPlanned.model_validate(
+        {
+            "record_id": item.record_id,
+            "item_id": item.item_id,
+            "action": item.action,
+            "fields": item.fields,
+            "basis": item.basis,
+        }
     )
 
 
@@ -92,7 +98,7 @@ def run_events(company: UUID, runs: Sequence[Record]) -> list[Outgoing]:
                 "total": run["total"],
                 "succeeded": run["succeeded"],
                 "failed": run["failed"],
-                "skipped": work.loads(run["skipped"]),
+                "skipped": orjson.loads(run["skipped"]),
             }
         )
         said.append(Outgoing(body, company, run_id=run["run_id"], actor=run["actor"]))

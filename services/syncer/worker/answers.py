@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.syncer.store import work
-from services.syncer.store.work import Call
+from services.syncer.core import Item
+from services.syncer.store import calls, pushes
+from services.syncer.store.calls import Call
 from services.syncer.worker.recording import Outcome, Recorder
 from shared.connectors.ports import Written
 from shared.db.tx import Database
@@ -20,9 +21,10 @@ from shared.telemetry.metrics import WORK
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the members of one call were answered."""
+    """What the members of one call were answered; `items` are those members as they were sent, by id."""
 
     call: Call
+    items: Mapping[str, Item]
     written: Sequence[Written]
     requested_at: datetime
 
@@ -54,13 +56,12 @@ class Answers:
     async def _write(self, company: UUID, answers: Sequence[Answer]) -> None:
         async with self._database.transaction([company]) as tx:
             await tx.lock_companies()
-            held = await work.close_calls(tx, company, [(a.call, a.state) for a in answers])
+            held = await calls.close_calls(tx, company, [(a.call, a.state) for a in answers])
             mine = [a for a in answers if a.call.call_id in held]
             WORK.labels(kind="push", outcome="lease_lost").inc(len(answers) - len(mine))
-            items = {i.item_id: i for i in await work.members(tx, company, [a.call for a in mine])}
             outcomes = [
                 Outcome(
-                    items[UUID(w.item_id)],
+                    item,
                     w.remote,
                     w.error,
                     action=answer.call.action,
@@ -68,8 +69,8 @@ class Answers:
                 )
                 for answer in mine
                 for w in answer.written
-                if UUID(w.item_id) in items
+                if (item := answer.items.get(w.item_id))
             ]
             await self._recorder.record(tx, company, outcomes)
-            later = await work.waiting_for(tx, company, [a.call for a in mine])
-            await work.postpone(tx, company, later, 0, attempt=False)
+            later = await calls.waiting_for(tx, company, [a.call for a in mine])
+            await pushes.postpone(tx, company, later, 0, attempt=False)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.syncer import core
 from services.syncer.core import Case, Item
-from services.syncer.store import deciding, facts, work
+from services.syncer.store import calls, deciding, directories, pushes, subjects
 from services.syncer.worker.recording import Outcome, Recorder
 from shared.clock import Clock
 from shared.contracts.events import DirectoryWanted
@@ -46,12 +46,12 @@ class Claimer:
         """At most `limit`; None when nothing was due. What cannot be sent has been held, ended, or waits."""
         async with self._database.transaction([company]) as tx:
             await tx.lock_companies()
-            records = await work.claim_items(tx, company, account_id, limit, LEASE_SECONDS)
+            records = await pushes.claim_items(tx, company, account_id, limit, LEASE_SECONDS)
             if not records:
                 return None
             settings = (await load_settings(tx, [company])).get(company)
             account = settings.account(account_id) if settings else None
-            cases = await facts.load_cases(tx, records, {company: settings} if settings else {})
+            cases = await subjects.load_cases(tx, records, {company: settings} if settings else {})
             items = [case.item for case in cases.values() if case.item is not None]
             if settings is None or account is None or not account.connected:
                 await self._recorder.record(tx, company, [Outcome(i, cancelled=True) for i in items], cases)
@@ -69,6 +69,7 @@ class Claimer:
         """The claimed pushes whose plan holds, perhaps planned anew; the others are held, ended, or wait."""
         company = settings.company_id
         go: list[Item] = []
+        newer: list[Item] = []
         said: list[Outgoing] = []
         resumed: list[tuple[UUID, UUID]] = []
         over: list[Outcome] = []
@@ -83,10 +84,13 @@ class Claimer:
                 over.append(Outcome(item))
             else:
                 go.append(found.item)
+                if found.item is not item:
+                    newer.append(found.item)
                 if found.replanned:
                     planned = deciding.planned(found.item)
                     said.append(Outgoing(planned, company, lane=Lane(item.lane), run_id=item.run_id))
-        await work.resume_calls(tx, company, resumed)
+        await calls.resume_calls(tx, company, resumed)
+        await pushes.save_items(tx, company, newer)
         await self._recorder.record(tx, company, over, cases)
         go = await self._gate(tx, settings, account, go)
         await self._outbox.append(tx, said)
@@ -102,10 +106,10 @@ class Claimer:
             return items
         now = self._clock.now()
         max_age = timedelta(seconds=settings.route.rules.directory_max_age_seconds)
-        if await facts.directory_is_fresh(tx, company, account.account_id, now, max_age):
+        if await directories.directory_is_fresh(tx, company, account.account_id, now, max_age):
             return items
-        await work.postpone(tx, company, creations, GATE_SECONDS, attempt=False)
-        if await facts.want_directory(tx, company, account.account_id, now):
+        await pushes.postpone(tx, company, creations, GATE_SECONDS, attempt=False)
+        if await directories.want_directory(tx, company, account.account_id, now):
             wanted = DirectoryWanted(account_id=account.account_id, not_before=now - max_age)
             await self._outbox.append(tx, [Outgoing(wanted, company, lane=Lane.REAL_TIME)])
         return [i for i in items if i.action != "create"]

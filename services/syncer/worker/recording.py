@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.syncer import core
 from services.syncer.core import Case, Item
 from services.syncer.settings import Settings
-from services.syncer.store import deciding, facts, work
+from services.syncer.store import calls, deciding, facts, pushes, subjects
 from shared.clock import Clock
 from shared.contracts.events import PushFailed, PushHeld, PushSucceeded
 from shared.contracts.records import Lane, Remote
@@ -22,8 +22,7 @@ from shared.messaging.outbox import Outbox, Outgoing
 from shared.telemetry.metrics import WORK
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How one push ended: the record as the destination holds it, an error, a conflict, nothing left to write, or cancelled.
 
     `action` is what was sent, or `no_change`; `moved` is the planned field that someone else changed at the destination.
@@ -53,7 +52,7 @@ class Recorder:
         """Store and say all of it. `cases` are the records as they stand, loaded unless given; unknown ones are passed over."""
         if cases is None:
             settings = await load_settings(tx, [company])
-            cases = await facts.load_cases(tx, [o.item.record_id for o in outcomes], settings)
+            cases = await subjects.load_cases(tx, [o.item.record_id for o in outcomes], settings)
         now, after = self._clock.now(), dict(cases)
         said: list[Outgoing] = []
         again: list[Item] = []
@@ -65,7 +64,7 @@ class Recorder:
             case = after[item.record_id]
             if outcome.moved is not None and outcome.remote is not None and case.destination is not None:
                 moved = core.read_again(case.destination, outcome.remote, now)
-                case = replace(case, destination=moved)
+                case = case._replace(destination=moved)
                 known.append(moved)
             if self._tries_again(outcome):
                 again.append(item)
@@ -85,11 +84,11 @@ class Recorder:
             ended.append((item.item_id, name))
             if reason is not None:
                 said.append(_failed(company, outcome, reason, field))
-        await work.postpone(tx, company, again, 0.0, attempt=True)
-        await facts.save_facts(tx, [(company, fact) for fact in known])
+        await pushes.postpone(tx, company, again, 0.0, attempt=True)
+        await facts.save_facts(tx, [(company, fact, fact.employee.text()) for fact in known])
         if made:
-            await work.close_creations(tx, company, outcomes[0].item.account_id, made)
-        said += deciding.run_events(company, await work.end_items(tx, company, ended))
+            await calls.close_creations(tx, company, outcomes[0].item.account_id, made)
+        said += deciding.run_events(company, await pushes.end_items(tx, company, ended))
         await self._outbox.append(tx, said)
         moved_on = [core.decide(after[r]) for r in {o.item.record_id for o in outcomes} & after.keys()]
         await deciding.save(tx, self._outbox, moved_on, lambda _: None, outcomes=True)

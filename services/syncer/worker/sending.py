@@ -11,8 +11,8 @@ from uuid import UUID
 from services.syncer import core
 from services.syncer.core import Item
 from services.syncer.settings import Settings
-from services.syncer.store import deciding, facts, work
-from services.syncer.store.work import Call
+from services.syncer.store import calls, deciding, pushes, subjects
+from services.syncer.store.calls import Call
 from services.syncer.worker.answers import Answer, Answers
 from services.syncer.worker.claiming import CLAIM, Claimed, Claimer
 from services.syncer.worker.recording import Outcome, Recorder
@@ -90,12 +90,12 @@ class Sender:
     async def decide_due(self) -> bool:
         """Decide one chunk of due records again, with the same core and under the same lock as the handlers."""
         async with self._database.system() as tx:
-            companies = await facts.companies_due(tx)
+            companies = await subjects.companies_due(tx)
         for company in companies:
             async with self._database.transaction([company]) as tx:
                 await tx.lock_companies()
-                records = await facts.take_due(tx, DUE_CHUNK)
-                cases = await facts.load_cases(tx, records, await load_settings(tx, [company]))
+                records = await subjects.take_due(tx, DUE_CHUNK)
+                cases = await subjects.load_cases(tx, records, await load_settings(tx, [company]))
                 decisions = [core.decide(case) for case in cases.values()]
                 await deciding.save(tx, self._outbox, decisions, lambda _: None)
         return bool(companies)
@@ -103,8 +103,8 @@ class Sender:
     async def step(self) -> bool:
         """Settle one unknown call, or send the next pushes of the queue served longest ago; False when nothing is due."""
         async with self._database.system() as tx:
-            call = await work.claim_call(tx, LEASE_SECONDS)
-            waiting = [] if call else await work.queues(tx)
+            call = await calls.claim_call(tx, LEASE_SECONDS)
+            waiting = [] if call else await pushes.queues(tx)
         if call is not None:
             await self._send_again(call)
             return True
@@ -127,13 +127,13 @@ class Sender:
         except MusterError as error:
             async with self._database.transaction([company]) as tx:
                 await tx.lock_companies()
-                held = await work.still_held(tx, company, claimed.items)
+                held = await pushes.still_held(tx, company, claimed.items)
                 await self._retry_or_fail(tx, company, held, error)
             return True
         if over:
             async with self._database.transaction([company]) as tx:
                 await tx.lock_companies()
-                held = await work.still_held(tx, company, [o.item for o in over])
+                held = await pushes.still_held(tx, company, [o.item for o in over])
                 await self._recorder.record(tx, company, [o for o in over if o.item in held])
         await self._send(company, claimed.account, connector, [*creates, *updates])
         return True
@@ -169,15 +169,15 @@ class Sender:
         groups = [c[i : i + size] for c in (creates, updates) for i in range(0, len(c), size)]
         if not groups:
             return
-        calls = [
+        stored = [
             (self._call(company, account, connector, group), [r.item for r in group]) for group in groups
         ]
         before = {r.item.item_id: r.current.payload for r in updates if r.current is not None}
         async with self._database.transaction([company]) as tx:
-            if not await work.add_calls(tx, calls, before, LEASE_SECONDS):
+            if not await calls.add_calls(tx, stored, before, LEASE_SECONDS):
                 raise LeaseLostError
         limit = asyncio.Semaphore(connector.parallel_calls)
-        sent = [self._transmit(call, connector, limit) for call, _ in calls]
+        sent = [self._transmit(call, members, connector, limit) for call, members in stored]
         for result in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
@@ -202,14 +202,21 @@ class Sender:
     async def _send_again(self, call: Call) -> None:
         async with self._database.transaction([call.company_id]) as tx:
             settings = (await load_settings(tx, [call.company_id])).get(call.company_id)
+            items = await calls.members(tx, call)
         account = settings.account(call.account_id) if settings else None
         if account is None:
             raise Unavailable("the account of a call is not known yet")
         connector = await self._connectors.get(account, call.company_id)
-        await self._transmit(call, connector, asyncio.Semaphore(1), again=True)
+        await self._transmit(call, items, connector, asyncio.Semaphore(1), again=True)
 
     async def _transmit(
-        self, call: Call, connector: Connector, limit: asyncio.Semaphore, *, again: bool = False
+        self,
+        call: Call,
+        items: Sequence[Item],
+        connector: Connector,
+        limit: asyncio.Semaphore,
+        *,
+        again: bool = False,
     ) -> None:
         """Send a stored call and record its outcome; a failure of the whole call decides what may happen to it next."""
         try:
@@ -219,7 +226,8 @@ class Sender:
         except MusterError as error:
             await self._call_failed(call, error, again=again)
             return
-        await self._answers.record(Answer(call, written, requested_at))
+        members = {str(item.item_id): item for item in items}
+        await self._answers.record(Answer(call, members, written, requested_at))
 
     async def _call_failed(self, call: Call, error: MusterError, *, again: bool) -> None:
         """Unknown outcome: the same call again later, at last given up; certainly not carried out: its members again later."""
@@ -232,12 +240,12 @@ class Sender:
             pause = core.backoff_seconds(self._settings.retry_seconds, call.attempts)
             if isinstance(error, RateLimited):
                 pause = max(pause, error.retry_after)
-            if not await work.close_calls(tx, call.company_id, [(call, state)], again_seconds=pause):
+            if not await calls.close_calls(tx, call.company_id, [(call, state)], again_seconds=pause):
                 raise LeaseLostError
             if unknown and not last:
                 return
-            items = await work.members(tx, call.company_id, [call])
-            items += await work.waiting_for(tx, call.company_id, [call])
+            items = await calls.members(tx, call)
+            items += await calls.waiting_for(tx, call.company_id, [call])
             if unknown:
                 gone = Rejected("outcome_unknown")
                 await self._recorder.record(tx, call.company_id, [Outcome(i, error=gone) for i in items])
@@ -254,7 +262,7 @@ class Sender:
         )
         if isinstance(error, RateLimited):
             pause = max(pause, error.retry_after)
-        await work.postpone(tx, company, again, pause, attempt=not waits)
+        await pushes.postpone(tx, company, again, pause, attempt=not waits)
         ids = {i.item_id for i in again}
         await self._recorder.record(
             tx, company, [Outcome(i, error=error) for i in items if i.item_id not in ids]

@@ -1,0 +1,113 @@
+"""What the other services say of records, as it is kept here."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from services.syncer.core.case import Fact, Stored
+from shared.contracts.events import (
+    Body,
+    EmployeeChanged,
+    EmployeeRemoved,
+    EmployeeStaged,
+    EmployeeUnreadable,
+    Message,
+    RecordDeleted,
+    RecordDisputed,
+    RecordLinked,
+    RecordUnlinked,
+    RecordUnmatched,
+)
+from shared.contracts.records import Employee, Situation
+
+FACTS = frozenset({EmployeeStaged, EmployeeChanged, EmployeeRemoved, EmployeeUnreadable})
+"""The events that tell how one record is now."""
+SITUATIONS: Mapping[type[Body], Situation] = MappingProxyType(
+    {
+        RecordLinked: Situation.LINKED,
+        RecordUnlinked: Situation.UNLINKED,
+        RecordUnmatched: Situation.UNMATCHED,
+        RecordDisputed: Situation.DISPUTED,
+        RecordDeleted: Situation.DELETED,
+    }
+)
+"""The events that are mapper's answer about one source record."""
+
+
+class Link(NamedTuple):
+    """mapper's answer about one source record, as it is kept."""
+
+    company_id: UUID
+    record_id: UUID
+    situation: str
+    link_rev: int
+    source_rev: int
+    reason: str
+    destination_record_id: UUID | None
+    destination_remote_id: str | None
+    create_asked_at: datetime | None
+
+
+def fact_of(body: EmployeeStaged | EmployeeRemoved | EmployeeUnreadable) -> Fact:
+    """One of `FACTS`; who is gone or unreadable says nothing of its values."""
+    match body:
+        case EmployeeStaged():
+            return Fact(
+                body.record_id,
+                body.account_id,
+                body.remote_id,
+                body.rev,
+                "present",
+                body.employee,
+                body.remote_version,
+                body.read_at,
+            )
+        case EmployeeRemoved():
+            return Fact(
+                body.record_id, body.account_id, body.remote_id, body.rev, "removed", Employee(), None, None
+            )
+        case EmployeeUnreadable():
+            return Fact(
+                body.record_id,
+                body.account_id,
+                body.remote_id,
+                body.rev,
+                "unreadable",
+                Employee(),
+                None,
+                None,
+                body.reason,
+            )
+
+
+def stored(fact: Fact) -> Stored:
+    """The fact as it is stored."""
+    return Stored(fact.rev, fact.state, fact.employee.text(), fact.remote_version, fact.read_at)
+
+
+def link_of(event: Message[Any]) -> Link:
+    """One of `SITUATIONS`."""
+    body = event.body
+    destination = destination_remote = asked = None
+    match body:
+        case RecordLinked():
+            destination, destination_remote = body.destination_record_id, body.destination_remote_id
+        case RecordUnmatched():
+            asked = body.asked_at
+        case RecordDeleted():
+            destination = body.destination_record_id
+        case _:
+            pass
+    return Link(
+        event.company_id,
+        body.record_id,
+        SITUATIONS[type(body)].value,
+        body.link_rev,
+        body.source_rev,
+        body.reason,
+        destination,
+        destination_remote,
+        asked,
+    )

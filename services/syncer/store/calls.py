@@ -1,0 +1,207 @@
+"""Calls as they were stored before they were sent, and the creations they carry (decision 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import orjson
+
+from services.syncer.core import Item
+from services.syncer.store.pushes import item_of
+from shared.db.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP call as stored before it was sent, with its members (item ids) in order. Its id is its key."""
+
+    company_id: UUID
+    call_id: UUID
+    account_id: UUID
+    action: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: str
+    members: Sequence[UUID]
+    attempts: int = 1
+    lease_token: int = 1
+
+
+_SEND_ITEMS = """
+UPDATE items i SET state = 'sending', call_id = n.call_id, before = n.before
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::json[]) AS n (company_id, id, token, call_id, before)
+WHERE i.company_id = n.company_id AND i.item_id = n.id AND i.lease_token = n.token AND i.lease_until IS NOT NULL
+RETURNING i.item_id
+"""
+_ADD_CALLS = """
+INSERT INTO calls (company_id, call_id, account_id, action, method, path, headers, body, members, state, lease_until)
+SELECT $1, c, a, n, m, p, h, b, i::uuid[], 'sending', now() + make_interval(secs => $10)
+FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::json[], $8::text[], $9::text[])
+     AS t (c, a, n, m, p, h, b, i)
+"""
+_ADD_CREATIONS = """
+INSERT INTO creations (company_id, record_id, account_id, call_id, ordinal)
+SELECT $1, n.*, CASE
+    WHEN last.remote_id IS NOT NULL AND last.finished_at < (
+        SELECT s.create_asked_at FROM subjects s WHERE s.company_id = $1 AND s.record_id = n.record_id)
+    THEN last.ordinal + 1
+    ELSE coalesce(last.ordinal, 1) END
+FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS n (record_id, account_id, call_id)
+LEFT JOIN LATERAL (
+    SELECT c.ordinal, c.remote_id, c.finished_at FROM creations c
+    WHERE c.company_id = $1 AND c.record_id = n.record_id AND c.account_id = n.account_id
+    ORDER BY c.ordinal DESC LIMIT 1
+) AS last ON true
+ON CONFLICT (record_id, company_id, account_id, ordinal) DO UPDATE SET call_id = excluded.call_id
+WHERE creations.remote_id IS NULL
+RETURNING record_id
+"""
+
+
+async def add_calls(
+    tx: Tx,
+    calls: Sequence[tuple[Call, Sequence[Item]]],
+    before: Mapping[UUID, str | None],
+    lease_seconds: float,
+) -> bool:
+    """Store calls before they are sent, with the before-images by item. False when a lease was lost or a creation is done."""
+    company = calls[0][0].company_id
+    pairs = [(call, item) for call, items in calls for item in items]
+    taken = await tx.fetch(
+        _SEND_ITEMS,
+        [company] * len(pairs),
+        [i.item_id for _, i in pairs],
+        [i.lease_token for _, i in pairs],
+        [c.call_id for c, _ in pairs],
+        [before.get(i.item_id) for _, i in pairs],
+    )
+    if len(taken) != len(pairs):
+        return False
+    await tx.execute(
+        _ADD_CALLS,
+        company,
+        [c.call_id for c, _ in calls],
+        [c.account_id for c, _ in calls],
+        [c.action for c, _ in calls],
+        [c.method for c, _ in calls],
+        [c.path for c, _ in calls],
+        [orjson.dumps(dict(c.headers)).decode() for c, _ in calls],
+        [c.body for c, _ in calls],
+        ["{" + ",".join(map(str, c.members)) + "}" for c, _ in calls],
+        lease_seconds,
+    )
+    new = [(c, i) for c, i in pairs if c.action == "create"]
+    if not new:
+        return True
+    made = await tx.fetch(
+        _ADD_CREATIONS,
+        company,
+        [i.record_id for _, i in new],
+        [c.account_id for c, _ in new],
+        [c.call_id for c, _ in new],
+    )
+    return len(made) == len(new)
+
+
+_CLAIM_CALL = """
+UPDATE calls SET lease_token = lease_token + 1, attempts = attempts + 1, lease_until = now() + make_interval(secs => $1),
+       state = 'sending'
+WHERE (company_id, call_id) = (
+    SELECT company_id, call_id FROM calls
+    WHERE (state = 'sending' AND lease_until < now()) OR (state = 'unknown' AND due_at <= now())
+    ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING *
+"""
+
+
+async def claim_call(tx: Tx, lease_seconds: float) -> Call | None:
+    """A call whose outcome is not known: its worker died, or the answer never came. It is sent again to the letter."""
+    row = await tx.fetchrow(_CLAIM_CALL, lease_seconds)
+    if row is None:
+        return None
+    names = (name for name in Call.__slots__ if name != "headers")
+    return Call(**{name: row[name] for name in names}, headers=orjson.loads(row["headers"]))
+
+
+_CLOSE = """
+UPDATE calls c SET state = n.state, lease_until = NULL, due_at = now() + make_interval(secs => $5)
+FROM unnest($2::uuid[], $3::bigint[], $4::text[]) AS n (id, token, state)
+WHERE c.company_id = $1 AND c.call_id = n.id AND c.lease_token = n.token AND c.state = 'sending'
+RETURNING c.call_id
+"""
+
+
+async def close_calls(
+    tx: Tx, company: UUID, ended: Sequence[tuple[Call, str]], *, again_seconds: float = 0
+) -> set[UUID]:
+    """Record how these calls ended; the ids of those whose lease we still hold."""
+    rows = await tx.fetch(
+        _CLOSE,
+        company,
+        [call.call_id for call, _ in ended],
+        [call.lease_token for call, _ in ended],
+        [state for _, state in ended],
+        again_seconds,
+    )
+    return {row["call_id"] for row in rows}
+
+
+_MEMBERS = """
+SELECT item_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane, attempts,
+       lease_token, call_id, outcome
+FROM items WHERE company_id = $1 AND item_id = ANY ($2::uuid[])
+"""
+
+
+async def members(tx: Tx, call: Call) -> list[Item]:
+    """The pushes that this call carries, those that ended meanwhile included."""
+    return [item_of(tuple(row)) for row in await tx.fetch(_MEMBERS, call.company_id, list(call.members))]
+
+
+_CREATED = """
+UPDATE creations c SET remote_id = coalesce(c.remote_id, n.remote_id), finished_at = coalesce(c.finished_at, now())
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) AS n (company_id, record_id, account_id, remote_id)
+WHERE c.company_id = n.company_id AND c.record_id = n.record_id AND c.account_id = n.account_id
+"""
+
+
+async def close_creations(tx: Tx, company: UUID, account: UUID, made: Sequence[tuple[UUID, str]]) -> None:
+    """These (record, remote id) exist now; nothing is created for them again."""
+    if made:
+        records, remote_ids = zip(*made, strict=True)
+        await tx.execute(_CREATED, [company] * len(made), records, [account] * len(made), remote_ids)
+
+
+_RESUME = """
+UPDATE calls SET state = 'unknown', due_at = now(), attempts = 0
+WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'given_up'
+"""
+_HOLD_FOR_CALL = """
+UPDATE items SET state = 'sending', call_id = n.call_id, lease_until = NULL
+FROM unnest($2::uuid[], $3::uuid[]) AS n (id, call_id)
+WHERE company_id = $1 AND item_id = n.id AND state IN ('planned', 'claimed')
+"""
+
+
+async def resume_calls(tx: Tx, company: UUID, waits: Sequence[tuple[UUID, UUID]]) -> None:
+    """These (push, call): the record's creation has an unknown outcome, so that call is sent again, and the push waits for it."""
+    if waits:
+        await tx.execute(_RESUME, company, [w[1] for w in waits])
+        await tx.execute(_HOLD_FOR_CALL, company, [w[0] for w in waits], [w[1] for w in waits])
+
+
+_WAITING = """
+SELECT item_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane, attempts,
+       lease_token, call_id, outcome
+FROM items
+WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'sending' AND item_id <> ALL ($3::uuid[])
+"""
+
+
+async def waiting_for(tx: Tx, company: UUID, calls: Sequence[Call]) -> list[Item]:
+    """Later pushes that wait for the outcome of one of these calls."""
+    own = [member for call in calls for member in call.members]
+    return [item_of(tuple(row)) for row in await tx.fetch(_WAITING, company, [c.call_id for c in calls], own)]
