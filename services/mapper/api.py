@@ -33,7 +33,7 @@ def make_routes(database: Database, settings: Settings) -> APIRouter:
             source = (await store.load_facts(tx, {record: company})).get(record)
             if source is None or source.state == "unreadable":
                 raise ProblemError("not-found", "There is no such record here.")
-            kept = (await store.load_kept(tx, [source], {company: destination})).get(record, Kept())
+            kept = (await store.load_kept(tx, [source], [destination])).get(record, Kept())
             twins = (await store.twins(tx, [source], {company: destination})).get(record, ())
             alike = (await store.alike(tx, [source], {company: destination})).get(record, ())
         found = {o.facts.record_id: (o.facts, None) for o in alike} | {

@@ -74,7 +74,7 @@ class Deciding:
         said: list[Outgoing] = []
         while facts := facts + await _at_once(tx, moved):
             ours = [f for f in facts if f.account_id == ways[f.company_id].source and f.state != "unreadable"]
-            kept = await store.load_kept(tx, ours, {c: w.destination for c, w in ways.items()})
+            kept = await store.load_kept(tx, ours, [w.destination for w in ways.values()])
             decided, taken = await self._decide(tx, ways, ours, kept)
             said += await self._tell(tx, decided, kept, asked, causes)
             held = await store.held_by(tx, taken)

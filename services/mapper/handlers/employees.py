@@ -32,7 +32,7 @@ def make_on_employees(deciding: Deciding) -> Callable[[Sequence[Message[Any]], T
         before = await store.load_facts(tx, {e.body.record_id: e.company_id for e in records})
         after = fold(before, records)
         changes = [(old, new) for r, new in after.items() if (old := before.get(r)) != new]
-        await store.save_facts(tx, [new for _, new in changes])
+        await store.save_facts(tx, changes)
         ways = await deciding.ways(tx)
         moved = await _written(tx, ways, records)
         moved |= await _moved(tx, ways, changes)

@@ -1,9 +1,10 @@
 """The facts of both accounts' records, and everything stored about a source record.
 
-`OFFSET 0` keeps the planner to one index look-up a row.
+`OFFSET 0` keeps the planner to one index look-up a row. Rows are saved as one array of the table's row type, whose columns
+`Facts` follows: that costs asyncpg half of what an array a column does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -31,22 +32,27 @@ async def load_facts(tx: Tx, records: Mapping[UUID, UUID]) -> dict[UUID, Facts]:
     return {row["record_id"]: facts_at(row, 0) for row in rows}
 
 
-_SAVE = """
-INSERT INTO records SELECT * FROM unnest($1::records[])
-ON CONFLICT (company_id, record_id) DO UPDATE SET
-    rev = excluded.rev, state = excluded.state, active = excluded.active, number = excluded.number,
-    email = excluded.email, first_name = excluded.first_name, last_name = excluded.last_name,
-    birth_date = excluded.birth_date, number_key = excluded.number_key, email_key = excluded.email_key,
-    phone_key = excluded.phone_key, first_key = excluded.first_key, last_key = excluded.last_key,
-    block_a = excluded.block_a, block_b = excluded.block_b, block_c = excluded.block_c, block_d = excluded.block_d,
-    born_key = excluded.born_key
+_ADD = "INSERT INTO records SELECT * FROM unnest($1::records[])"
+_CHANGE = """
+UPDATE records r SET
+    rev = n.rev, state = n.state, active = n.active, number = n.number, email = n.email, first_name = n.first_name,
+    last_name = n.last_name, birth_date = n.birth_date, number_key = n.number_key, email_key = n.email_key,
+    phone_key = n.phone_key, first_key = n.first_key, last_key = n.last_key, block_a = n.block_a, block_b = n.block_b,
+    block_c = n.block_c, block_d = n.block_d, born_key = n.born_key
+FROM unnest($1::records[]) n WHERE r.company_id = n.company_id AND r.record_id = n.record_id
 """
 
 
-async def save_facts(tx: Tx, facts: Sequence[Facts]) -> None:
-    """Put these in place of what is stored."""
-    if facts:
-        await tx.execute(_SAVE, facts)
+async def save_facts(tx: Tx, changes: Iterable[tuple[Facts | None, Facts]]) -> None:
+    """Put the second of each in place of the first; those without a first are new (the lock makes that sure)."""
+    added: list[Facts] = []
+    changed: list[Facts] = []
+    for old, new in changes:
+        (added if old is None else changed).append(new)
+    if added:
+        await tx.execute(_ADD, added)
+    if changed:
+        await tx.execute(_CHANGE, changed)
 
 
 class Kept(NamedTuple):
@@ -60,13 +66,13 @@ class Kept(NamedTuple):
 
 _KEPT = """
 SELECT w.record_id, l.destination_record_id, l.destination_remote_id, l.origin, d.created, d.refused, a.*, t.*
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (company_id, record_id, destination_account_id)
+FROM unnest($1::uuid[], $2::uuid[]) AS w (company_id, record_id)
 LEFT JOIN LATERAL (
     SELECT * FROM answers a WHERE a.company_id = w.company_id AND a.record_id = w.record_id OFFSET 0
 ) a ON true
 LEFT JOIN LATERAL (
     SELECT * FROM links l WHERE l.company_id = w.company_id AND l.source_record_id = w.record_id
-    AND l.destination_account_id = w.destination_account_id OFFSET 0
+    AND l.destination_account_id = ANY ($3::uuid[]) OFFSET 0
 ) l ON true
 LEFT JOIN LATERAL (
     SELECT * FROM records t WHERE t.company_id = l.company_id AND t.record_id = l.destination_record_id OFFSET 0
@@ -82,15 +88,12 @@ _HEAD = 6
 _ANSWER = len(Answer._fields)
 
 
-async def load_kept(tx: Tx, sources: Sequence[Facts], destinations: Mapping[UUID, UUID]) -> dict[UUID, Kept]:
-    """What is kept about these source records, by id; one with nothing is left out. `destinations` is company → account."""
+async def load_kept(tx: Tx, sources: Sequence[Facts], destinations: Sequence[UUID]) -> dict[UUID, Kept]:
+    """What is kept about these source records, by id; one with nothing is left out. `destinations`: the companies' accounts."""
     if not sources:
         return {}
     rows = await tx.fetch(
-        _KEPT,
-        [s.company_id for s in sources],
-        [s.record_id for s in sources],
-        [destinations[s.company_id] for s in sources],
+        _KEPT, [s.company_id for s in sources], [s.record_id for s in sources], destinations
     )
     return {row[0]: _kept(row) for row in rows}
 
