@@ -90,8 +90,7 @@ async def milliseconds(tx: Tx) -> int:
 _SAVE = """
 INSERT INTO snapshots (company_id, record_id, account_id, remote_id, rev, state, remote_version, remote_updated_at,
                        requested_at, answered_at, raw_hash, content_hash, employee, payload)
-SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[],
-                         $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::bytea[], $13::json[], $14::json[])
+SELECT $1, r.* FROM unnest($2::snapshot_row[]) r
 ON CONFLICT (company_id, record_id) DO UPDATE SET
     rev = excluded.rev, state = excluded.state, remote_version = excluded.remote_version,
     remote_updated_at = excluded.remote_updated_at, requested_at = excluded.requested_at,
@@ -100,26 +99,13 @@ ON CONFLICT (company_id, record_id) DO UPDATE SET
 """
 
 
+_TEXT = Snapshot._fields.index("employee")
+
+
 async def save_snapshots(tx: Tx, company: UUID, saved: Sequence[Snapshot]) -> None:
     """Put these in place of what staging held."""
     if saved:
-        await tx.execute(
-            _SAVE,
-            company,
-            [s.record_id for s in saved],
-            [s.account_id for s in saved],
-            [s.remote_id for s in saved],
-            [s.rev for s in saved],
-            [s.state for s in saved],
-            [s.remote_version for s in saved],
-            [s.remote_updated_at for s in saved],
-            [s.requested_at for s in saved],
-            [s.answered_at for s in saved],
-            [s.raw_hash for s in saved],
-            [s.content_hash for s in saved],
-            [s.text for s in saved],
-            [s.payload for s in saved],
-        )
+        await tx.execute(_SAVE, company, [(*s[:_TEXT], s.text, s.payload) for s in saved])
 
 
 _SEEN = """

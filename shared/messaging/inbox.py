@@ -11,7 +11,7 @@ from shared.db.tx import Tx
 
 _REMEMBER = """
 INSERT INTO inbox (topic, event_time, event_id, company_id, partition, "offset")
-SELECT $1, * FROM unnest($2::timestamptz[], $3::uuid[], $4::uuid[], $5::int[], $6::bigint[])
+SELECT $1, r.* FROM unnest($2::inbox_row[]) r
 ON CONFLICT DO NOTHING
 RETURNING event_id
 """
@@ -28,19 +28,11 @@ class Received(NamedTuple, Generic[B]):
 
 async def remember(tx: Tx, received: Sequence[Received[Body]]) -> list[Message[Body]]:
     """The messages (all of one topic) that were not heard before, in their order; the others fall out."""
-    messages = [message for message, _ in received]
-    rows = await tx.fetch(
-        _REMEMBER,
-        received[0].record.topic,
-        [m.time for m in messages],
-        [m.id for m in messages],
-        [m.company_id for m in messages],
-        [record.partition for _, record in received],
-        [record.offset for _, record in received],
-    )
-    new: set[UUID] = {row["event_id"] for row in rows}
+    rows = [(m.time, m.id, m.company_id, record.partition, record.offset) for m, record in received]
+    found = await tx.fetch(_REMEMBER, received[0].record.topic, rows)
+    new: set[UUID] = {row["event_id"] for row in found}
     fresh = []
-    for message in messages:
+    for message, _ in received:
         if message.id in new:
             new.discard(message.id)
             fresh.append(message)

@@ -22,10 +22,9 @@ LANES: dict[Lane, int] = {Lane.REAL_TIME: 0, Lane.BULK: 1}
 _APPEND = """
 WITH said AS (
     INSERT INTO outbox (event_time, event_id, company_id, lane, topic, partition, key, headers, body)
-    SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::smallint[], $7::bytea[],
-                             $8::bytea[], $9::bytea[])
+    SELECT $1, r.* FROM unnest($2::outbox_row[]) r
 )
-SELECT pg_notify($10, '')
+SELECT pg_notify($3, '')
 """
 
 
@@ -61,7 +60,7 @@ class Outbox:
         at = now.isoformat()
         seen: Counter[tuple[UUID, str, str, int | None]] = Counter()
         rows = [self._row(tx.service, said, at, seen) for said in outgoing]
-        await tx.execute(_APPEND, now, *map(list, zip(*rows, strict=True)), f"outbox_{tx.service}")
+        await tx.execute(_APPEND, now, rows, f"outbox_{tx.service}")
 
     def _row(
         self, service: str, said: Outgoing, at: str, seen: Counter[tuple[UUID, str, str, int | None]]

@@ -10,3 +10,4 @@ ALTER TABLE facts DROP CONSTRAINT facts_pkey, ADD PRIMARY KEY (record_id, compan
 ALTER TABLE record_view DROP CONSTRAINT record_view_pkey, ADD PRIMARY KEY (record_id, company_id);
 DROP INDEX record_view_status;
 CREATE INDEX record_view_status ON record_view (company_id, status, synced_key, record_id) WHERE account_id IS NOT NULL;
+ALTER TABLE record_view SET (fillfactor = 50);

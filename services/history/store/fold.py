@@ -14,9 +14,7 @@ _SAVE_FACTS = """
 WITH saved AS (
     INSERT INTO facts AS f (company_id, record_id, account_id, remote_id, rev, employee_rev, removed, number, name,
                             first_name, last_name, email, search, employee, updated_at)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bool[],
-                         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::json[],
-                         $15::timestamptz[])
+    SELECT * FROM unnest($1::fact_row[])
     ON CONFLICT (company_id, record_id) DO UPDATE SET
         rev = greatest(f.rev, excluded.rev),
         removed = CASE WHEN excluded.rev > f.rev THEN excluded.removed ELSE f.removed END,
@@ -37,7 +35,7 @@ WITH saved AS (
     SELECT s.company_id, s.record_id, s.account_id, s.remote_id, s.rev, s.removed, s.number, s.name,
            s.first_name, s.last_name, s.email, s.search, s.updated_at
     FROM saved s JOIN chain_heads h ON h.company_id = s.company_id AND h.source_account_id = s.account_id
-    WHERE h.company_id = ANY ($16::uuid[])
+    WHERE h.company_id = ANY ($2::uuid[])
     ON CONFLICT (company_id, record_id) DO UPDATE SET
         counted = CASE WHEN v.account_id IS NOT NULL THEN v.status END,
         account_id = excluded.account_id, remote_id = excluded.remote_id, source_rev = excluded.source_rev,
@@ -55,7 +53,7 @@ ON CONFLICT (company_id, account_id, status) DO UPDATE SET count = c.count + exc
 async def save_facts(tx: Tx, facts: Sequence[Fact]) -> None:
     """Keep what is newer; what is of its company's source is shown. One statement, counters included."""
     if facts:
-        await tx.execute(_SAVE_FACTS, *zip(*facts, strict=True), tx.companies)
+        await tx.execute(_SAVE_FACTS, facts, tx.companies)
 
 
 _SET_SOURCES = """
@@ -98,7 +96,7 @@ async def set_sources(tx: Tx, sources: Sequence[tuple[UUID, UUID | None]]) -> No
 _SAVE_LINKINGS = """
 INSERT INTO record_view AS v (company_id, record_id, link_rev, situation, destination_record_id,
                               destination_remote_id, updated_at)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[])
+SELECT * FROM unnest($1::linking_row[])
 ON CONFLICT (company_id, record_id) DO UPDATE SET
     link_rev = excluded.link_rev, situation = excluded.situation,
     destination_record_id = excluded.destination_record_id, destination_remote_id = excluded.destination_remote_id,
@@ -110,14 +108,13 @@ WHERE v.link_rev < excluded.link_rev
 async def save_linkings(tx: Tx, linkings: Sequence[Linking]) -> None:
     """Keep what is newer. A record not heard of yet gets a hidden row."""
     if linkings:
-        await tx.execute(_SAVE_LINKINGS, *zip(*linkings, strict=True))
+        await tx.execute(_SAVE_LINKINGS, linkings)
 
 
 _SAVE_STANDINGS = """
 WITH saved AS (
     INSERT INTO record_view AS v (company_id, record_id, status_rev, status, reason, field, synced_at, updated_at)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                         $8::timestamptz[])
+    SELECT * FROM unnest($1::standing_row[])
     ON CONFLICT (company_id, record_id) DO UPDATE SET
         counted = CASE WHEN v.account_id IS NOT NULL THEN v.status END,
         status_rev = excluded.status_rev, status = excluded.status, reason = excluded.reason, field = excluded.field,
@@ -140,7 +137,7 @@ WHEN NOT MATCHED THEN INSERT VALUES (m.company_id, m.account_id, m.status, m.by)
 async def save_standings(tx: Tx, standings: Sequence[Standing]) -> None:
     """Keep what is newer, and the counters equal to it. A record not heard of yet gets a hidden row."""
     if standings:
-        await tx.execute(_SAVE_STANDINGS, *zip(*standings, strict=True))
+        await tx.execute(_SAVE_STANDINGS, standings)
 
 
 _RUNS = """

@@ -37,9 +37,7 @@ WITH ended AS (
     UPDATE chain_heads h SET n = t.n, hash = t.hash
     FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) AS t (company_id, n, hash) WHERE h.company_id = t.company_id
 )
-INSERT INTO log (company_id, n, event_id, event_time, type, topic, record_id, run_id, actor, cause, body, prev_hash, hash)
-SELECT * FROM unnest($4::uuid[], $5::bigint[], $6::uuid[], $7::timestamptz[], $8::text[], $9::text[], $10::uuid[],
-                     $11::uuid[], $12::text[], $13::text[], $14::bytea[], $15::bytea[], $16::bytea[])
+INSERT INTO log SELECT * FROM unnest($4::log_row[])
 """
 
 
@@ -51,7 +49,7 @@ async def append(tx: Tx, entries: Sequence[Entry], heads: Mapping[UUID, Head]) -
         [h.company_id for h in ends],
         [h.n for h in ends],
         [h.hash for h in ends],
-        *zip(*entries, strict=True),
+        entries,
     )
 
 
