@@ -6,7 +6,7 @@ same facts ends in the same links, and no destination record can be certain for 
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias, assert_never
@@ -232,7 +232,9 @@ def candidates_of(decision: Decision) -> tuple[Candidate, ...]:
 
 def hash_of(subject: Subject, decision: Decision) -> bytes:
     """Changes when, and only when, the answer is another one. What only explains a link does not count."""
-    shown = replace(decision, evidence=()) if isinstance(decision, Linked) else decision
+    shown = decision
+    if isinstance(decision, Linked):
+        shown = Linked(decision.destination_record_id, decision.destination_remote_id, decision.origin)
     return _digest(subject.destination_account_id, shown)
 
 

@@ -34,8 +34,7 @@ def make_on_employees(deciding: Deciding) -> Callable[[Sequence[Message[Any]], T
         changes = [(old, new) for r, new in after.items() if (old := before.get(r)) != new]
         await store.save_facts(tx, changes)
         ways = await deciding.ways(tx)
-        moved = await _written(tx, ways, records)
-        moved |= await _moved(tx, ways, changes)
+        moved = await _moved(tx, ways, records, changes)
         asks, said = _asks(ways, records, after)
         said += await deciding.answer(tx, ways, asks, moved)
         marks = [e for e in events if isinstance(e.body, DirectoryComplete)]
@@ -115,34 +114,48 @@ def _asks(
     return asks, said
 
 
-async def _written(tx: Tx, ways: Mapping[UUID, Way], events: Sequence[Message[Any]]) -> dict[UUID, UUID]:
-    """Link destination records that we wrote for someone; the source records (id → company) that this moves."""
-    told = []
-    for event in events:
-        body, way = event.body, ways.get(event.company_id)
-        if (
-            isinstance(body, EmployeeStaged)
-            and body.written_for
-            and way
-            and body.account_id == way.destination
-        ):
-            told.append(Created(
-                event.company_id, body.written_for, body.record_id, way.source, body.account_id, body.remote_id
-            ))  # fmt: skip
-    linked = await store.add_created(tx, told)
-    moved = await store.held_by(tx, [(company, destination) for company, _, destination in linked])
-    return moved | {source: company for company, source, _ in linked}
+async def _moved(
+    tx: Tx, ways: Mapping[UUID, Way], events: Sequence[Message[Any]], changes: Sequence[Changed]
+) -> dict[UUID, UUID]:
+    """Link the destination records that we wrote; the source records (id → company) whose decision may hang on all this."""
+    there = [
+        new
+        for _, new in changes
+        if new.company_id in ways and new.account_id == ways[new.company_id].destination
+    ]
+    owners = await store.owners(tx, there)
+    linked = await store.add_created(tx, _created(ways, events, owners))
+    owners |= {destination: source for _, source, destination in linked}
+    new = {new.record_id for old, new in changes if old is None}  # nobody can have named these
+    moved = await store.held_by(
+        tx, [(company, destination) for company, _, destination in linked if destination not in new]
+    )
+    sources, destinations, turned = _probes(ways, changes, owners)
+    moved |= await store.affected_by_sources(tx, sources, {c: w.destination for c, w in ways.items()})
+    moved |= await store.affected_by_destinations(tx, destinations, {c: w.source for c, w in ways.items()})
+    moved |= {source: company for company, source, _ in linked}
+    return moved | {owners[f.record_id]: f.company_id for f in turned if f.record_id in owners}
 
 
-async def _moved(tx: Tx, ways: Mapping[UUID, Way], changes: Sequence[Changed]) -> dict[UUID, UUID]:
-    """The source records (id → company) whose decision may hang on one of these changes."""
+def _created(
+    ways: Mapping[UUID, Way], events: Sequence[Message[Any]], owners: Mapping[UUID, UUID]
+) -> list[Created]:
+    """The destination records that we wrote for a source record which they are not linked to."""
+    return [
+        Created(e.company_id, b.written_for, b.record_id, way.source, b.account_id, b.remote_id)
+        for e in events
+        if isinstance(b := e.body, EmployeeStaged) and b.written_for and owners.get(b.record_id) != b.written_for
+        and (way := ways.get(e.company_id)) and b.account_id == way.destination
+    ]  # fmt: skip
+
+
+def _probes(
+    ways: Mapping[UUID, Way], changes: Sequence[Changed], owners: Mapping[UUID, UUID]
+) -> tuple[list[Facts], list[tuple[Facts, bool]], list[Facts]]:
+    """What others may hang on: source records, destination records (by name too, or not), and those that went or came back."""
     sources: list[Facts] = []
     destinations: list[tuple[Facts, bool]] = []
     turned: list[Facts] = []
-    others = [
-        f for _, f in changes if f.company_id in ways and f.account_id == ways[f.company_id].destination
-    ]
-    owners = await store.owners(tx, others)
     for old, new in changes:
         way = ways.get(new.company_id)
         if way is None or (old is not None and old._replace(rev=new.rev) == new):
@@ -156,9 +169,7 @@ async def _moved(tx: Tx, ways: Mapping[UUID, Way], changes: Sequence[Changed]) -
             destinations += [(f, named) for f in (old, new) if f is not None]
             if (old is not None and old.state == "removed") or new.state == "removed":
                 turned.append(new)
-    moved = await store.affected_by_sources(tx, sources, {c: w.destination for c, w in ways.items()})
-    moved |= await store.affected_by_destinations(tx, destinations, {c: w.source for c, w in ways.items()})
-    return moved | {owners[f.record_id]: f.company_id for f in turned if f.record_id in owners}
+    return sources, destinations, turned
 
 
 async def _mark(tx: Tx, ways: Mapping[UUID, Way], marks: Sequence[Message[DirectoryComplete]]) -> None:

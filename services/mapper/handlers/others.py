@@ -22,7 +22,9 @@ def make_on_pushes(deciding: Deciding) -> Callable[[Sequence[Message[Any]], Tx],
             return
         await tx.lock_companies()
         ways = await deciding.ways(tx)
-        known = await store.load_facts(tx, {e.body.record_id: e.company_id for e in created})
+        known = await store.load_facts(tx, {
+            r: e.company_id for e in created for r in (e.body.record_id, e.body.destination_record_id)
+        })  # fmt: skip
         told = {
             (e.body.record_id, e.body.destination_record_id): e for e in created if e.body.record_id in known
         }
@@ -33,7 +35,9 @@ def make_on_pushes(deciding: Deciding) -> Callable[[Sequence[Message[Any]], Tx],
             )
             for (source, destination), e in told.items()
         ])  # fmt: skip
-        moved = await store.held_by(tx, [(company, destination) for company, _, destination in linked])
+        moved = await store.held_by(
+            tx, [(c, destination) for c, _, destination in linked if destination in known]
+        )
         asks = [Ask(known[source], told[source, destination]) for _, source, destination in linked]
         await deciding.outbox.append(tx, await deciding.answer(tx, ways, asks, moved))
 

@@ -8,9 +8,10 @@ from shared.contracts.events import DirectoryComplete, Message
 from shared.db.tx import Tx
 
 _DIRECTORIES = """
-SELECT w.company_id, EXISTS (SELECT FROM directories d WHERE d.company_id = w.company_id AND d.account_id = w.account_id),
-    EXISTS (SELECT FROM records r WHERE r.account_id = w.account_id)
+SELECT w.company_id, d.account_id IS NOT NULL, r.account_id IS NOT NULL
 FROM unnest($1::uuid[], $2::uuid[]) AS w (company_id, account_id)
+LEFT JOIN directories d ON d.company_id = w.company_id AND d.account_id = w.account_id
+LEFT JOIN LATERAL (SELECT account_id FROM records r WHERE r.account_id = w.account_id LIMIT 1) r ON true
 """
 
 
