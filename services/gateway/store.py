@@ -11,7 +11,7 @@ import orjson
 
 from services.gateway.core import Role
 from shared.clock import Clock
-from shared.contracts.commands import Selected
+from shared.contracts.commands import SELECTED, Selected
 from shared.contracts.records import Account, CompanySettings, Route
 from shared.db.tx import Database, Record, Tx
 
@@ -283,8 +283,8 @@ INSERT INTO selections (company_id, selection_id, records, count) VALUES ($1, $2
 
 async def add_selection(tx: Tx, company: UUID, selection: UUID, records: Sequence[Selected]) -> None:
     """Keep a selection as it stood when it was made, for an hour."""
-    rows = [[str(r.record_id), r.source_rev, r.status.value] for r in records]
-    await tx.execute(_ADD_SELECTION, company, selection, orjson.dumps(rows).decode(), len(rows))
+    rows = SELECTED.dump_json(list(records)).decode()
+    await tx.execute(_ADD_SELECTION, company, selection, rows, len(records))
 
 
 _SELECTION = """
@@ -296,12 +296,7 @@ WHERE company_id = $1 AND selection_id = $2 AND created_at > now() - interval '1
 async def find_selection(tx: Tx, company: UUID, selection: UUID) -> list[Selected] | None:
     """A selection, if it has not expired."""
     text = await tx.fetchval(_SELECTION, company, selection)
-    if text is None:
-        return None
-    return [
-        Selected.model_validate({"record_id": r, "source_rev": v, "status": s})
-        for r, v, s in orjson.loads(text)
-    ]
+    return SELECTED.validate_json(text) if text is not None else None
 
 
 @dataclass(frozen=True, slots=True)

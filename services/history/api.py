@@ -94,8 +94,8 @@ def _records(routes: APIRouter, database: Database) -> None:
             raise ProblemError("invalid", "Give either `ids` or a `filter`.")
         chosen = _filter(question.filter.status, question.filter.q) if question.filter else question.ids or []
         async with database.reading(company) as tx:
-            rows = await read.resolve(tx, company, chosen)
-        return _json([{"record_id": str(r[0]), "source_rev": r[1], "status": r[2]} for r in rows])
+            found = await read.resolve(tx, company, chosen)
+        return Response(found, media_type="application/json")
 
     @routes.get("/records/{record}")
     async def detail(company: UUID, record: UUID) -> Response:

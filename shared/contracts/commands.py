@@ -1,9 +1,10 @@
 """What gateway asks the other services to do. A command carries the person (header `actor`) and the run; events answer it."""
 
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, TypeAdapter
 
 from shared.contracts import topics
 from shared.contracts.events import Body
@@ -24,14 +25,17 @@ class ImportEmployees(Body):
     parts: int = 1
 
 
-class Selected(BaseModel):
-    """A record as the person saw it when choosing."""
-
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A record as the person saw it when choosing. No model, because there may be a hundred thousand at once."""
 
     record_id: UUID
     source_rev: int
     status: Status
+
+
+SELECTED: TypeAdapter[list[Selected]] = TypeAdapter(list[Selected])
+"""Reads and writes many at once."""
 
 
 class SyncRecords(Body):

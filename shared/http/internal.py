@@ -1,14 +1,17 @@
 """Reads from another service: the only synchronous calls between services (architecture decision 12)."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
+import orjson
 from pydantic import SecretStr
 
 from shared.http.problems import ProblemError
 from shared.telemetry import traces
 
+T = TypeVar("T")
 _TIMEOUT = httpx.Timeout(10, connect=2)
 
 
@@ -27,14 +30,14 @@ class Internal:
     async def get(self, path: str, *, company: UUID, **params: Any) -> Any:
         """The JSON at `path`. Raises the owner's own problem, or `unavailable`."""
         return await self._ask(
-            "GET", path, company, params={k: v for k, v in params.items() if v is not None}
+            "GET", path, company, orjson.loads, params={k: v for k, v in params.items() if v is not None}
         )
 
-    async def post(self, path: str, *, company: UUID, json: Any) -> Any:
-        """A read whose question does not fit an address."""
-        return await self._ask("POST", path, company, json=json)
+    async def post(self, path: str, *, company: UUID, json: Any, read: Callable[[bytes], T]) -> T:
+        """A read whose question does not fit an address; `read` makes of the JSON what is wanted."""
+        return await self._ask("POST", path, company, read, json=json)
 
-    async def _ask(self, method: str, path: str, company: UUID, **more: Any) -> Any:
+    async def _ask(self, method: str, path: str, company: UUID, read: Callable[[bytes], T], **more: Any) -> T:
         try:
             context = traces.traceparent()
             headers = {"traceparent": context} if context else None
@@ -46,7 +49,7 @@ class Internal:
                 "unavailable", f"The {self._service} service does not answer. Try again."
             ) from None
         if response.is_success:
-            return response.json()
+            return read(response.content)
         if response.headers.get("content-type", "").startswith("application/problem+json"):
             body = response.json()
             kind = str(body.get("type", "")).rsplit(":", 1)[-1]

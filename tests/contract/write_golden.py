@@ -10,6 +10,7 @@ import json
 import types
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -68,6 +69,8 @@ def value(kind: Any, name: str) -> Any:
         return kind(**{f: value(info.annotation, f) for f, info in kind.model_fields.items()})
     if issubclass(kind, Enum):
         return next(iter(kind))
+    if isinstance(kind, type) and is_dataclass(kind):
+        return kind(**{f.name: value(f.type, f.name) for f in fields(kind)})
     return _plain(kind, name)
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, StrictBool, model_validator
 
 from services.gateway import store
 from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, once, operator, viewer
-from shared.contracts.commands import CreateRecord, LinkRecord, Selected, UnlinkRecord
+from shared.contracts.commands import SELECTED, CreateRecord, LinkRecord, Selected, UnlinkRecord
 from shared.contracts.events import Body
 from shared.contracts.records import Lane, Status
 from shared.contracts.views import RecordDetail, RecordJson, RecordPage, SelectionView, Timeline
@@ -63,9 +63,11 @@ async def resolve(deps: Deps, company: UUID, selection: Selection) -> list[Selec
     else:
         assert selection.filter is not None
         wanted["filter"] = {"status": selection.filter.status or [], "q": selection.filter.q or None}
-    rows = await deps.history.post("/records/resolve", company=company, json=wanted)
+    found = await deps.history.post(
+        "/records/resolve", company=company, json=wanted, read=SELECTED.validate_json
+    )
     left_out = set(selection.except_ids)
-    return [s for s in map(Selected.model_validate, rows) if s.record_id not in left_out]
+    return [s for s in found if s.record_id not in left_out] if left_out else found
 
 
 async def selected(deps: Deps, company: UUID, selection: UUID) -> list[Selected]:

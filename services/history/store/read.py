@@ -162,23 +162,30 @@ async def by_ids(tx: Tx, company: UUID, records: Sequence[UUID]) -> list[Record]
 
 
 _RESOLVE = """
-SELECT record_id, source_rev, status FROM record_view
+SELECT json_agg(json_build_object('record_id', record_id, 'source_rev', source_rev, 'status', status)
+                ORDER BY search, record_id)
+FROM record_view
 WHERE company_id = $1 AND account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
   AND ($2::text[] = '{}' OR status = ANY ($2)) AND ($3::text IS NULL OR search LIKE $3)
-ORDER BY search, record_id
 """
 _RESOLVE_IDS = """
-SELECT record_id, source_rev, status FROM record_view
+SELECT json_agg(json_build_object('record_id', record_id, 'source_rev', source_rev, 'status', status))
+FROM record_view
 WHERE company_id = $1 AND account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
   AND record_id = ANY ($2::uuid[])
 """
 
 
-async def resolve(tx: Tx, company: UUID, wanted: Filter | Sequence[UUID]) -> list[Record]:
-    """Which records these are, at which rev and status, in one snapshot. Ids that the list does not hold are left out."""
+async def resolve(tx: Tx, company: UUID, wanted: Filter | Sequence[UUID]) -> str:
+    """Which records these are, at which rev and status, in one snapshot: a JSON list, because it may be long.
+
+    Ids that the list does not hold are left out.
+    """
     if isinstance(wanted, Filter):
-        return await tx.fetch(_RESOLVE, company, wanted.statuses, wanted.pattern)
-    return await tx.fetch(_RESOLVE_IDS, company, wanted)
+        found = await tx.fetchval(_RESOLVE, company, wanted.statuses, wanted.pattern)
+    else:
+        found = await tx.fetchval(_RESOLVE_IDS, company, wanted)
+    return found or "[]"
 
 
 _RECORD = """
