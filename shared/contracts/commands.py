@@ -25,9 +25,9 @@ class ImportEmployees(Body):
     parts: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)  # not a model: there may be a hundred thousand at once
 class Selected:
-    """A record as the person saw it when choosing. No model, because there may be a hundred thousand at once."""
+    """A record as the person saw it when choosing."""
 
     record_id: UUID
     source_rev: int
