@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from faststream.kafka import KafkaRouter
 
@@ -29,7 +29,7 @@ from shared.contracts.records import Cause, CompanySettings
 from shared.db.companies import load_settings, save_settings
 from shared.db.tx import Tx
 from shared.messaging.consume import Consume
-from shared.messaging.outbox import Outbox, Outgoing
+from shared.messaging.outbox import Outbox, Outgoing, derived
 
 AUTOMATIC = (Cause.HOOK, Cause.SWEEP)
 
@@ -214,7 +214,7 @@ class Handlers:
             return None
         lane = event.lane if not isinstance(event.body, SyncRecords) or event.body.parts == 1 else "bulk"
         return Item(
-            uuid5(event.company_id, name),
+            derived(event.company_id, name),
             record or event.body.record_id,
             account.account_id,
             "waiting",

@@ -135,7 +135,7 @@ def sent(case: Case, item: Item) -> Employee:
     assert case.source is not None
     source = case.source.employee
     if item.basis is not None and item.basis.source_rev == case.source.rev:
-        return source.only_known()
+        return source.only_known() if source.masked else source
     planned = Employee.model_validate(values(item))
     return (case.sent or Employee()).overlaid(planned)
 

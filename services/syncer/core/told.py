@@ -89,25 +89,17 @@ def stored(fact: Fact) -> Stored:
 
 def link_of(event: Message[Any]) -> Link:
     """One of `SITUATIONS`."""
-    body = event.body
-    destination = destination_remote = asked = None
-    match body:
-        case RecordLinked():
-            destination, destination_remote = body.destination_record_id, body.destination_remote_id
-        case RecordUnmatched():
-            asked = body.asked_at
-        case RecordDeleted():
-            destination = body.destination_record_id
-        case _:
-            pass
+    body: Any = event.body
+    kind = type(body)
+    linked = kind is RecordLinked
     return Link(
         event.company_id,
         body.record_id,
-        SITUATIONS[type(body)].value,
+        SITUATIONS[kind].value,
         body.link_rev,
         body.source_rev,
         body.reason,
-        destination,
-        destination_remote,
-        asked,
+        body.destination_record_id if linked or kind is RecordDeleted else None,
+        body.destination_remote_id if linked else None,
+        body.asked_at if kind is RecordUnmatched else None,
     )
