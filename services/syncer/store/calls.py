@@ -32,8 +32,8 @@ class Call:
 
 _SEND_ITEMS = """
 UPDATE items i SET state = 'sending', call_id = n.call_id, before = n.before
-FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::json[]) AS n (company_id, id, token, call_id, before)
-WHERE i.company_id = n.company_id AND i.item_id = n.id AND i.lease_token = n.token AND i.lease_until IS NOT NULL
+FROM unnest($1::sending_row[]) n
+WHERE i.company_id = n.company_id AND i.item_id = n.item_id AND i.lease_token = n.lease_token AND i.lease_until IS NOT NULL
 RETURNING i.item_id
 """
 _ADD_CALLS = """
@@ -70,14 +70,8 @@ async def add_calls(
     """Store calls before they are sent, with the before-images by item. False when a lease was lost or a creation is done."""
     company = calls[0][0].company_id
     pairs = [(call, item) for call, items in calls for item in items]
-    taken = await tx.fetch(
-        _SEND_ITEMS,
-        [company] * len(pairs),
-        [i.item_id for _, i in pairs],
-        [i.lease_token for _, i in pairs],
-        [c.call_id for c, _ in pairs],
-        [before.get(i.item_id) for _, i in pairs],
-    )
+    rows = [(company, i.item_id, i.lease_token, c.call_id, before.get(i.item_id)) for c, i in pairs]
+    taken = await tx.fetch(_SEND_ITEMS, rows)
     if len(taken) != len(pairs):
         return False
     await tx.execute(

@@ -22,8 +22,7 @@ async def load_facts(tx: Tx, records: Sequence[UUID]) -> dict[UUID, Stored]:
 
 _SAVE = """
 INSERT INTO facts (company_id, record_id, account_id, remote_id, rev, state, employee, remote_version, read_at, reason)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::json[], $8::text[],
-                     $9::timestamptz[], $10::text[])
+SELECT r.* FROM unnest($1::fact_row[]) r
 ON CONFLICT (company_id, record_id) DO UPDATE SET
     rev = excluded.rev, state = excluded.state, remote_version = excluded.remote_version, read_at = excluded.read_at,
     reason = excluded.reason,
@@ -31,19 +30,11 @@ ON CONFLICT (company_id, record_id) DO UPDATE SET
 """
 
 
+_EMPLOYEE = Fact._fields.index("employee")
+
+
 async def save_facts(tx: Tx, facts: Sequence[tuple[UUID, Fact, str]]) -> None:
     """Put these (company, fact, its employee as JSON) in place of what was known. Who is gone or unreadable keeps its values."""
     if facts:
-        await tx.execute(
-            _SAVE,
-            [c for c, _, _ in facts],
-            [f.record_id for _, f, _ in facts],
-            [f.account_id for _, f, _ in facts],
-            [f.remote_id for _, f, _ in facts],
-            [f.rev for _, f, _ in facts],
-            [f.state for _, f, _ in facts],
-            [text for _, _, text in facts],
-            [f.remote_version for _, f, _ in facts],
-            [f.read_at for _, f, _ in facts],
-            [f.reason for _, f, _ in facts],
-        )
+        rows = [(company, *fact[:_EMPLOYEE], text, *fact[_EMPLOYEE + 1 :]) for company, fact, text in facts]
+        await tx.execute(_SAVE, rows)

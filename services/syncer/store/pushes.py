@@ -26,9 +26,8 @@ def item_of(row: Sequence[Any]) -> Item:
 
 
 _ADD = """
-INSERT INTO items (company_id, item_id, record_id, account_id, run_id, actor, lane, automatic, state, action, fields, basis)
-SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::boolean[],
-                         $9::text[], $10::text[], $11::json[], $12::json[])
+INSERT INTO items (company_id, item_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane)
+SELECT $1, r.* FROM unnest($2::item_row[]) r
 ON CONFLICT (company_id, item_id) DO UPDATE SET
     state = excluded.state, action = excluded.action, fields = excluded.fields, basis = excluded.basis
 """
@@ -37,21 +36,12 @@ ON CONFLICT (company_id, item_id) DO UPDATE SET
 async def save_items(tx: Tx, company: UUID, items: Sequence[Item]) -> None:
     """Store new pushes, or a newer plan of the same ones."""
     if items:
-        await tx.execute(
-            _ADD,
-            company,
-            [i.item_id for i in items],
-            [i.record_id for i in items],
-            [i.account_id for i in items],
-            [i.run_id for i in items],
-            [i.actor for i in items],
-            [i.lane for i in items],
-            [i.automatic for i in items],
-            [i.state for i in items],
-            [i.action for i in items],
-            [orjson.dumps(dict(i.fields)).decode() for i in items],
-            [i.basis.model_dump_json() if i.basis else None for i in items],
-        )
+        await tx.execute(_ADD, company, [_row(item) for item in items])
+
+
+def _row(item: Item) -> tuple[object, ...]:
+    basis = item.basis.model_dump_json() if item.basis else None
+    return (*item[:5], orjson.dumps(dict(item.fields)).decode(), basis, *item[7:11])
 
 
 _END = """

@@ -35,8 +35,7 @@ async def add_subjects(tx: Tx, records: Sequence[tuple[UUID, UUID, int | None]])
 _LINK = """
 INSERT INTO subjects (company_id, record_id, situation, link_rev, link_source_rev, link_reason, destination_record_id,
                       destination_remote_id, create_asked_at)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::uuid[], $8::text[],
-                     $9::timestamptz[])
+SELECT r.* FROM unnest($1::link_row[]) r
 ON CONFLICT (company_id, record_id) DO UPDATE SET
     situation = excluded.situation, link_rev = excluded.link_rev, link_source_rev = excluded.link_source_rev,
     link_reason = excluded.link_reason, create_asked_at = excluded.create_asked_at,
@@ -56,7 +55,7 @@ WHERE subjects.link_rev < excluded.link_rev
 async def save_links(tx: Tx, links: Sequence[Link]) -> None:
     """Keep mapper's newest answers; a creation of ours outranks them until they say `linked`."""
     if links:
-        await tx.execute(_LINK, *zip(*links, strict=True))
+        await tx.execute(_LINK, links)
 
 
 _CONFIRMED = """
@@ -151,7 +150,7 @@ def _fact(row: tuple[Any, ...]) -> Fact:
 
 _STAND = """
 UPDATE subjects s SET status = n.status, reason = n.reason, field = n.field, status_rev = s.status_rev + 1, due = false
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS n (company_id, record_id, status, reason, field)
+FROM unnest($1::standing_row[]) n
 WHERE s.company_id = n.company_id AND s.record_id = n.record_id
 """
 
@@ -159,14 +158,8 @@ WHERE s.company_id = n.company_id AND s.record_id = n.record_id
 async def save_standings(tx: Tx, decisions: Sequence[Decision]) -> None:
     """Store the standings that moved."""
     if decisions:
-        await tx.execute(
-            _STAND,
-            [d.case.company_id for d in decisions],
-            [d.case.record_id for d in decisions],
-            [d.standing.status.value for d in decisions],
-            [d.standing.reason for d in decisions],
-            [d.standing.field for d in decisions],
-        )
+        rows = [(d.case.company_id, d.case.record_id, *d.standing) for d in decisions]
+        await tx.execute(_STAND, rows)
 
 
 _FAIL = """
@@ -192,35 +185,32 @@ UPDATE subjects s SET status = n.status, reason = n.reason, field = n.field, sta
        synced_at = n.synced_at, sent = n.sent, answered = n.answered, failure = n.failure, automatic_rev = n.automatic_rev,
        destination_record_id = n.destination_record_id, destination_remote_id = n.destination_remote_id,
        created = n.created
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::json[],
-            $9::json[], $10::json[], $11::bigint[], $12::uuid[], $13::text[], $14::boolean[])
-     AS n (company_id, record_id, status, reason, field, status_rev, synced_at, sent, answered, failure, automatic_rev,
-           destination_record_id, destination_remote_id, created)
+FROM unnest($1::outcome_row[]) n
 WHERE s.company_id = n.company_id AND s.record_id = n.record_id
 """
 
 
 async def save_outcomes(tx: Tx, decisions: Sequence[Decision]) -> None:
     """Store these records as their pushes left them, with their standings."""
-    if not decisions:
-        return
-    cases = [d.case for d in decisions]
-    await tx.execute(
-        _OUTCOME,
-        [c.company_id for c in cases],
-        [c.record_id for c in cases],
-        [d.standing.status.value for d in decisions],
-        [d.standing.reason for d in decisions],
-        [d.standing.field for d in decisions],
-        [d.case.status_rev + d.moved() for d in decisions],
-        [c.synced_at for c in cases],
-        [c.sent.model_dump_json(exclude_unset=True) if c.sent else None for c in cases],
-        [c.answered.model_dump_json(exclude_unset=True) if c.answered else None for c in cases],
-        [orjson.dumps(c.failure).decode() if c.failure else None for c in cases],
-        [c.automatic_rev for c in cases],
-        [c.destination_record_id for c in cases],
-        [c.destination_remote_id for c in cases],
-        [c.created for c in cases],
+    if decisions:
+        await tx.execute(_OUTCOME, [_outcome(d) for d in decisions])
+
+
+def _outcome(decision: Decision) -> tuple[object, ...]:
+    case = decision.case
+    return (
+        case.company_id,
+        case.record_id,
+        *decision.standing,
+        case.status_rev + decision.moved(),
+        case.synced_at,
+        case.sent.text() if case.sent else None,
+        case.answered.text() if case.answered else None,
+        orjson.dumps(case.failure).decode() if case.failure else None,
+        case.automatic_rev,
+        case.destination_record_id,
+        case.destination_remote_id,
+        case.created,
     )
 
 

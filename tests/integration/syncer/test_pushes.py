@@ -1,0 +1,139 @@
+"""From a command to its outcome, on the real database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.syncer.store import calls, pushes
+from services.syncer.store.calls import Call
+from shared.contracts.records import record_id
+from tests.integration.syncer.conftest import COMPANY, DESTINATION
+
+if TYPE_CHECKING:
+    from tests.integration.syncer.conftest import World
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_people_nobody_knows_are_created_once_and_their_run_ends(world: World) -> None:
+    """Five people in three calls; a second push of them finds nothing to do."""
+    await world.staged(*"abcde")
+    await world.unmatched(*"abcde")
+
+    await world.sync(*"abcde")
+    await world.send()
+
+    assert set((await world.statuses()).values()) == {("synced", "")}
+    assert [2, 2, 1] == sorted((len(call.members) for call in world.destination.calls), reverse=True)
+    assert 5 == len(await world.said("push.succeeded"))
+    (run,) = await world.said("sync.completed")
+    assert (5, 5, 0) == (run["total"], run["succeeded"], run["failed"])
+    creations = await world.rows("SELECT remote_id, finished_at, ordinal FROM creations")
+    assert {"1", "2", "3", "4", "5"} == {row["remote_id"] for row in creations}
+    assert all(row["finished_at"] and row["ordinal"] == 1 for row in creations)
+
+    await world.sync(*"abcde", name="again")
+    await world.send()
+
+    assert 5 == len(world.destination.people)
+
+
+async def test_what_comes_back_of_our_own_write_is_no_news(world: World) -> None:
+    """importer's echo and mapper's link are kept, and nothing more is said of the record."""
+    await world.staged("a")
+    await world.unmatched("a")
+    await world.sync("a")
+    await world.send()
+    before = len(await world.said("status.changed"))
+
+    await world.echo("1", rev=9)
+    await world.linked("a", "1")
+
+    assert before == len(await world.said("status.changed"))
+    (subject,) = await world.rows("SELECT situation, link_rev, created FROM subjects")
+    assert ("linked", 2, False) == tuple(subject)
+    (fact,) = await world.rows("SELECT rev FROM facts WHERE remote_id = '1'")
+    assert 9 == fact["rev"]
+
+
+async def test_the_outcome_tells_the_version_that_was_sent(world: World) -> None:
+    """Another field moved between plan and claim: the push goes on, on the newer basis, which is stored and told."""
+    await world.staged("a")
+    await world.unmatched("a")
+    await world.sync("a")
+    await world.staged("a", rev=2, title="Foreman")
+    await world.unmatched("a", rev=2, link_rev=2)
+
+    await world.send()
+
+    (succeeded,) = await world.said("push.succeeded")
+    assert 2 == succeeded["source_rev"]
+    (item,) = await world.rows("SELECT basis->>'source_rev' AS rev, outcome FROM items")
+    assert ("2", "succeeded") == tuple(item)
+
+
+async def test_an_edit_while_the_call_is_on_its_way_follows_as_an_update(world: World) -> None:
+    """What was sent is remembered as sent; the newer name is still to be pushed, and is, as an update."""
+
+    async def edit() -> None:
+        world.destination.before_send = None
+        await world.staged("a", rev=2, first_name="Anne")
+
+    await world.staged("a")
+    await world.unmatched("a")
+    await world.sync("a")
+    world.destination.before_send = edit
+    await world.send()
+
+    assert {world.id("a"): ("needs_sync", "changed")} == await world.statuses()
+
+    await world.sync("a", name="again")
+    await world.send()
+
+    assert {world.id("a"): ("synced", "")} == await world.statuses()
+    assert ["Anne"] == [remote.employee.first_name for remote in world.destination.people.values()]
+
+
+async def test_a_call_is_stored_only_under_its_lease(world: World) -> None:
+    """A lease that was given back, or taken by another, stores nothing."""
+    await world.staged("a")
+    await world.unmatched("a")
+    await world.sync("a")
+    async with world.database.transaction([COMPANY]) as tx:
+        await pushes.claim_items(tx, COMPANY, DESTINATION, 9, 60)
+    (row,) = await world.rows("SELECT item_id FROM items")
+    member = [row["item_id"]]
+    call = Call(COMPANY, world.id("call"), DESTINATION, "create", "POST", "/people", {}, "{}", member)
+
+    async with world.database.transaction([COMPANY]) as tx:
+        (item,) = await calls.members(tx, call)
+        stale = item._replace(lease_token=item.lease_token - 1)
+        assert not await calls.add_calls(tx, [(call, [stale])], {}, 60)
+        assert [] == await pushes.still_held(tx, COMPANY, [stale])
+        assert [item] == await pushes.still_held(tx, COMPANY, [item])
+        await pushes.postpone(tx, COMPANY, [item], 0, attempt=False)
+        assert not await calls.add_calls(tx, [(call, [item])], {}, 60)
+
+
+async def test_only_a_person_opens_a_second_creation(world: World) -> None:
+    """Unlinked again, the record needs a person; asked for after the first success, a new record is made."""
+    await world.staged("a")
+    await world.unmatched("a")
+    await world.sync("a")
+    await world.send()
+    await world.linked("a", "1")
+    await world.unmatched("a", link_rev=3)
+
+    assert {world.id("a"): ("needs_action", "created_before")} == await world.statuses()
+
+    await world.unmatched("a", link_rev=4, asked_at=datetime.now(UTC) + timedelta(minutes=1))
+    await world.sync("a", name="new")
+    await world.send()
+
+    creations = await world.rows("SELECT ordinal, remote_id FROM creations ORDER BY ordinal")
+    assert [(1, "1"), (2, "2")] == [tuple(row) for row in creations]
+    (subject,) = await world.rows("SELECT destination_record_id FROM subjects")
+    assert record_id(DESTINATION, "2") == subject["destination_record_id"]
