@@ -60,13 +60,11 @@ def plan(case: Case) -> Plan | None:
         source, destination = case.settings.source(), case.settings.destination()
         assert source is not None
         assert destination is not None
-        employee = case.source.employee
-        names = [
-            n
-            for n in mapped_fields(source.system, destination.system, destination.features)
-            if employee.known(n) and getattr(employee, n) is not None
-        ]
-        return Plan("create", _changes({}, in_json(employee, names), names))
+        mapped = mapped_fields(source.system, destination.system, destination.features)
+        known = case.source.employee.model_fields_set.difference(case.source.employee.masked)
+        values = in_json(case.source.employee, [name for name in mapped if name in known])
+        given = {name: value for name, value in values.items() if value is not None}
+        return Plan("create", _changes({}, given, list(given)))
     return None
 
 

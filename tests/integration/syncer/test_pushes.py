@@ -9,6 +9,7 @@ import pytest
 
 from services.syncer.store import calls, pushes
 from services.syncer.store.calls import Call
+from services.syncer.worker.answers import TOGETHER
 from shared.contracts.records import record_id
 from tests.integration.syncer.conftest import COMPANY, DESTINATION
 
@@ -19,26 +20,27 @@ pytestmark = pytest.mark.asyncio
 
 
 async def test_people_nobody_knows_are_created_once_and_their_run_ends(world: World) -> None:
-    """Five people in three calls; a second push of them finds nothing to do."""
-    await world.staged(*"abcde")
-    await world.unmatched(*"abcde")
+    """More calls than are recorded together; a second push of them finds nothing to do."""
+    people = [str(n) for n in range(1, 4 * TOGETHER)]
+    await world.staged(*people)
+    await world.unmatched(*people)
 
-    await world.sync(*"abcde")
+    await world.sync(*people)
     await world.send()
 
     assert set((await world.statuses()).values()) == {("synced", "")}
-    assert [2, 2, 1] == sorted((len(call.members) for call in world.destination.calls), reverse=True)
-    assert 5 == len(await world.said("push.succeeded"))
+    assert 2 * TOGETHER == len(world.destination.calls)
+    assert len(people) == len(await world.said("push.succeeded"))
     (run,) = await world.said("sync.completed")
-    assert (5, 5, 0) == (run["total"], run["succeeded"], run["failed"])
+    assert (len(people), len(people), 0) == (run["total"], run["succeeded"], run["failed"])
     creations = await world.rows("SELECT remote_id, finished_at, ordinal FROM creations")
-    assert {"1", "2", "3", "4", "5"} == {row["remote_id"] for row in creations}
+    assert set(people) == {row["remote_id"] for row in creations}
     assert all(row["finished_at"] and row["ordinal"] == 1 for row in creations)
 
-    await world.sync(*"abcde", name="again")
+    await world.sync(*people, name="again")
     await world.send()
 
-    assert 5 == len(world.destination.people)
+    assert len(people) == len(world.destination.people)
 
 
 async def test_what_comes_back_of_our_own_write_is_no_news(world: World) -> None:
