@@ -45,10 +45,10 @@ def _row(item: Item) -> tuple[object, ...]:
 
 
 _END = """
-UPDATE items SET state = 'done', outcome = n.outcome, ended_at = now(), lease_until = NULL
-FROM unnest($2::uuid[], $3::text[]) AS n (id, outcome)
-WHERE company_id = $1 AND item_id = n.id AND state <> 'done'
-RETURNING item_id, run_id, n.outcome
+UPDATE items i SET state = 'done', outcome = n.outcome, ended_at = now(), lease_until = NULL
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (company_id, id, outcome)
+WHERE i.company_id = n.company_id AND i.item_id = n.id AND i.state <> 'done'
+RETURNING i.item_id, i.run_id, n.outcome
 """
 
 
@@ -56,7 +56,8 @@ async def end_items(tx: Tx, company: UUID, outcomes: Sequence[tuple[UUID, str]])
     """These pushes are over (`succeeded`, `failed`, `held`, `needs_action`); counts their runs. The runs that moved."""
     if not outcomes:
         return []
-    rows = await tx.fetch(_END, company, [o[0] for o in outcomes], [o[1] for o in outcomes])
+    ids, names = zip(*outcomes, strict=True)
+    rows = await tx.fetch(_END, [company] * len(outcomes), ids, names)
     good = Counter(r["run_id"] for r in rows if r["run_id"] and r["outcome"] == "succeeded")
     bad = Counter(r["run_id"] for r in rows if r["run_id"] and r["outcome"] != "succeeded")
     return await runs.count(tx, company, good, bad)
@@ -101,8 +102,8 @@ async def claim_items(tx: Tx, company: UUID, account: UUID, limit: int, lease_se
 _POSTPONE = """
 UPDATE items i SET state = 'planned', lease_until = NULL, due_at = now() + make_interval(secs => $4),
        attempts = i.attempts + $5, call_id = NULL
-FROM unnest($2::uuid[], $3::bigint[]) AS n (id, token)
-WHERE i.company_id = $1 AND i.item_id = n.id AND i.lease_token = n.token AND i.state <> 'done'
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS n (company_id, id, token)
+WHERE i.company_id = n.company_id AND i.item_id = n.id AND i.lease_token = n.token AND i.state <> 'done'
 """
 
 
@@ -111,7 +112,7 @@ async def postpone(tx: Tx, company: UUID, items: Sequence[Item], seconds: float,
     if items:
         await tx.execute(
             _POSTPONE,
-            company,
+            [company] * len(items),
             [i.item_id for i in items],
             [i.lease_token for i in items],
             seconds,
