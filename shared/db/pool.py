@@ -37,6 +37,7 @@ async def open_database(settings: DatabaseSettings, service: str) -> Database:
                 "enable_bitmapscan": "off",
                 "enable_hashjoin": "off",
                 "enable_mergejoin": "off",
+                "plan_cache_mode": "force_generic_plan",
                 "random_page_cost": "0.1",
                 "cpu_tuple_cost": "1",
             },

@@ -165,7 +165,7 @@ async def held_by(tx: Tx, destinations: Sequence[tuple[UUID, UUID]]) -> dict[UUI
 
 
 _ANSWERS = """
-INSERT INTO answers SELECT * FROM unnest($1::answers[])
+INSERT INTO answers SELECT * FROM unnest($1::answer_row[])
 ON CONFLICT (company_id, record_id) DO UPDATE SET situation = excluded.situation, reason = excluded.reason,
     link_rev = excluded.link_rev, source_rev = excluded.source_rev, hash = excluded.hash
 """
@@ -181,7 +181,7 @@ _FORGET = """
 DELETE FROM candidates c USING unnest($1::uuid[], $2::uuid[]) AS t (company_id, record_id)
 WHERE c.company_id = t.company_id AND c.source_record_id = t.record_id
 """
-_NAME = "INSERT INTO candidates SELECT * FROM unnest($1::candidates[]) ON CONFLICT DO NOTHING"
+_NAME = "INSERT INTO candidates SELECT * FROM unnest($1::candidate_row[]) ON CONFLICT DO NOTHING"
 
 
 async def save_candidates(tx: Tx, stale: Sequence[Answer], named: Sequence[tuple[UUID, UUID, UUID]]) -> None:

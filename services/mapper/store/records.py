@@ -32,14 +32,14 @@ async def load_facts(tx: Tx, records: Mapping[UUID, UUID]) -> dict[UUID, Facts]:
     return {row["record_id"]: facts_at(row, 0) for row in rows}
 
 
-_ADD = "INSERT INTO records SELECT * FROM unnest($1::records[])"
+_ADD = "INSERT INTO records SELECT * FROM unnest($1::record_row[])"
 _CHANGE = """
 UPDATE records r SET
     rev = n.rev, state = n.state, active = n.active, number = n.number, email = n.email, first_name = n.first_name,
     last_name = n.last_name, birth_date = n.birth_date, number_key = n.number_key, email_key = n.email_key,
     phone_key = n.phone_key, first_key = n.first_key, last_key = n.last_key, block_a = n.block_a, block_b = n.block_b,
     block_c = n.block_c, block_d = n.block_d, born_key = n.born_key
-FROM unnest($1::records[]) n WHERE r.company_id = n.company_id AND r.record_id = n.record_id
+FROM unnest($1::record_row[]) n WHERE r.company_id = n.company_id AND r.record_id = n.record_id
 """
 
 

@@ -29,11 +29,25 @@ from tests.support.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 MAPPER = "from services.mapper.app import main; from shared.http.app import run; run(main)"
-UNLOCKED = """
+SLOWLY = """
+import asyncio
+from shared.messaging.outbox import Outbox
+append = Outbox.append
+async def and_stay(self, tx, outgoing):
+    await append(self, tx, outgoing)
+    if any("source_rev" in type(said.body).model_fields for said in outgoing):
+        await asyncio.sleep(0.05)
+Outbox.append = and_stay
+"""
+"""A transaction with answers stays open for a moment, so that two of them meet for certain."""
+UNLOCKED = (
+    SLOWLY
+    + """
 import shared.db.tx
 async def no_lock(_): ...
 shared.db.tx.Tx.lock_companies = no_lock
 """
+)
 
 
 @asynccontextmanager
@@ -184,7 +198,7 @@ async def test_both_halves_of_every_pair_find_each_other(
     addresses: Callable[[str], str], kafka: KafkaSettings
 ) -> None:
     """Each process holds half of the partitions, and no later event comes to repair a miss."""
-    assert await pairs_linked(addresses, kafka, COMPANIES, 120) == (240, 240)
+    assert await pairs_linked(addresses, kafka, COMPANIES, 120, SLOWLY) == (240, 240)
 
 
 async def test_without_the_companys_lock_some_never_do(
