@@ -221,8 +221,8 @@ class Consume:
             message.raw_message = records
             return message
 
-        async def raw(message: Any) -> Any:
-            return message.raw_message
+        async def whole(message: Any) -> Any:
+            return message
 
         @router.subscriber(
             kafka.prefix + name,
@@ -236,7 +236,7 @@ class Consume:
             auto_offset_reset="earliest",
             no_reply=True,
             parser=total_parser,
-            decoder=raw,
+            decoder=whole,
             listener=subscription,
             session_timeout_ms=kafka.session_timeout_ms,
             heartbeat_interval_ms=kafka.heartbeat_ms,
@@ -244,9 +244,12 @@ class Consume:
             max_poll_interval_ms=300_000,
             isolation_level="read_committed",
         )
-        async def consume(records: Any) -> None:
+        async def consume(message: Any) -> None:
             async with subscription.busy:
-                await self._batch(subscription, records)
+                await self._batch(subscription, message.raw_message)
+            # FastStream keeps the message in a context variable, and every timer made meanwhile keeps the context
+            # (asyncpg's run for five minutes): what has been handled goes, or ten and more batches stay in memory.
+            message.raw_message = message.raw_message[:1]
 
         self.subscriptions.append(subscription)
 
