@@ -170,7 +170,7 @@ class Handlers:
             if why is not None or item is None:
                 skipped[why or "disconnected"] += 1
             else:
-                asked[selected.record_id] = item
+                asked[selected.record_id] = core.careful(cases[selected.record_id], item)
         seen, together = await runs.add_run_part(
             tx,
             event.company_id,

@@ -53,6 +53,7 @@ class Linarc:
 
     batch_size = 1
     parallel_calls = 8
+    settled_after_seconds = 60.0
 
     def __init__(
         self, http: Http, gate: Gate, vault: Vault, company: UUID, account: Account, clock: Clock

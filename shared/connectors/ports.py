@@ -94,6 +94,8 @@ class Connector(Protocol):
     """Writes that fit one call: 30 for QuickBooks, 1 for Linarc."""
     parallel_calls: int
     """Calls that the system takes at once from us."""
+    settled_after_seconds: float
+    """So long after a call was sent it is carried out, or never will be: the system's own time limit."""
 
     async def test(self) -> Tenant:
         """The tenant that the remote reports; proves the credential."""

@@ -77,7 +77,7 @@ async def test_a_creation_that_timed_out_then_edited_then_retried_exists_once(fl
     assert failed["reason"] == "outcome_unknown"
 
     await fleet.edit(remote, first_name="Noora")
-    edited = await fleet.becomes(remote, "needs_sync", "failed", first_name="Noora")
+    edited = await fleet.becomes(remote, "needs_sync", reason="not_pushed", first_name="Noora")
     await fleet.faults()
     await fleet.push(edited["record_id"])
     synced = await fleet.becomes(remote, "synced", within=60)

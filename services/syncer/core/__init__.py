@@ -17,6 +17,8 @@ from services.syncer.core.pushing import (
     Recheck,
     answered,
     backoff_seconds,
+    can_be_found,
+    careful,
     decide,
     ended,
     leaves_unknown,
@@ -34,8 +36,9 @@ from services.syncer.core.standing import RETRYABLE, WAITING_REASONS, differing,
 from services.syncer.core.told import FACTS, SITUATIONS, Link, fact_of, link_of, stored
 
 __all__ = [
-    "FACTS", "RETRYABLE", "SITUATIONS", "WAITING_REASONS", "Case", "Decision", "Fact", "Failure", "Fields", "Item",
-    "Link", "Plan", "Recheck", "Standing", "Stored", "answered", "backoff_seconds", "decide", "differing", "ended",
-    "fact_of", "in_json", "leaves_unknown", "link_of", "plan", "postponed", "read_again", "recheck", "replaces",
-    "same", "sent", "skipped", "source_rev", "standing", "still_wanted", "stored", "succeeded", "values",
+    "FACTS", "RETRYABLE", "SITUATIONS", "WAITING_REASONS", "Case", "Decision", "Fact", "Failure", "Fields",
+    "Item", "Link", "Plan", "Recheck", "Standing", "Stored", "answered", "backoff_seconds", "can_be_found",
+    "careful", "decide", "differing", "ended", "fact_of", "in_json", "leaves_unknown", "link_of", "plan",
+    "postponed", "read_again", "recheck", "replaces", "same", "sent", "skipped", "source_rev", "standing",
+    "still_wanted", "stored", "succeeded", "values",
 ]  # fmt: skip

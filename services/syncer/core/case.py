@@ -74,6 +74,8 @@ class Item(NamedTuple):
     lease_token: int = 0
     call_id: UUID | None = None
     outcome: str | None = None
+    alone: bool = False
+    """It goes in a call of its own."""
 
 
 class Case(NamedTuple):

@@ -48,7 +48,14 @@ def _automatic(case: Case) -> Item | None:
     if standing(case, case.item).status is not Status.NEEDS_SYNC:
         return None
     item_id = uuid5(case.record_id, f"automatic/{source.rev}")
-    return Item(item_id, case.record_id, account.account_id, "waiting", automatic=True, lane="real_time")
+    item = Item(item_id, case.record_id, account.account_id, "waiting", automatic=True, lane="real_time")
+    return careful(case, item)
+
+
+def careful(case: Case, item: Item) -> Item:
+    """A push after one whose outcome stayed unknown goes alone: what breaks a batch must not break it again."""
+    unknown = case.failure is not None and case.failure.reason == "outcome_unknown"
+    return item._replace(alone=True) if unknown else item
 
 
 def skipped(case: Case | None, selected: Selected, *, alone: bool) -> str | None:
@@ -108,6 +115,12 @@ def recheck(case: Case, item: Item) -> Recheck:
 def values(item: Item) -> dict[str, Any]:
     """What a creation writes."""
     return {name: change["after"] for name, change in item.fields.items()}
+
+
+def can_be_found(item: Item) -> bool:
+    """Whether a look-up can tell that this creation was carried out: equal names alone prove nothing."""
+    written = values(item)
+    return bool(written.get("number") or written.get("email"))
 
 
 def still_wanted(item: Item, fresh: Employee) -> tuple[dict[str, Any], str | None]:

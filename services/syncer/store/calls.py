@@ -28,6 +28,8 @@ class Call:
     members: Sequence[UUID]
     attempts: int = 1
     lease_token: int = 1
+    quiet_seconds: float = 0.0
+    """How long ago it was due: so long nothing has been sent, if it was given up before."""
 
 
 _SEND_ITEMS = """
@@ -107,7 +109,7 @@ WHERE (company_id, call_id) = (
     SELECT company_id, call_id FROM calls
     WHERE (state = 'sending' AND lease_until < now()) OR (state = 'unknown' AND due_at <= now())
     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING *
+RETURNING *, extract(epoch FROM now() - due_at)::float8 AS quiet_seconds
 """
 
 
@@ -145,7 +147,7 @@ async def close_calls(
 
 _MEMBERS = """
 SELECT item_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane, attempts,
-       lease_token, call_id, outcome
+       lease_token, call_id, outcome, alone
 FROM items WHERE company_id = $1 AND item_id = ANY ($2::uuid[])
 """
 
@@ -170,7 +172,7 @@ async def close_creations(tx: Tx, company: UUID, account: UUID, made: Sequence[t
 
 
 _RESUME = """
-UPDATE calls SET state = 'unknown', due_at = now(), attempts = 0
+UPDATE calls SET state = 'unknown', attempts = 0
 WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'given_up'
 """
 _HOLD_FOR_CALL = """
@@ -189,7 +191,7 @@ async def resume_calls(tx: Tx, company: UUID, waits: Sequence[tuple[UUID, UUID]]
 
 _WAITING = """
 SELECT item_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane, attempts,
-       lease_token, call_id, outcome
+       lease_token, call_id, outcome, alone
 FROM items
 WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'sending' AND item_id <> ALL ($3::uuid[])
 """

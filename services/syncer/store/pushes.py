@@ -26,10 +26,12 @@ def item_of(row: Sequence[Any]) -> Item:
 
 
 _ADD = """
-INSERT INTO items (company_id, item_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane)
+INSERT INTO items (company_id, item_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane,
+                   alone)
 SELECT $1, r.* FROM unnest($2::item_row[]) r
 ON CONFLICT (company_id, item_id) DO UPDATE SET
-    state = excluded.state, action = excluded.action, fields = excluded.fields, basis = excluded.basis
+    state = excluded.state, action = excluded.action, fields = excluded.fields, basis = excluded.basis,
+    alone = excluded.alone
 """
 
 
@@ -41,7 +43,7 @@ async def save_items(tx: Tx, company: UUID, items: Sequence[Item]) -> None:
 
 def _row(item: Item) -> tuple[object, ...]:
     basis = item.basis.model_dump_json() if item.basis else None
-    return (*item[:5], orjson.dumps(dict(item.fields)).decode(), basis, *item[7:11])
+    return (*item[:5], orjson.dumps(dict(item.fields)).decode(), basis, *item[7:11], item.alone)
 
 
 _END = """

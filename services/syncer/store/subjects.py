@@ -98,7 +98,7 @@ SELECT s.company_id, s.record_id, s.situation, s.link_rev, s.link_source_rev, s.
        f.record_id, f.account_id, f.remote_id, f.rev, f.state, f.employee, f.remote_version, f.read_at, f.reason,
        d.record_id, d.account_id, d.remote_id, d.rev, d.state, d.employee, d.remote_version, d.read_at, d.reason,
        i.item_id, i.record_id, i.account_id, i.state, i.action, i.fields, i.basis, i.automatic, i.run_id, i.actor, i.lane,
-       i.attempts, i.lease_token, i.call_id, i.outcome
+       i.attempts, i.lease_token, i.call_id, i.outcome, i.alone
 FROM subjects s
 LEFT JOIN facts f ON f.company_id = s.company_id AND f.record_id = s.record_id
 LEFT JOIN facts d ON d.company_id = s.company_id AND d.record_id = s.destination_record_id

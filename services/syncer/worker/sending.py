@@ -18,7 +18,7 @@ from services.syncer.worker.claiming import CLAIM, Claimed, Claimer
 from services.syncer.worker.recording import Outcome, Recorder
 from shared.clock import Clock
 from shared.connectors.client import Connectors
-from shared.connectors.ports import Connector, PreparedCall, Unread, Write
+from shared.connectors.ports import Connector, PreparedCall, Unread, Write, Written
 from shared.contracts.records import Account, Remote
 from shared.db.companies import load_settings
 from shared.db.leases import LEASE_SECONDS, LeaseLostError
@@ -163,16 +163,13 @@ class Sender:
         self, company: UUID, account: Account, connector: Connector, ready: Sequence[Ready]
     ) -> None:
         """Store all calls in one transaction, then send them, as many at once as the system takes."""
-        size = connector.batch_size
-        creates = [r for r in ready if r.current is None]
-        updates = [r for r in ready if r.current is not None]
-        groups = [c[i : i + size] for c in (creates, updates) for i in range(0, len(c), size)]
-        if not groups:
+        if not ready:
             return
         stored = [
-            (self._call(company, account, connector, group), [r.item for r in group]) for group in groups
+            (self._call(company, account, connector, group), [r.item for r in group])
+            for group in _groups(ready, connector.batch_size)
         ]
-        before = {r.item.item_id: r.current.payload for r in updates if r.current is not None}
+        before = {r.item.item_id: r.current.payload for r in ready if r.current is not None}
         async with self._database.transaction([company]) as tx:
             if not await calls.add_calls(tx, stored, before, LEASE_SECONDS):
                 raise LeaseLostError
@@ -207,7 +204,25 @@ class Sender:
         if account is None:
             raise Unavailable("the account of a call is not known yet")
         connector = await self._connectors.get(account, call.company_id)
-        await self._transmit(call, items, connector, asyncio.Semaphore(1), again=True)
+        resumed = call.attempts == 1 and call.quiet_seconds > connector.settled_after_seconds
+        if resumed and all(map(core.can_be_found, items)):
+            await self._settle(call, items, connector)
+        else:
+            await self._transmit(call, items, connector, asyncio.Semaphore(1), again=True)
+
+    async def _settle(self, call: Call, items: Sequence[Item], connector: Connector) -> None:
+        """Look for what a call of creations that was given up has made; what is not there was not made, and may be anew."""
+        asked_at = self._clock.now()
+        written = []
+        try:
+            for item in items:
+                write = Write("create", str(item.item_id), core.values(item))
+                if (found := await connector.find_created(write)) is not None:
+                    written.append(Written(write.item_id, found))
+        except MusterError as error:
+            await self._call_failed(call, error, again=True)
+            return
+        await self._answers.record(Answer(call, {str(i.item_id): i for i in items}, written, asked_at))
 
     async def _transmit(
         self,
@@ -267,6 +282,16 @@ class Sender:
         await self._recorder.record(
             tx, company, [Outcome(i, error=error) for i in items if i.item_id not in ids]
         )
+
+
+def _groups(ready: Sequence[Ready], size: int) -> list[Sequence[Ready]]:
+    """The calls to make: creations and updates apart, at most `size` in one, and some alone."""
+    groups: list[Sequence[Ready]] = [[r] for r in ready if r.item.alone]
+    together = [r for r in ready if not r.item.alone]
+    creates = [r for r in together if r.current is None]
+    updates = [r for r in together if r.current is not None]
+    groups += [some[i : i + size] for some in (creates, updates) for i in range(0, len(some), size)]
+    return groups
 
 
 def _prepared(call: Call) -> PreparedCall:

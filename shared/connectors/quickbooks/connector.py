@@ -35,6 +35,7 @@ class QuickBooks:
 
     batch_size = 30
     parallel_calls = 4
+    settled_after_seconds = 120.0
 
     def __init__(self, http: Http, gate: Gate, tokens: Tokens, account: Account, clock: Clock) -> None:
         self._http = http

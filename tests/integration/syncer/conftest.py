@@ -40,6 +40,7 @@ from shared.contracts.records import (
 )
 from shared.db.pool import open_database
 from shared.db.tx import Database
+from shared.errors import Unavailable
 from shared.messaging.outbox import Outbox
 from shared.settings import DatabaseSettings, KafkaSettings, VaultSettings
 
@@ -54,11 +55,17 @@ class Destination:
 
     batch_size = 2
     parallel_calls = 4
+    settled_after_seconds = 120.0
 
     def __init__(self) -> None:
         self.people: dict[str, Remote] = {}
         self.calls: list[PreparedCall] = []
         self.before_send: Callable[[], Any] | None = None
+        self.fails_on: str | None = None
+        """A name that no call with it survives: the system answers with an error of its own."""
+        self.loses = False
+        """It does what it is asked once a call, and answers with an error all the same."""
+        self.made: set[str] = set()
 
     async def read_many(self, remote_ids: Sequence[str]) -> Mapping[str, Remote]:
         return {i: self.people[i] for i in remote_ids if i in self.people}
@@ -73,6 +80,11 @@ class Destination:
         self.calls.append(call)
         if self.before_send:
             await self.before_send()
+        if self.fails_on and self.fails_on in call.body:
+            raise Unavailable("destination: 500", outcome_unknown=True)
+        if self.loses and call.key in self.made:
+            raise Unavailable("destination: 500", outcome_unknown=True)
+        self.made.add(call.key)
         written = []
         for member, told in zip(call.members, orjson.loads(call.body), strict=True):
             remote_id = told["id"] or str(len(self.people) + 1)
@@ -82,7 +94,13 @@ class Destination:
                 remote_id=remote_id, version="1", updated_at=None, employee=employee, payload="{}"
             )
             written.append(Written(member, self.people[remote_id]))
+        if self.loses:
+            raise Unavailable("destination: 500", outcome_unknown=True)
         return written
+
+    async def find_created(self, write: Write) -> Remote | None:
+        number = write.fields.get("number")
+        return next((p for p in self.people.values() if p.employee.number == number), None)
 
     async def close(self) -> None:
         pass
@@ -230,6 +248,15 @@ class World:
             }
         )
         await self._tell(self.handlers.on_commands, body)
+
+    async def later(self) -> None:
+        """As if five minutes had passed since a call was given up."""
+        await self.rows("UPDATE calls SET due_at = due_at - interval '5 minutes' WHERE state = 'given_up'")
+
+    async def due(self) -> None:
+        """As if what waits to be tried again had waited long enough."""
+        await self.rows("UPDATE calls SET due_at = now() WHERE state = 'unknown'")
+        await self.rows("UPDATE items SET due_at = now() WHERE state = 'planned'")
 
     async def send(self) -> None:
         """Until nothing is due."""

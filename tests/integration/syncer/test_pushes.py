@@ -139,3 +139,73 @@ async def test_only_a_person_opens_a_second_creation(world: World) -> None:
     assert [(1, "1"), (2, "2")] == [tuple(row) for row in creations]
     (subject,) = await world.rows("SELECT destination_record_id FROM subjects")
     assert record_id(DESTINATION, "2") == subject["destination_record_id"]
+
+
+async def test_one_that_breaks_every_call_keeps_nobody_else_from_being_created(world: World) -> None:
+    """Its batch is given up with an unknown outcome; tried again later, each is looked for, and goes alone if not there."""
+    await world.staged("a", number="N-1")
+    await world.staged("b", number="N-2", last_name="Breaker")
+    await world.unmatched("a", "b")
+    world.destination.fails_on = "Breaker"
+    await world.sync("a", "b")
+    await over(world)
+
+    await world.later()
+    await world.sync("a", "b", name="again")
+    await over(world)
+
+    statuses = await world.statuses()
+    assert ("synced", "") == statuses[world.id("a")]
+    assert ("failed", "outcome_unknown") == statuses[world.id("b")]
+    assert ["N-1"] == [one.employee.number for one in world.destination.people.values()]
+
+
+async def test_what_a_lost_call_has_made_is_found_and_not_made_again(world: World) -> None:
+    """The system made both and answered with an error each time; the person's retry finds them and sends nothing."""
+    await world.staged("a", number="N-1")
+    await world.staged("b", number="N-2")
+    await world.unmatched("a", "b")
+    world.destination.loses = True
+    await world.sync("a", "b")
+    await over(world)
+    world.destination.calls.clear()
+
+    await world.later()
+    await world.sync("a", "b", name="again")
+    await world.send()
+
+    assert {("synced", "")} == set((await world.statuses()).values())
+    assert [] == world.destination.calls
+    assert 2 == len(await world.rows("SELECT FROM creations WHERE remote_id IS NOT NULL"))
+
+
+@pytest.mark.parametrize(("number", "late"), [("N-1", False), (None, True)])
+async def test_a_call_is_sent_again_to_the_letter_where_a_look_up_proves_nothing(
+    world: World, number: str | None, *, late: bool
+) -> None:
+    """It may still be carried out, or there is nothing to look for."""
+    await world.staged("a", number=number)
+    await world.unmatched("a")
+    world.destination.fails_on = "Ana"
+    await world.sync("a")
+    await over(world)
+    world.destination.fails_on = None
+    (first, *_) = world.destination.calls
+
+    if late:
+        await world.later()
+    await world.sync("a", name="again")
+    await over(world)
+
+    assert first == world.destination.calls[-1]
+    assert {("synced", "")} == set((await world.statuses()).values())
+
+
+async def over(world: World) -> None:
+    """Send until every push is over."""
+    for _ in range(40):
+        await world.send()
+        await world.due()
+        if not await world.rows("SELECT FROM items WHERE state <> 'done'"):
+            return
+    raise AssertionError("something is still on its way")

@@ -416,3 +416,30 @@ def test_what_keeps_a_repetition_from_being_sent_says_nothing_about_the_sending_
 ) -> None:
     assert core.leaves_unknown(error, again=False) is first
     assert core.leaves_unknown(error, again=True) is repeated
+
+
+@pytest.mark.parametrize(
+    ("reason", "alone"), [("outcome_unknown", True), ("unavailable", False), (None, False)]
+)
+def test_a_push_after_an_unknown_outcome_goes_alone(reason: str | None, *, alone: bool) -> None:
+    """So that what broke its batch does not break it again."""
+    failure = replace(FAILURE, reason=reason) if reason else None
+    item = Item(UUID(int=9), SOURCE, QBO, "waiting")
+
+    assert core.careful(case(failure=failure), item).alone is alone
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ({"number": "N-1"}, True),
+        ({"email": "a@b.c"}, True),
+        ({"first_name": "Ana"}, False),
+        ({"number": ""}, False),
+    ],
+)
+def test_only_a_number_or_an_address_proves_a_creation(written: dict[str, str], *, found: bool) -> None:
+    """Equal names alone prove nothing."""
+    fields = {name: {"before": None, "after": value} for name, value in written.items()}
+
+    assert core.can_be_found(Item(UUID(int=9), SOURCE, QBO, "sending", "create", fields)) is found

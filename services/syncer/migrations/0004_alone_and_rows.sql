@@ -1,3 +1,6 @@
+-- A push after one whose outcome stayed unknown goes in a call of its own.
+ALTER TABLE items ADD COLUMN alone boolean NOT NULL DEFAULT false;
+
 -- What a batch writes goes as one array of rows (decision 0011).
 CREATE TYPE fact_row AS (
     company_id uuid, record_id uuid, account_id uuid, remote_id text, rev bigint, state text, employee json,
@@ -14,6 +17,6 @@ CREATE TYPE outcome_row AS (
 );
 CREATE TYPE item_row AS (
     item_id uuid, record_id uuid, account_id uuid, state text, action text, fields json, basis json, automatic boolean,
-    run_id uuid, actor text, lane text
+    run_id uuid, actor text, lane text, alone boolean
 );
 CREATE TYPE sending_row AS (company_id uuid, item_id uuid, lease_token bigint, call_id uuid, before json);
