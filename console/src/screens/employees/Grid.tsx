@@ -198,7 +198,7 @@ function columnsFor(small: boolean): ColumnSpec[] {
     id: "name",
     label: small ? c.nameShort : c.name,
     width: "2fr",
-    minWidth: small ? 100 : 200,
+    minWidth: small ? 100 : 232,
     allowsSorting: true,
     isRowHeader: true,
     cell: (p) => <NameCell {...p} />,
