@@ -53,7 +53,8 @@ class Linarc:
 
     batch_size = 1
     parallel_calls = 8
-    settled_after_seconds = 60.0
+    settled_after_seconds = 24 * 3600.0
+    """So long Linarc knows a key; to look somebody up is to read everybody."""
 
     def __init__(
         self, http: Http, gate: Gate, vault: Vault, company: UUID, account: Account, clock: Clock

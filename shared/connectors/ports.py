@@ -95,7 +95,7 @@ class Connector(Protocol):
     parallel_calls: int
     """Calls that the system takes at once from us."""
     settled_after_seconds: float
-    """So long after a call was sent it is carried out, or never will be: the system's own time limit."""
+    """From then on a call that was given up is looked for, not sent again: it was carried out, or never will be."""
 
     async def test(self) -> Tenant:
         """The tenant that the remote reports; proves the credential."""

@@ -27,6 +27,7 @@ class Call:
     body: str
     members: Sequence[UUID]
     attempts: int = 1
+    """How often it has been sent, this time included; counted anew when a call that was given up is resumed."""
     lease_token: int = 1
     quiet_seconds: float = 0.0
     """How long ago it was due: so long nothing has been sent, if it was given up before."""
@@ -39,8 +40,9 @@ WHERE i.company_id = n.company_id AND i.item_id = n.item_id AND i.lease_token = 
 RETURNING i.item_id
 """
 _ADD_CALLS = """
-INSERT INTO calls (company_id, call_id, account_id, action, method, path, headers, body, members, state, lease_until)
-SELECT $1, c, a, n, m, p, h, b, i::uuid[], 'sending', now() + make_interval(secs => $10)
+INSERT INTO calls (company_id, call_id, account_id, action, method, path, headers, body, members, state, attempts,
+                   lease_until)
+SELECT $1, c, a, n, m, p, h, b, i::uuid[], 'sending', 1, now() + make_interval(secs => $10)
 FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::json[], $8::text[], $9::text[])
      AS t (c, a, n, m, p, h, b, i)
 """

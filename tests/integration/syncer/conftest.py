@@ -66,6 +66,7 @@ class Destination:
         self.loses = False
         """It does what it is asked once a call, and answers with an error all the same."""
         self.made: set[str] = set()
+        self.looked_for: list[object] = []
 
     async def read_many(self, remote_ids: Sequence[str]) -> Mapping[str, Remote]:
         return {i: self.people[i] for i in remote_ids if i in self.people}
@@ -100,6 +101,7 @@ class Destination:
 
     async def find_created(self, write: Write) -> Remote | None:
         number = write.fields.get("number")
+        self.looked_for.append(number)
         return next((p for p in self.people.values() if p.employee.number == number), None)
 
     async def close(self) -> None:

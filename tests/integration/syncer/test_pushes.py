@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -209,3 +210,27 @@ async def over(world: World) -> None:
         if not await world.rows("SELECT FROM items WHERE state <> 'done'"):
             return
     raise AssertionError("something is still on its way")
+
+
+async def test_a_call_whose_worker_died_is_sent_again_and_not_looked_for(world: World) -> None:
+    """Only one that was given up is; the worker's lease has run out, and that is all that is known."""
+    await world.staged("a", number="N-1")
+    await world.unmatched("a")
+    await world.sync("a")
+
+    async def die() -> None:
+        world.destination.before_send = None
+        raise asyncio.CancelledError
+
+    world.destination.before_send = die
+    with pytest.raises(asyncio.CancelledError):
+        await world.send()
+    await world.rows(
+        "UPDATE calls SET lease_until = now() - interval '1 hour', due_at = now() - interval '1 hour'"
+    )
+    await world.send()
+
+    first, again = world.destination.calls
+    assert first == again
+    assert [] == world.destination.looked_for
+    assert {world.id("a"): ("synced", "")} == await world.statuses()
