@@ -281,9 +281,9 @@ INSERT INTO selections (company_id, selection_id, records, count) VALUES ($1, $2
 """
 
 
-async def add_selection(tx: Tx, company: UUID, selection: UUID, records: Sequence[Selected]) -> None:
+async def add_selection(tx: Tx, company: UUID, selection: UUID, records: list[Selected]) -> None:
     """Keep a selection as it stood when it was made, for an hour."""
-    rows = SELECTED.dump_json(list(records)).decode()
+    rows = SELECTED.dump_json(records).decode()
     await tx.execute(_ADD_SELECTION, company, selection, rows, len(records))
 
 

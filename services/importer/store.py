@@ -99,13 +99,13 @@ ON CONFLICT (company_id, record_id) DO UPDATE SET
 """
 
 
-_TEXT = Snapshot._fields.index("employee")
+_EMPLOYEE = Snapshot._fields.index("employee")
 
 
 async def save_snapshots(tx: Tx, company: UUID, saved: Sequence[Snapshot]) -> None:
     """Put these in place of what staging held."""
     if saved:
-        await tx.execute(_SAVE, company, [(*s[:_TEXT], s.text, s.payload) for s in saved])
+        await tx.execute(_SAVE, company, [(*s[:_EMPLOYEE], s.text, s.payload) for s in saved])
 
 
 _SEEN = """

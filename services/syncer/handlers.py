@@ -17,6 +17,7 @@ from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.commands import SyncRecords
 from shared.contracts.events import (
+    SITUATIONS,
     Body,
     DirectoryMatched,
     MatchFailed,
@@ -109,7 +110,7 @@ class Handlers:
             await subjects.mark_due(tx, whole, everything=False)
         newest: dict[UUID, Message[Any]] = {}
         for event in events:
-            if type(event.body) in core.SITUATIONS:
+            if type(event.body) in SITUATIONS:
                 known = newest.get(event.body.record_id)
                 if known is None or known.body.link_rev < event.body.link_rev:
                     newest[event.body.record_id] = event

@@ -5,15 +5,17 @@ The wire type is the class's name in kebab dots (`EmployeeChanged` → `employee
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts import topics
-from shared.contracts.records import Cause, Change, CompanySettings, Employee, Lane, Status
+from shared.contracts.records import Cause, Change, CompanySettings, Employee, Lane, Situation, Status
 from shared.contracts.topics import Topic
 
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -225,6 +227,18 @@ class RecordDeleted(Decided):
 
     topic = topics.LINKS
     destination_record_id: UUID | None = None
+
+
+SITUATIONS: Mapping[type[Body], Situation] = MappingProxyType(
+    {
+        RecordLinked: Situation.LINKED,
+        RecordUnlinked: Situation.UNLINKED,
+        RecordUnmatched: Situation.UNMATCHED,
+        RecordDisputed: Situation.DISPUTED,
+        RecordDeleted: Situation.DELETED,
+    }
+)
+"""What each answer of mapper says of its record."""
 
 
 class MatchFailed(Body):

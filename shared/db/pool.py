@@ -15,7 +15,8 @@ async def open_database(settings: DatabaseSettings, service: str) -> Database:
     """The pool of `service`, logged in as its own role. Raises `Unavailable` when PostgreSQL does not answer.
 
     Every join is one index look-up a row: tables are filled faster than statistics come, and a plan that reads a whole
-    company for each batch is ruinous when the company is large (decision 0005).
+    company for each batch is ruinous when the company is large. No better plan can come with other values, so plans are
+    generic; `Database.reading` asks for others (decision 0005).
     """
     try:
         pool = await asyncpg.create_pool(

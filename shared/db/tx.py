@@ -41,6 +41,10 @@ def _is_mistake(error: asyncpg.InterfaceError) -> bool:
     return isinstance(error, ValueError) or "argument" in str(error)
 
 
+def _seeing(companies: tuple[UUID, ...]) -> str:
+    return f"SELECT set_config('muster.companies', '{{{','.join(map(str, companies))}}}', true)"
+
+
 @dataclass(frozen=True, slots=True)
 class Tx:
     """One open transaction of `service`, allowed to see `companies` and nothing else."""
@@ -83,16 +87,14 @@ class Database:
     async def transaction(self, companies: Iterable[UUID]) -> AsyncIterator[Tx]:
         """One transaction that sees these companies. Raises `Unavailable` for what a repetition may cure."""
         named = tuple(sorted(set(companies)))
-        array = ",".join(str(c) for c in named)
-        begin = f"BEGIN; SELECT set_config('muster.companies', '{{{array}}}', true)"
-        async with self._open(begin) as connection:
+        async with self._open(f"BEGIN; {_seeing(named)}") as connection:
             yield Tx(connection, self.service, named)
 
     @asynccontextmanager
     async def reading(self, company: UUID) -> AsyncIterator[Tx]:
         """One transaction that only reads, its plans made for the very values: a page's optional filters cost nothing unused."""
-        begin = f"BEGIN READ ONLY; SELECT set_config('muster.companies', '{{{company}}}', true)"
-        async with self._open(f"{begin}; SET LOCAL plan_cache_mode = force_custom_plan") as connection:
+        begin = f"BEGIN READ ONLY; {_seeing((company,))}; SET LOCAL plan_cache_mode = force_custom_plan"
+        async with self._open(begin) as connection:
             yield Tx(connection, self.service, (company,))
 
     @asynccontextmanager

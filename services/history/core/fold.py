@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.contracts.events import (
+    SITUATIONS,
     Decided,
     DirectoryComplete,
     EmployeeRemoved,
@@ -19,28 +20,16 @@ from shared.contracts.events import (
     ImportStarted,
     Message,
     RecordDeleted,
-    RecordDisputed,
     RecordLinked,
-    RecordUnlinked,
-    RecordUnmatched,
     StatusChanged,
     SyncCompleted,
     SyncProgressed,
     SyncStarted,
 )
-from shared.contracts.records import Employee, Situation
+from shared.contracts.records import Employee
 
 _NOT_DECOMPOSED = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
-)
-_SITUATIONS: Mapping[type[Decided], Situation] = MappingProxyType(
-    {
-        RecordLinked: Situation.LINKED,
-        RecordUnlinked: Situation.UNLINKED,
-        RecordUnmatched: Situation.UNMATCHED,
-        RecordDisputed: Situation.DISPUTED,
-        RecordDeleted: Situation.DELETED,
-    }
 )
 _RANK = MappingProxyType({"running": 0, "failed": 1, "completed": 2})
 _IMPORT_COUNTS = ("read", "staged", "changed", "unchanged", "unreadable", "removed")
@@ -165,7 +154,7 @@ def _linking(event: Message[Any]) -> Linking:
         event.company_id,
         body.record_id,
         body.link_rev,
-        _SITUATIONS[type(body)],
+        SITUATIONS[type(body)],
         there,
         remote_id,
         event.time,

@@ -1,7 +1,6 @@
 """The facts of both accounts' records, and everything stored about a source record.
 
-`OFFSET 0` keeps the planner to one index look-up a row. Rows are saved as one array of the table's row type, whose columns
-`Facts` follows: that costs asyncpg half of what an array a column does.
+`OFFSET 0` keeps the planner to one index look-up a row. `Facts` has the order of the table's columns and of `record_row`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

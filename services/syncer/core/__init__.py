@@ -33,10 +33,10 @@ from services.syncer.core.pushing import (
     values,
 )
 from services.syncer.core.standing import RETRYABLE, WAITING_REASONS, differing, in_json, plan, standing
-from services.syncer.core.told import FACTS, SITUATIONS, Link, fact_of, link_of, stored
+from services.syncer.core.told import FACTS, Link, fact_of, link_of, stored
 
 __all__ = [
-    "FACTS", "RETRYABLE", "SITUATIONS", "WAITING_REASONS", "Case", "Decision", "Fact", "Failure", "Fields",
+    "FACTS", "RETRYABLE", "WAITING_REASONS", "Case", "Decision", "Fact", "Failure", "Fields",
     "Item", "Link", "Plan", "Recheck", "Standing", "Stored", "answered", "backoff_seconds", "can_be_found",
     "careful", "decide", "differing", "ended", "fact_of", "in_json", "leaves_unknown", "link_of", "plan",
     "postponed", "read_again", "recheck", "replaces", "same", "sent", "skipped", "source_rev", "standing",

@@ -1,39 +1,25 @@
 """What the other services say of records, as it is kept here."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.syncer.core.case import Fact, Stored
 from shared.contracts.events import (
-    Body,
+    SITUATIONS,
     EmployeeChanged,
     EmployeeRemoved,
     EmployeeStaged,
     EmployeeUnreadable,
     Message,
     RecordDeleted,
-    RecordDisputed,
     RecordLinked,
-    RecordUnlinked,
     RecordUnmatched,
 )
-from shared.contracts.records import Employee, Situation
+from shared.contracts.records import Employee
 
 FACTS = frozenset({EmployeeStaged, EmployeeChanged, EmployeeRemoved, EmployeeUnreadable})
 """The events that tell how one record is now."""
-SITUATIONS: Mapping[type[Body], Situation] = MappingProxyType(
-    {
-        RecordLinked: Situation.LINKED,
-        RecordUnlinked: Situation.UNLINKED,
-        RecordUnmatched: Situation.UNMATCHED,
-        RecordDisputed: Situation.DISPUTED,
-        RecordDeleted: Situation.DELETED,
-    }
-)
-"""The events that are mapper's answer about one source record."""
 
 
 class Link(NamedTuple):
