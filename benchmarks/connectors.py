@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from pydantic import SecretStr
 
 from benchmarks.measure import Figure, show
-from muster.postgres import Postgres
+from muster.postgres import Postgres, scratch
 from shared.connectors.ports import Connector, Write
 from shared.contracts.records import System
 from shared.db.migrate import SERVICES, migrate
@@ -31,8 +29,8 @@ LOST_WRITES, AT_ONCE = 5_000, 8
 @asynccontextmanager
 async def _side(limits: LimitSettings, *more: str) -> AsyncIterator[Side]:
     """A connected account: a vault in PostgreSQL and a sandbox, each a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
-        server = Postgres(Path(folder) / "postgres")
+    with scratch("muster-bench-") as folder:
+        server = Postgres(folder / "postgres")
         child = await server.start()
         try:
             await server.ready()
@@ -41,7 +39,7 @@ async def _side(limits: LimitSettings, *more: str) -> AsyncIterator[Side]:
             # 100 workers at once stand in for as many processes, so they may wait for a connection.
             settings = DatabaseSettings(dsn=dsn, pool_size=20, acquire_timeout_seconds=60)
             database = await open_database(settings, "syncer")
-            async with process(System.QUICKBOOKS, Path(folder), *more) as url:
+            async with process(System.QUICKBOOKS, folder, *more) as url:
                 side = Side(System.QUICKBOOKS, Place(url, None), database, limits)
                 await side.connect()
                 yield side

@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from uuid import UUID
 
 import orjson
@@ -23,6 +21,7 @@ from playwright.async_api import Browser, CDPSession, Page
 from muster.client import Client
 from muster.demo import Access, prepare
 from muster.demo_run import settled
+from muster.postgres import scratch
 from muster.stack import Options, Stack
 from shared.clock import SystemClock
 from shared.contracts.events import ViewChanged
@@ -99,9 +98,9 @@ class Figures:
 
 async def main(_: str, *, json: bool, employees: int) -> None:
     """Measure, and print."""
-    with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
+    with scratch("muster-bench-") as folder:
         options = Options(demo=True, employees=employees, overlap=0, directions=("linarc-to-qbo",), port=0)
-        stack = Stack(Path(folder), options)
+        stack = Stack(folder, options)
         try:
             await stack.start()
             access = await prepare(stack)

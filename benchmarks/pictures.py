@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tempfile
 from pathlib import Path
 
 import httpx
@@ -12,6 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from muster.client import Client
 from muster.demo import Access, prepare
+from muster.postgres import scratch
 from muster.stack import Options, Stack
 from tests.support.browser import open_browser, open_page
 from tests.support.console import WITHIN, Console, Side
@@ -25,9 +25,9 @@ EMPLOYEES = 250
 async def main() -> None:
     """Start the demo, bring every status about, and take the pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="muster-pictures-") as folder:
+    with scratch("muster-pictures-") as folder:
         environment = {"MUSTER_RETRY_SECONDS": "0.3"}
-        stack = Stack(Path(folder), Options(demo=True, employees=EMPLOYEES, port=0, environment=environment))
+        stack = Stack(folder, Options(demo=True, employees=EMPLOYEES, port=0, environment=environment))
         try:
             await stack.start()
             access = await prepare(stack)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +15,7 @@ from benchmarks.measure import Figure, cpu_seconds, peak_mib, show
 from muster.client import Client
 from muster.demo import Access, prepare
 from muster.demo_run import settled
+from muster.postgres import scratch
 from muster.stack import REALMS, Options, Stack
 from shared.db.migrate import SERVICES
 
@@ -33,9 +32,9 @@ async def main(name: str, *, json: bool, employees: int) -> None:
 
 
 async def _run(name: str, *, json: bool, employees: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
+    with scratch("muster-bench-") as folder:
         options = Options(demo=True, employees=employees, overlap=0, directions=("linarc-to-qbo",), port=0)
-        stack = Stack(Path(folder), options)
+        stack = Stack(folder, options)
         try:
             await stack.start()
             await _measure(stack, name, json=json, employees=employees)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import orjson
@@ -12,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
 from benchmarks.measure import Figure, show
+from muster.postgres import scratch
 from muster.stack import Options, Stack
 from shared.clock import SystemClock
 from shared.contracts.events import EmployeeStaged
@@ -29,8 +28,8 @@ ROUNDS = 3
 
 async def main(name: str, *, json: bool, employees: int) -> None:
     """Measure `employees` events, the median of three rounds of each."""
-    with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
-        stack = Stack(Path(folder), Options(services=(), port=0))
+    with scratch("muster-bench-") as folder:
+        stack = Stack(folder, Options(services=(), port=0))
         try:
             await stack.start()
             environment = stack.environment("importer", 0, 0)

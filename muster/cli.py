@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import warnings
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from rich.table import Table
 
 from muster import connections, operate
 from muster.kafka import JarError, fetch_jars
+from muster.postgres import scratch
 from muster.screen import Screen
 from muster.stack import GATEWAY_PORT, Options, Stack, StackError, running
 
@@ -142,8 +142,8 @@ def demo_run(
         raise typer.Exit(2)
     _jars(None)
     options = Options(demo=True, employees=employees, directions=(direction,), port=0)
-    with tempfile.TemporaryDirectory(prefix="muster-") as temporary:
-        good = _run(_demo_run(data or Path(temporary), options, kill_every))
+    with scratch("muster-") as temporary:
+        good = _run(_demo_run(data or temporary, options, kill_every))
     raise typer.Exit(0 if good else 1)
 
 

@@ -11,7 +11,10 @@ import shutil
 import signal
 import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from muster.ports import free_port
 from muster.processes import Child
@@ -36,6 +39,14 @@ _SETTINGS = {
 def _reachable(path: Path) -> bool:
     """Whether any user may go down to `path`."""
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in [path, *path.parents] if parent.exists())
+
+
+@contextmanager
+def scratch(prefix: str = "muster-") -> Iterator[Path]:
+    """A folder that is gone afterwards, with everything in it: PostgreSQL, which never runs as root, may go down to it."""
+    with TemporaryDirectory(prefix=prefix) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 class Postgres:
@@ -77,6 +88,8 @@ class Postgres:
 
     def _prepare(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self._home != self.folder and not (self.folder / "password").exists():
+            shutil.rmtree(self._home, ignore_errors=True)  # of a folder of this name that was removed since
         self._home.mkdir(parents=True, exist_ok=True)
         home, data = self._home, self._home / "data"
         password = self._password()

@@ -38,6 +38,10 @@ class Body(BaseModel):
         """`EmployeeChanged` → `employee.changed`."""
         return _wire_type(cls.__name__)
 
+    def raw(self) -> bytes:
+        """As it travels: JSON of what was set."""
+        return self.__pydantic_serializer__.to_json(self, exclude_unset=True)
+
     def key(self) -> UUID:
         """The id that decides the partition: what must stay in order shares it."""
         for name in ("record_id", "run_id", "company_id"):

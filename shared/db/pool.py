@@ -1,10 +1,30 @@
 """Opening a service's pool with the time limits of `reliability.md` §5.6."""
 
+from __future__ import annotations
+
 import asyncpg
 
-from shared.db.tx import Database
+from shared.db.tx import Database, Record
 from shared.errors import Unavailable
 from shared.settings import DatabaseSettings
+
+_SETTINGS = {
+    "statement_timeout": "15s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+    "jit": "off",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "random_page_cost": "0.1",
+    "cpu_tuple_cost": "1",
+}
+"""Every join is one index look-up a row: tables are filled faster than statistics come, and a plan that reads a whole
+company for each batch is ruinous when the company is large. No better plan can come with other values, so plans are
+generic; `Database.reading` asks for others (decision 0005).
+"""
 
 
 async def _nothing_to_reset(connection: object) -> None:
@@ -12,12 +32,7 @@ async def _nothing_to_reset(connection: object) -> None:
 
 
 async def open_database(settings: DatabaseSettings, service: str) -> Database:
-    """The pool of `service`, logged in as its own role. Raises `Unavailable` when PostgreSQL does not answer.
-
-    Every join is one index look-up a row: tables are filled faster than statistics come, and a plan that reads a whole
-    company for each batch is ruinous when the company is large. No better plan can come with other values, so plans are
-    generic; `Database.reading` asks for others (decision 0005).
-    """
+    """The pool of `service`, logged in as its own role. Raises `Unavailable` when PostgreSQL does not answer."""
     try:
         pool = await asyncpg.create_pool(
             settings.dsn.get_secret_value(),
@@ -27,25 +42,26 @@ async def open_database(settings: DatabaseSettings, service: str) -> Database:
             command_timeout=settings.command_timeout_seconds,
             max_inactive_connection_lifetime=300,
             reset=_nothing_to_reset,
-            server_settings={
-                "application_name": service,
-                "search_path": service,
-                "statement_timeout": "15s",
-                "lock_timeout": "10s",
-                "idle_in_transaction_session_timeout": "30s",
-                "jit": "off",
-                "enable_seqscan": "off",
-                "enable_bitmapscan": "off",
-                "enable_hashjoin": "off",
-                "enable_mergejoin": "off",
-                "plan_cache_mode": "force_generic_plan",
-                "random_page_cost": "0.1",
-                "cpu_tuple_cost": "1",
-            },
+            server_settings={"application_name": service, "search_path": service, **_SETTINGS},
         )
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
         raise Unavailable(f"database: {type(error).__name__}") from error
     return Database(pool, service, acquire_timeout=settings.acquire_timeout_seconds)
+
+
+async def open_relay_connection(settings: DatabaseSettings, service: str) -> asyncpg.Connection[Record]:
+    """One connection as `<service>_system`, each statement a transaction. Raises what asyncpg does."""
+    return await asyncpg.connect(
+        settings.dsn.get_secret_value(),
+        timeout=5,
+        command_timeout=settings.command_timeout_seconds,
+        server_settings={
+            "application_name": f"{service}-relay",
+            "search_path": service,
+            "role": f"{service}_system",
+            **_SETTINGS,
+        },
+    )
 
 
 async def ensure_database(dsn: str, name: str) -> None:

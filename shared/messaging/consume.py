@@ -47,7 +47,7 @@ TRIES = 3
 MAX_RECORDS = 500
 MAX_BACKOFF_SECONDS = 5.0
 
-_ENVELOPE = ("ce_id", "ce_type", "ce_time", "ce_companyid")
+_ENVELOPE = frozenset({"ce_id", "ce_type", "ce_time", "ce_companyid"})
 _LANES = {lane.value.encode(): lane for lane in Lane}
 
 
@@ -69,20 +69,25 @@ def parse(record: ConsumerRecord[bytes, bytes], types: Mapping[bytes, type[Body]
         b"".join(headers.values()).decode()
     except (UnicodeDecodeError, TypeError):
         raise PoisonError("bad_header", "a header is not text") from None
-    missing = [name for name in _ENVELOPE if name not in headers]
-    if missing:
-        raise PoisonError("missing_header", f"without {', '.join(missing)}")
+    if not headers.keys() >= _ENVELOPE:
+        raise PoisonError("missing_header", f"without {', '.join(sorted(_ENVELOPE - headers.keys()))}")
     cls = types.get(headers["ce_type"])
     if cls is None:
         raise PoisonError("unknown_type", "a type that this topic does not have")
-    value = record.value or b""
+    value, cause, other = record.value or b"", headers.get("ce_causationid"), headers.get
     try:
-        event_id, company = UUID(headers["ce_id"].decode()), _uuid(headers["ce_companyid"])
-        time, lane = _time(headers["ce_time"]), _LANES[headers.get("ce_lane", b"real_time")]
-        run = _uuid(headers["ce_runid"]) if "ce_runid" in headers else None
-        cause = UUID(headers["ce_causationid"].decode()) if "ce_causationid" in headers else None
-        actor = headers["ce_actor"].decode() if "ce_actor" in headers else None
-        context = headers["traceparent"].decode() if "traceparent" in headers else None
+        event_id, causation = (
+            UUID(headers["ce_id"].decode()),
+            UUID(cause.decode()) if cause is not None else None,
+        )
+        time, company, lane, run, actor, context = _shared(
+            headers["ce_time"],
+            headers["ce_companyid"],
+            other("ce_lane", b"real_time"),
+            other("ce_runid"),
+            other("ce_actor"),
+            other("traceparent"),
+        )
     except (ValueError, KeyError):
         raise PoisonError("bad_header", "an id, a time or a lane is malformed") from None
     if time.tzinfo is None:
@@ -90,7 +95,7 @@ def parse(record: ConsumerRecord[bytes, bytes], types: Mapping[bytes, type[Body]
     if b"\\u0000" in value and _holds_nul(value):
         raise PoisonError("nul_character", "text with a NUL character")
     try:
-        body = cls.model_validate_json(value)
+        body = cls.__pydantic_validator__.validate_json(value)
     except ValidationError as error:
         where = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False)[:5]
@@ -98,19 +103,24 @@ def parse(record: ConsumerRecord[bytes, bytes], types: Mapping[bytes, type[Body]
         raise PoisonError("bad_body", where) from None
     except (ValueError, RecursionError) as error:
         raise PoisonError("bad_body", type(error).__name__) from None
-    return Received(Message(event_id, time, company, lane, body, run, cause, actor, context, value), record)
+    return Received(
+        Message(event_id, time, company, lane, body, run, causation, actor, context, value), record
+    )
 
 
 @lru_cache(maxsize=1024)
-def _uuid(text: bytes) -> UUID:
-    """Companies and runs come again and again."""
-    return UUID(text.decode())
-
-
-@lru_cache(maxsize=64)
-def _time(text: bytes) -> datetime:
-    """What was said in one transaction has one time."""
-    return datetime.fromisoformat(text.decode())
+def _shared(
+    time: bytes, company: bytes, lane: bytes, run: bytes | None, actor: bytes | None, context: bytes | None
+) -> tuple[datetime, UUID, Lane, UUID | None, str | None, str | None]:
+    """The headers that messages said together share, read once."""
+    return (
+        datetime.fromisoformat(time.decode()),
+        UUID(company.decode()),
+        _LANES[lane],
+        UUID(run.decode()) if run is not None else None,
+        actor.decode() if actor is not None else None,
+        context.decode() if context is not None else None,
+    )
 
 
 def _holds_nul(value: bytes) -> bool:

@@ -4,6 +4,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha1
 from typing import NamedTuple
 from uuid import UUID
@@ -67,35 +68,18 @@ class Outbox:
     ) -> tuple[object, ...]:
         body, company, cause, lane, run_id, actor, partition = said
         kind, key = body.wire_type(), str(body.key())
-        traced = None
         if cause is None:
-            lane = lane or Lane.REAL_TIME
+            lane, context = lane or Lane.REAL_TIME, traceparent()
             event_id = self._clock.new_id()
+            own = f'"ce_id":"{event_id}","ce_subject":"{key}"'
         else:
             lane, run_id, actor = lane or cause.lane, run_id or cause.run_id, actor or cause.actor
-            traced = cause.traceparent
+            context = traceparent(cause.traceparent)
             same = (cause.id, kind, key, partition)
             seen[same] += 1
             event_id = derived(cause.id, f"{service}/{kind}/{key}/{lane.value}/{partition}/{seen[same]}")
-        headers = {
-            "ce_specversion": "1.0",
-            "ce_id": str(event_id),
-            "ce_type": kind,
-            "ce_source": f"/muster/{service}",
-            "ce_time": at,
-            "ce_subject": key,
-            "ce_companyid": str(company),
-            "ce_lane": lane.value,
-            "content-type": "application/json",
-        }
-        if run_id is not None:
-            headers["ce_runid"] = str(run_id)
-        if actor is not None:
-            headers["ce_actor"] = actor
-        if cause is not None:
-            headers["ce_causationid"] = str(cause.id)
-        if (context := traceparent(traced)) is not None:
-            headers["traceparent"] = context
+            own = f'"ce_id":"{event_id}","ce_subject":"{key}","ce_causationid":"{cause.id}"'
+        shared = _shared_headers(service, kind, at, company, lane, run_id, actor, context)
         return (
             event_id,
             company,
@@ -103,9 +87,39 @@ class Outbox:
             body.topic.on(lane),
             partition,
             key.encode(),
-            orjson.dumps(headers),
-            body.model_dump_json(exclude_unset=True).encode(),
+            f"{shared},{own}}}".encode(),
+            body.raw(),
         )
+
+
+@lru_cache(maxsize=256)
+def _shared_headers(
+    service: str,
+    kind: str,
+    at: str,
+    company: UUID,
+    lane: Lane,
+    run_id: UUID | None,
+    actor: str | None,
+    context: str | None,
+) -> str:
+    """The headers that everything of one kind in a batch shares, as JSON that is still open."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_type": kind,
+        "ce_source": f"/muster/{service}",
+        "ce_time": at,
+        "ce_companyid": str(company),
+        "ce_lane": lane.value,
+        "content-type": "application/json",
+    }
+    if run_id is not None:
+        headers["ce_runid"] = str(run_id)
+    if actor is not None:
+        headers["ce_actor"] = actor
+    if context is not None:
+        headers["traceparent"] = context
+    return orjson.dumps(headers)[:-1].decode()
 
 
 def derived(cause: UUID, name: str) -> UUID:

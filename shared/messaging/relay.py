@@ -17,6 +17,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from shared.db.pool import open_relay_connection
 from shared.db.tx import Database, Record
 from shared.errors import Unavailable
 from shared.messaging.outbox import partition_of
@@ -31,13 +32,15 @@ STUCK_SECONDS = 30.0
 _MAX_BATCH_BYTES = 900_000
 
 _LEAD = "SELECT pg_try_advisory_lock(8702, hashtext($1))"
-_CURSOR = "SELECT xid::text AS xid, id FROM relay_cursor WHERE lane = $1"
 _NEXT = """
-SELECT o.xid::text AS xid, o.id, o.topic, o.partition, o.key, o.headers, o.body, o.event_time
-FROM outbox o
-WHERE o.lane = $1 AND (o.xid, o.id) > ($2::text::xid8, $3::bigint) AND o.xid < pg_snapshot_xmin(pg_current_snapshot())
+SELECT c.xid::text AS from_xid, c.id AS from_id, o.xid::text AS xid, o.id, o.topic, o.partition, o.key, o.headers, o.body
+FROM relay_cursor c CROSS JOIN LATERAL (
+    SELECT * FROM outbox o
+    WHERE o.lane = c.lane AND (o.xid, o.id) > (c.xid, c.id) AND o.xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY o.xid, o.id LIMIT $2
+) o
+WHERE c.lane = $1
 ORDER BY o.xid, o.id
-LIMIT $4
 """
 _MOVE = """
 UPDATE relay_cursor SET xid = $4::text::xid8, id = $5, moved_at = now()
@@ -59,10 +62,11 @@ class Relay:
     """Runs beside the service; `run` ends only when cancelled."""
 
     def __init__(self, settings: ServiceSettings, database: Database) -> None:
-        """Uses its own connection for the leader's lock and LISTEN, and the pool for the rest."""
+        """Has a connection of its own, which holds the leader's lock, listens, reads the outbox and moves the cursor."""
         self._settings = settings
         self._database = database
         self._woken = asyncio.Event()
+        self._connection: asyncpg.Connection[Record] | None = None
         self._producer: AIOKafkaProducer | None = None
         self.leading = False
 
@@ -80,6 +84,7 @@ class Relay:
                 TimeoutError,
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
             ) as error:
                 log.warning("relay.pause", outcome=type(error).__name__, delay_s=pause)
             finally:
@@ -89,24 +94,19 @@ class Relay:
             pause = min(pause * 2, 5.0)
 
     async def _lead(self) -> None:
-        dsn = self._settings.database.dsn.get_secret_value()
-        service = self._database.service
-        connection = await asyncpg.connect(
-            dsn, timeout=5, command_timeout=15, server_settings={"application_name": f"{service}-relay"}
-        )
-        try:
-            while not await connection.fetchval(_LEAD, service):  # noqa: ASYNC110  (another process holds it)
-                await asyncio.sleep(POLL_SECONDS)
-            self.leading = True
-            await connection.add_listener(f"outbox_{service}", lambda *_: self._woken.set())
-            await self._relay(connection)
-        finally:
-            with suppress(Exception):
-                async with asyncio.timeout(2):
-                    await connection.close()
-            connection.terminate()
+        connection, service = await self._connected(), self._database.service
+        while not await connection.fetchval(_LEAD, service):  # noqa: ASYNC110  (another process holds it)
+            await asyncio.sleep(POLL_SECONDS)
+        self.leading = True
+        await connection.add_listener(f"outbox_{service}", lambda *_: self._woken.set())
+        await self._relay()
 
-    async def _relay(self, leader: asyncpg.Connection[Record]) -> None:
+    async def _connected(self) -> asyncpg.Connection[Record]:
+        if self._connection is None:
+            self._connection = await open_relay_connection(self._settings.database, self._database.service)
+        return self._connection
+
+    async def _relay(self) -> None:
         loop = asyncio.get_running_loop()
         tidy_at = watch_at = 0.0
         while True:
@@ -117,8 +117,6 @@ class Relay:
                 await self._watch()
                 watch_at = loop.time() + 5.0
             self._woken.clear()
-            if leader.is_closed():
-                raise Unavailable("database: the leader's connection is gone")
             moved = await self.step(REAL_TIME)
             if moved < BATCH:
                 moved += await self.step(BULK)
@@ -128,17 +126,14 @@ class Relay:
                         await self._woken.wait()
 
     async def step(self, lane: int) -> int:
-        """Relay the next messages of one lane; how many."""
-        async with self._database.system() as tx:
-            cursor = await tx.fetchrow(_CURSOR, lane)
-            if cursor is None:
-                return 0
-            rows = await tx.fetch(_NEXT, lane, cursor["xid"], cursor["id"], BATCH)
+        """Relay the next messages of one lane; how many. Read, sent and marked on the leader's own connection."""
+        connection = await self._connected()
+        rows = await connection.fetch(_NEXT, lane, BATCH)
         if not rows:
             return 0
         await self._send(rows)
-        async with self._database.system() as tx:
-            await tx.execute(_MOVE, lane, cursor["xid"], cursor["id"], rows[-1]["xid"], rows[-1]["id"])
+        first, last = rows[0], rows[-1]
+        await connection.execute(_MOVE, lane, first["from_xid"], first["from_id"], last["xid"], last["id"])
         RELAYED.labels(lane="bulk" if lane else "real_time").inc(len(rows))
         return len(rows)
 
@@ -190,7 +185,12 @@ class Relay:
         return self._producer
 
     async def close(self) -> None:
-        """Let go of the broker."""
+        """Let go of the database, so that another may lead, and of the broker."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                await connection.close(timeout=2)
+            connection.terminate()
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(Exception):

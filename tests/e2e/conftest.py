@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest_asyncio
@@ -14,6 +12,7 @@ from playwright.async_api import Browser
 
 from muster.client import Client
 from muster.demo import RULES, prepare
+from muster.postgres import scratch
 from muster.stack import Options, Stack
 from tests.support.browser import open_browser
 from tests.support.fleet import Fleet
@@ -22,10 +21,10 @@ from tests.support.fleet import Fleet
 @asynccontextmanager
 async def running(employees: int, rules: Mapping[str, bool], **copies: int) -> AsyncIterator[Fleet]:
     """A stack with a signed-in administrator; what the processes said last, where it fails."""
-    with tempfile.TemporaryDirectory(prefix="muster-test-") as folder:
+    with scratch("muster-test-") as folder:
         environment = {"MUSTER_RETRY_SECONDS": "0.3"}
         options = Options(demo=True, employees=employees, port=0, copies=copies, environment=environment)
-        stack = Stack(Path(folder), options)
+        stack = Stack(folder, options)
         try:
             await stack.start()
             access = await prepare(stack, rules)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +13,7 @@ import pytest_asyncio
 from muster.client import Client
 from muster.demo import prepare
 from muster.demo_run import _judge
+from muster.postgres import scratch
 from muster.stack import REALMS, Options, Stack
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
@@ -32,13 +31,13 @@ class Late:
 
 @pytest_asyncio.fixture(scope="module")
 async def late() -> AsyncIterator[Late]:
-    with tempfile.TemporaryDirectory(prefix="muster-test-") as there:
+    with scratch("muster-test-") as there:
         copies = {"mapper": 2, "syncer": 2, "importer": 2}
         options = Options(
             demo=True, employees=60, port=0, copies=copies, directions=("linarc-to-qbo",),
             environment={"MUSTER_RETRY_SECONDS": "0.3"},
         )  # fmt: skip
-        stack = Stack(Path(there), options)
+        stack = Stack(there, options)
         await stack.start()
         urls = dict(stack.urls)
         try:

@@ -6,9 +6,7 @@ Each test has its own topics and groups, by prefix.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from uuid import uuid4
 
 import pytest_asyncio
@@ -16,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from muster.kafka import Broker, new_cluster_id
 from muster.ports import free_port
+from muster.postgres import scratch
 from shared.messaging.broker import create_topics
 from shared.settings import KafkaSettings
 from tests.support.eventually import eventually
@@ -26,8 +25,8 @@ PARTITIONS = 2
 @pytest_asyncio.fixture(scope="session")
 async def broker() -> AsyncIterator[Broker]:
     """A running broker."""
-    with tempfile.TemporaryDirectory(prefix="muster-test-") as folder:
-        node = Broker(Path(folder) / "kafka")
+    with scratch("muster-test-") as folder:
+        node = Broker(folder / "kafka")
         await node.start()
         try:
             await node.ready()
@@ -40,9 +39,9 @@ async def broker() -> AsyncIterator[Broker]:
 @pytest_asyncio.fixture(scope="session")
 async def cluster() -> AsyncIterator[list[Broker]]:
     """Three running brokers that have found one another."""
-    with tempfile.TemporaryDirectory(prefix="muster-test-") as folder:
+    with scratch("muster-test-") as folder:
         ports, cluster_id = [(free_port(), free_port()) for _ in range(3)], new_cluster_id()
-        nodes = [Broker(Path(folder) / str(n), node=n, ports=ports, cluster_id=cluster_id) for n in (1, 2, 3)]
+        nodes = [Broker(folder / str(n), node=n, ports=ports, cluster_id=cluster_id) for n in (1, 2, 3)]
         await asyncio.gather(*(node.start() for node in nodes))
         try:
             await asyncio.gather(*(node.ready() for node in nodes))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest_asyncio
 
-from muster.postgres import Postgres
+from muster.postgres import Postgres, scratch
 from shared.db.migrate import SERVICES, migrate
 
 PASSWORD = "test"
@@ -19,8 +17,8 @@ PASSWORD = "test"
 @pytest_asyncio.fixture(scope="session")
 async def postgres() -> AsyncIterator[Postgres]:
     """A running server with the template `migrated`."""
-    with tempfile.TemporaryDirectory(prefix="muster-test-") as folder:
-        server = Postgres(Path(folder) / "postgres")
+    with scratch("muster-test-") as folder:
+        server = Postgres(folder / "postgres")
         child = await server.start()
         try:
             await server.ready()

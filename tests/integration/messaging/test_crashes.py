@@ -146,6 +146,7 @@ async def test_a_relay_that_marked_first_would_lose_it(probe: Probe, monkeypatch
 
     monkeypatch.setattr(relay, "_send", nothing)
     assert await relay.step(REAL_TIME) == 5
+    await relay.close()
     again = Relay(probe.settings, probe.database)
     assert await again.step(REAL_TIME) == 0
     await again.close()

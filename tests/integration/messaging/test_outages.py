@@ -9,10 +9,8 @@ import asyncio
 import functools
 import os
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -22,7 +20,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from muster.kafka import Broker
-from muster.postgres import Postgres
+from muster.postgres import Postgres, scratch
 from shared.clock import SystemClock
 from shared.db.migrate import SERVICES, migrate
 from shared.messaging import relay
@@ -134,8 +132,8 @@ async def test_without_the_outbox_what_is_said_meanwhile_is_lost(
 @pytest_asyncio.fixture
 async def own_postgres() -> AsyncIterator[Postgres]:
     """A server of this test's own, to be stopped."""
-    with tempfile.TemporaryDirectory(prefix="muster-test-") as folder:
-        server = Postgres(Path(folder) / "postgres")
+    with scratch("muster-test-") as folder:
+        server = Postgres(folder / "postgres")
         await server.start()
         try:
             await server.ready()

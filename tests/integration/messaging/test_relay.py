@@ -47,8 +47,9 @@ async def test_a_cursor_on_the_id_alone_would_lose_some(
     monkeypatch.setattr(
         relaying,
         "_NEXT",
-        "SELECT o.xid::text AS xid, o.id, o.topic, o.partition, o.key, o.headers, o.body, o.event_time FROM outbox o"
-        " WHERE o.lane = $1 AND $2::text IS NOT NULL AND o.id > $3::bigint ORDER BY o.id LIMIT $4",
+        "SELECT c.xid::text AS from_xid, c.id AS from_id, o.xid::text AS xid, o.id, o.topic, o.partition, o.key, o.headers,"
+        " o.body FROM relay_cursor c JOIN outbox o ON o.lane = c.lane AND o.id > c.id"
+        " WHERE c.lane = $1 ORDER BY o.id LIMIT $2",
     )
     relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
     slow = asyncio.ensure_future(say(probe, outbox, 1, hold=0.6))

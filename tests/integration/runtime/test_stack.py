@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from muster.postgres import Postgres, scratch
 from muster.processes import start_time
 from muster.stack import Options, Stack, StackError
 from tests.support.eventually import eventually
@@ -28,9 +31,16 @@ asyncio.run(main())
 """
 
 
-async def test_a_second_start_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Gone afterwards, the servers' data included."""
+    with scratch("muster-test-") as made:
+        yield made
+
+
+async def test_a_second_start_on_the_same_folder_is_refused(folder: Path) -> None:
     """With the process that holds it, and what to do."""
-    first, second = (Stack(tmp_path, Options(services=(), port=0)) for _ in range(2))
+    first, second = (Stack(folder, Options(services=(), port=0)) for _ in range(2))
     await first.start()
     try:
         with pytest.raises(StackError, match=rf"process {os.getpid()}.*--data"):
@@ -39,13 +49,13 @@ async def test_a_second_start_on_the_same_folder_is_refused(tmp_path: Path) -> N
         await first.stop()
 
 
-async def test_a_killed_muster_leaves_no_orphan_and_starts_again(tmp_path: Path) -> None:
+async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -> None:
     """SIGKILL: both servers go too; the next start recovers the same data."""
     killed = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         SCRIPT,
-        str(tmp_path),
+        str(folder),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -53,9 +63,9 @@ async def test_a_killed_muster_leaves_no_orphan_and_starts_again(tmp_path: Path)
     assert killed.stdout is not None
     assert await asyncio.wait_for(killed.stdout.readline(), 60) == b"up\n"
     children = {
-        int(pid): started for pid, started in json.loads((tmp_path / "processes.json").read_text()).items()
+        int(pid): started for pid, started in json.loads((folder / "processes.json").read_text()).items()
     }
-    password = (tmp_path / "postgres" / "password").read_text()
+    password = (folder / "postgres" / "password").read_text()
 
     killed.send_signal(signal.SIGKILL)
     await killed.wait()
@@ -64,16 +74,16 @@ async def test_a_killed_muster_leaves_no_orphan_and_starts_again(tmp_path: Path)
         return all(start_time(pid) != started for pid, started in children.items())
 
     await eventually(gone, within=20)
-    again = Stack(tmp_path, Options(services=(), port=0))
+    again = Stack(folder, Options(services=(), port=0))
     await again.start()
     await again.stop()
     assert len(children) == 2
-    assert (tmp_path / "postgres" / "password").read_text() == password
+    assert (folder / "postgres" / "password").read_text() == password
 
 
-async def test_a_server_that_crashes_is_started_again(tmp_path: Path) -> None:
+async def test_a_server_that_crashes_is_started_again(folder: Path) -> None:
     """The watcher notices, and it serves again on the same address."""
-    stack = Stack(tmp_path, Options(services=(), port=0))
+    stack = Stack(folder, Options(services=(), port=0))
     await stack.start()
     try:
         child = stack.children["kafka"]
@@ -87,3 +97,18 @@ async def test_a_server_that_crashes_is_started_again(tmp_path: Path) -> None:
         assert child.restarts == 1
     finally:
         await stack.stop()
+
+
+async def test_a_folder_that_was_removed_and_made_again_starts_afresh(folder: Path) -> None:
+    """Also one of root's that nobody else may go down to, whose data live elsewhere and outlast it."""
+    closed = folder / "closed"
+    for _ in range(2):
+        closed.mkdir(mode=0o700)
+        server = Postgres(closed / "postgres")
+        child = await server.start()
+        try:
+            await server.ready()
+        finally:
+            await child.stop()
+            shutil.rmtree(closed)
+    shutil.rmtree(server._home, ignore_errors=True)
