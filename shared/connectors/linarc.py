@@ -53,8 +53,9 @@ class Linarc:
 
     batch_size = 1
     parallel_calls = 8
-    settled_after_seconds = 24 * 3600.0
-    """So long Linarc knows a key; to look somebody up is to read everybody."""
+    keys_hold_seconds = 24 * 3600.0
+    settled_after_seconds = keys_hold_seconds
+    """To look somebody up is to read everybody, so a call is repeated for as long as Linarc knows its key."""
 
     def __init__(
         self, http: Http, gate: Gate, vault: Vault, company: UUID, account: Account, clock: Clock

@@ -95,7 +95,9 @@ class Connector(Protocol):
     parallel_calls: int
     """Calls that the system takes at once from us."""
     settled_after_seconds: float
-    """From then on a call that was given up is looked for, not sent again: it was carried out, or never will be."""
+    """So long after it was sent, a call has been carried out or never will be: one that was given up is looked for."""
+    keys_hold_seconds: float
+    """So long after its first sending a call may be sent again under its key; an older one is looked for."""
 
     async def test(self) -> Tenant:
         """The tenant that the remote reports; proves the credential."""

@@ -27,10 +27,13 @@ class Call:
     body: str
     members: Sequence[UUID]
     attempts: int = 1
-    """How often it has been sent, this time included; counted anew when a call that was given up is resumed."""
+    """How often it has been tried, this time included; counted anew when a call that was given up is resumed."""
     lease_token: int = 1
+    resumed: bool = False
+    """It was given up once, and a later push of its records took it up again."""
+    age_seconds: float = 0.0
     quiet_seconds: float = 0.0
-    """How long ago it was due: so long nothing has been sent, if it was given up before."""
+    """Since it was last sent."""
 
 
 _SEND_ITEMS = """
@@ -111,17 +114,26 @@ WHERE (company_id, call_id) = (
     SELECT company_id, call_id FROM calls
     WHERE (state = 'sending' AND lease_until < now()) OR (state = 'unknown' AND due_at <= now())
     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING *, extract(epoch FROM now() - due_at)::float8 AS quiet_seconds
+RETURNING *, extract(epoch FROM now() - created_at)::float8 AS age_seconds,
+          extract(epoch FROM now() - sent_at)::float8 AS quiet_seconds
 """
 
 
 async def claim_call(tx: Tx, lease_seconds: float) -> Call | None:
-    """A call whose outcome is not known: its worker died, or the answer never came. It is sent again to the letter."""
+    """A call whose outcome is not known: its worker died, the answer never came, or it was given up and taken up again."""
     row = await tx.fetchrow(_CLAIM_CALL, lease_seconds)
     if row is None:
         return None
     names = (name for name in Call.__slots__ if name != "headers")
     return Call(**{name: row[name] for name in names}, headers=orjson.loads(row["headers"]))
+
+
+_SENDING = "UPDATE calls SET sent_at = now() WHERE company_id = $1 AND call_id = $2 AND lease_token = $3"
+
+
+async def send_again(tx: Tx, call: Call) -> None:
+    """Note that the call is sent now, once more."""
+    await tx.execute(_SENDING, call.company_id, call.call_id, call.lease_token)
 
 
 _CLOSE = """
@@ -174,7 +186,7 @@ async def close_creations(tx: Tx, company: UUID, account: UUID, made: Sequence[t
 
 
 _RESUME = """
-UPDATE calls SET state = 'unknown', attempts = 0
+UPDATE calls SET state = 'unknown', attempts = 0, due_at = now(), resumed = true
 WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'given_up'
 """
 _HOLD_FOR_CALL = """
@@ -185,7 +197,7 @@ WHERE company_id = $1 AND item_id = n.id AND state IN ('planned', 'claimed')
 
 
 async def resume_calls(tx: Tx, company: UUID, waits: Sequence[tuple[UUID, UUID]]) -> None:
-    """These (push, call): the record's creation has an unknown outcome, so that call is sent again, and the push waits for it."""
+    """These (push, call): the record's creation has an unknown outcome, so that call is settled, and the push waits for it."""
     if waits:
         await tx.execute(_RESUME, company, [w[1] for w in waits])
         await tx.execute(_HOLD_FOR_CALL, company, [w[0] for w in waits], [w[1] for w in waits])

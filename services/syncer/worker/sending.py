@@ -204,14 +204,17 @@ class Sender:
         if account is None:
             raise Unavailable("the account of a call is not known yet")
         connector = await self._connectors.get(account, call.company_id)
-        resumed = call.attempts == 1 and call.quiet_seconds > connector.settled_after_seconds
-        if resumed and all(map(core.can_be_found, items)):
+        ended = call.quiet_seconds > connector.settled_after_seconds
+        not_repeated = call.resumed or call.age_seconds > connector.keys_hold_seconds
+        if ended and not_repeated and all(map(core.can_be_found, items)):
             await self._settle(call, items, connector)
-        else:
-            await self._transmit(call, items, connector, asyncio.Semaphore(1), again=True)
+            return
+        async with self._database.transaction([call.company_id]) as tx:
+            await calls.send_again(tx, call)
+        await self._transmit(call, items, connector, asyncio.Semaphore(1), again=True)
 
     async def _settle(self, call: Call, items: Sequence[Item], connector: Connector) -> None:
-        """Look for what a call of creations that was given up has made; what is not there was not made, and may be anew."""
+        """Look for what a call of creations has made; what is not there was not made, and may be made anew."""
         asked_at = self._clock.now()
         written = []
         try:

@@ -36,7 +36,9 @@ class QuickBooks:
     batch_size = 30
     parallel_calls = 4
     settled_after_seconds = 120.0
-    """Intuit ends a request by then, and does not say for how long it knows a key."""
+    """Intuit ends a request by then."""
+    keys_hold_seconds = 3600.0
+    """Intuit does not say for how long it knows a key."""
 
     def __init__(self, http: Http, gate: Gate, tokens: Tokens, account: Account, clock: Clock) -> None:
         self._http = http

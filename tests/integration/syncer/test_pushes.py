@@ -12,6 +12,7 @@ from services.syncer.store import calls, pushes
 from services.syncer.store.calls import Call
 from services.syncer.worker.answers import TOGETHER
 from shared.contracts.records import record_id
+from shared.errors import Unavailable
 from tests.integration.syncer.conftest import COMPANY, DESTINATION
 
 if TYPE_CHECKING:
@@ -212,25 +213,68 @@ async def over(world: World) -> None:
     raise AssertionError("something is still on its way")
 
 
-async def test_a_call_whose_worker_died_is_sent_again_and_not_looked_for(world: World) -> None:
-    """Only one that was given up is; the worker's lease has run out, and that is all that is known."""
-    await world.staged("a", number="N-1")
-    await world.unmatched("a")
-    await world.sync("a")
+async def died(world: World, ago: str) -> None:
+    """The worker dies while its call is on its way; that was so long ago."""
 
     async def die() -> None:
         world.destination.before_send = None
         raise asyncio.CancelledError
 
+    await world.staged("a", number="N-1")
+    await world.unmatched("a")
+    await world.sync("a")
     world.destination.before_send = die
     with pytest.raises(asyncio.CancelledError):
         await world.send()
+    then = f"now() - interval '{ago}'"
     await world.rows(
-        "UPDATE calls SET lease_until = now() - interval '1 hour', due_at = now() - interval '1 hour'"
+        f"UPDATE calls SET lease_until = {then}, due_at = {then}, sent_at = {then}, created_at = {then}"
     )
+
+
+async def test_a_call_whose_worker_died_is_sent_again_and_not_looked_for(world: World) -> None:
+    """The worker's lease has run out, and that is all that is known."""
+    await died(world, "50 minutes")
     await world.send()
 
     first, again = world.destination.calls
     assert first == again
     assert [] == world.destination.looked_for
+    assert {world.id("a"): ("synced", "")} == await world.statuses()
+
+
+async def test_a_call_older_than_its_key_is_looked_for_and_not_sent_again(world: World) -> None:
+    """Everything stood still for hours; the system may not know the key any more, and would make a second person."""
+    await died(world, "2 hours")
+    (lost,) = world.destination.calls
+    await world.destination.send(lost)
+    world.destination.calls.clear()
+
+    await world.send()
+
+    assert [] == world.destination.calls
+    assert ["N-1"] == [one.employee.number for one in world.destination.people.values()]
+    assert {world.id("a"): ("synced", "")} == await world.statuses()
+
+
+async def test_a_look_up_that_fails_is_made_again_and_nothing_sent_meanwhile(world: World) -> None:
+    """Also when the worker dies over it: what was given up stays to be looked for."""
+    await world.staged("a", number="N-1")
+    await world.unmatched("a")
+    world.destination.loses = True
+    await world.sync("a")
+    await over(world)
+    world.destination.calls.clear()
+    world.destination.hides = [Unavailable("destination: 503"), asyncio.CancelledError()]
+
+    await world.later()
+    await world.sync("a", name="again")
+    await world.send()
+    await world.due()
+    with pytest.raises(asyncio.CancelledError):
+        await world.send()
+    await world.rows("UPDATE calls SET lease_until = now() - interval '1 second'")
+    await world.send()
+
+    assert [] == world.destination.calls
     assert {world.id("a"): ("synced", "")} == await world.statuses()
