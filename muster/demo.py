@@ -65,12 +65,12 @@ async def prepare(stack: Stack, rules: Mapping[str, bool] = RULES) -> Access:
 
 
 async def _administrator(stack: Stack, password: str) -> None:
-    from services.gateway import store  # noqa: PLC0415  (only here does the command line need a service's own code)
+    from services.gateway.store import users  # noqa: PLC0415  (only here does the command line need a service's own code)
 
     dsn = stack.environment("gateway", 0, 0)["MUSTER_DATABASE__DSN"]
     database = await open_database(DatabaseSettings.model_validate({"dsn": dsn}), "gateway")
     try:
-        await store.create_administrator(database, EMAIL, "Demo Administrator", password, SystemClock())
+        await users.create_administrator(database, EMAIL, "Demo Administrator", password, SystemClock())
     finally:
         await database.close()
 

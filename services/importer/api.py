@@ -6,8 +6,8 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Depends
 
-from services.importer import store
 from services.importer.settings import Settings
+from services.importer.store import snapshots
 from shared.db.tx import Database
 from shared.http.auth import internal_only
 from shared.http.problems import ProblemError
@@ -23,7 +23,7 @@ def make_routes(database: Database, settings: Settings) -> APIRouter:
     async def payload(company: UUID, record: UUID) -> dict[str, Any]:
         """One record of either account: the raw JSON as it came, and the canonical values that were understood."""
         async with database.transaction([company]) as tx:
-            row = await store.payload(tx, company, record)
+            row = await snapshots.payload(tx, company, record)
         if row is None:
             raise ProblemError("not-found", "There is no such record here.")
         return {

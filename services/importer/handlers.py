@@ -8,9 +8,10 @@ from uuid import UUID, uuid5
 
 from faststream.kafka import KafkaRouter
 
-from services.importer import core, store
+from services.importer import core
 from services.importer.core import Fresh
 from services.importer.settings import Settings
+from services.importer.store import directories, snapshots, tasks
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.commands import ImportEmployees
@@ -49,11 +50,11 @@ async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
         for account in (settings.source(), settings.destination()):
             if account is None or not account.connected:
                 continue
-            known = await store.directory(tx, company, account.account_id)
+            known = await directories.directory(tx, company, account.account_id)
             was = before[company].account(account.account_id) if company in before else None
             if known["complete_as_of"] is None or (was is not None and not was.connected):
                 task_id = uuid5(account.account_id, f"first/{settings.version}")
-                await store.add_task(
+                await tasks.add_task(
                     tx,
                     company,
                     account.account_id,
@@ -72,7 +73,7 @@ async def on_notifications(events: Sequence[Message[Any]], tx: Tx) -> None:
         wanted[event.company_id, event.body.account_id].setdefault(event.body.remote_id, event)
     for (company, account), hints in wanted.items():
         first = next(iter(hints.values()))
-        await store.add_task(
+        await tasks.add_task(
             tx, company, account, "records", first.id, Cause.HOOK, Lane.REAL_TIME, remote_ids=list(hints)
         )
 
@@ -93,7 +94,7 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
                 continue
             kind = {"all": "full", "new": "new", "selected": "records"}[command.mode]
             lane = Lane.REAL_TIME if kind == "records" and command.parts == 1 else Lane.BULK
-            await store.add_task(
+            await tasks.add_task(
                 tx,
                 event.company_id,
                 command.account_id,
@@ -126,10 +127,10 @@ def make_on_pushes(outbox: Outbox) -> Any:
         for event in events:
             if isinstance(event.body, DirectoryWanted):
                 account = event.body.account_id
-                known = await store.directory(tx, event.company_id, account)
+                known = await directories.directory(tx, event.company_id, account)
                 if known["complete_as_of"] is None or known["complete_as_of"] < event.body.not_before:
                     kind = "delta" if known["complete_as_of"] else "full"
-                    await store.add_task(
+                    await tasks.add_task(
                         tx,
                         event.company_id,
                         account,
@@ -146,9 +147,9 @@ def make_on_pushes(outbox: Outbox) -> Any:
 async def _stage_written(
     tx: Tx, outbox: Outbox, company: UUID, events: Sequence[Message[PushSucceeded]]
 ) -> None:
-    await store.lock_accounts(tx, [e.body.destination_account_id for e in events])
-    known = await store.load_snapshots(tx, [e.body.destination_record_id for e in events])
-    now = await store.milliseconds(tx)
+    await snapshots.lock_accounts(tx, [e.body.destination_account_id for e in events])
+    known = await snapshots.load_snapshots(tx, [e.body.destination_record_id for e in events])
+    now = await snapshots.milliseconds(tx)
     saved: dict[UUID, core.Snapshot] = {}
     said: list[Outgoing] = []
     for event in events:
@@ -164,7 +165,7 @@ async def _stage_written(
         for snapshot in staging.saved:
             known[snapshot.record_id] = saved[snapshot.record_id] = snapshot
         said.extend(Outgoing(e, company, event) for e in staging.events)
-    await store.save_snapshots(tx, company, list(saved.values()))
+    await snapshots.save_snapshots(tx, company, list(saved.values()))
     await outbox.append(tx, said)
 
 

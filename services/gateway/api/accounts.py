@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field, SecretStr, model_validator
 
-from services.gateway import store
 from services.gateway.api import connections
 from services.gateway.api.common import (
     Access,
@@ -20,6 +19,7 @@ from services.gateway.api.common import (
     viewer,
 )
 from services.gateway.core import check_base_url, secret_hash
+from services.gateway.store import companies
 from shared.connectors.client import checked_url
 from shared.connectors.vault import Credential
 from shared.contracts.events import SourceChanged
@@ -81,7 +81,7 @@ def make(deps: Deps) -> APIRouter:
     async def accounts(company: UUID, access: Access = viewer(deps)) -> list[dict[str, Any]]:
         """The company's accounts and how their connections are."""
         async with deps.database.transaction([company]) as tx:
-            (settings,) = await store.load_companies(tx, [company])
+            (settings,) = await companies.load_companies(tx, [company])
         health = {h.account_id: h for h in await deps.vault.health(access.company)}
         return [
             await connections.shown(deps, company, a, health.get(a.account_id)) for a in settings.accounts

@@ -13,11 +13,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
-from services.gateway import store
 from services.gateway.api import connections
 from services.gateway.api.common import COOKIE, Access, Deps, Input, admin, signed_in
 from services.gateway.core import Role, secret_hash
-from services.gateway.store import Authorisation
+from services.gateway.store import authorisations
+from services.gateway.store.authorisations import Authorisation
 from shared.connectors.oauth import authorise_url
 from shared.contracts.records import Account, System, account_id
 from shared.http.problems import TYPES, ProblemError
@@ -71,7 +71,7 @@ def make(deps: Deps) -> APIRouter:
         uri = (deps.settings.public_url or str(request.base_url)).rstrip("/") + CALLBACK
         begun = Authorisation(access.company, body.account_id, body.environment, uri)
         async with deps.database.system() as tx:
-            await store.begin_authorisation(tx, secret_hash(state), session, begun)
+            await authorisations.begin_authorisation(tx, secret_hash(state), session, begun)
         until = deps.clock.now() + timedelta(minutes=MINUTES)
         return Begun(url=authorise_url(application, uri, state), expires_at=until)
 
@@ -103,7 +103,7 @@ async def _finish(
 ) -> dict[str, Any]:
     person, roles = await signed_in(deps, request)
     async with deps.database.system() as tx:
-        begun = await store.take_authorisation(tx, secret_hash(state), _session(request))
+        begun = await authorisations.take_authorisation(tx, secret_hash(state), _session(request))
     if begun is None:
         raise ProblemError(
             "gone",

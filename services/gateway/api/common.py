@@ -13,10 +13,10 @@ import orjson
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.gateway import store
 from services.gateway.core import Role, parse_key, request_hash, secret_hash
 from services.gateway.settings import Settings
-from services.gateway.store import Person
+from services.gateway.store import api_keys, companies, requests, users
+from services.gateway.store.users import Person
 from shared.clock import Clock
 from shared.connectors.limits import Limits
 from shared.connectors.vault import Vault
@@ -78,17 +78,17 @@ async def signed_in(deps: Deps, request: Request, *, active: bool = True) -> tup
     check_same_site(request)
     async with deps.database.system() as tx:
         settings = deps.settings
-        person = await store.session_user(
+        person = await users.session_user(
             tx, secret_hash(cookie), settings.session_idle_minutes, settings.session_hours, active=active
         )
         if person is None or person.user_id is None:
             raise ProblemError("unauthenticated", "Your session has ended. Sign in again.")
-        return person, await store.memberships(tx, person.user_id)
+        return person, await users.memberships(tx, person.user_id)
 
 
 async def _by_key(deps: Deps, key_id: str, secret: str) -> tuple[Person, dict[UUID, Role]]:
     async with deps.database.system() as tx:
-        row = await store.find_key(tx, key_id)
+        row = await api_keys.find_key(tx, key_id)
     if row is None or not hmac.compare_digest(bytes(row["secret_hash"]), secret_hash(secret)):
         raise ProblemError("unauthenticated", "This API key does not exist or was taken back.")
     person = Person(f"key:{key_id}", None, row["name"], "")
@@ -154,7 +154,7 @@ async def answered(deps: Deps, request: Request, company: UUID, key: str | None)
 
 
 async def _answered(tx: Tx, company: UUID, key: str, asked: bytes) -> dict[str, Any] | None:
-    known = await store.saved_answer(tx, company, key)
+    known = await requests.saved_answer(tx, company, key)
     if known is None:
         return None
     if bytes(known["request_hash"]) != asked:
@@ -177,7 +177,7 @@ async def once(
             return known
         answer = await act(tx)
         if key is not None:
-            await store.save_answer(tx, company, key, asked, answer)
+            await requests.save_answer(tx, company, key, asked, answer)
         return answer
 
 
@@ -185,12 +185,12 @@ async def change_settings(
     deps: Deps, tx: Tx, company: UUID, actor: str, change: Callable[[CompanySettings], CompanySettings]
 ) -> CompanySettings:
     """Change the settings under their lock, and say the whole new document; nothing is said of no change."""
-    before = await store.lock_company(tx, company)
+    before = await companies.lock_company(tx, company)
     after = change(before)
     if after == before:
         return before
     after = after.model_copy(update={"version": before.version + 1})
-    await store.save_company(tx, after)
+    await companies.save_company(tx, after)
     await tell_settings(deps, tx, after, actor)
     return after
 

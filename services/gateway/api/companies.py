@@ -9,7 +9,6 @@ from uuid import UUID, uuid5
 from fastapi import APIRouter, Request
 from pydantic import Field, StrictBool, StrictInt
 
-from services.gateway import store
 from services.gateway.api.common import (
     Access,
     Deps,
@@ -23,6 +22,8 @@ from services.gateway.api.common import (
     viewer,
 )
 from services.gateway.core import Role, secret_hash
+from services.gateway.store import api_keys
+from services.gateway.store import companies as stored
 from shared.contracts.records import CompanySettings, Route, Rules
 from shared.contracts.views import CompanyView
 from shared.db.tx import Tx
@@ -76,7 +77,7 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
         """The companies one may see."""
         _, roles = await signed_in(deps, request)
         async with deps.database.transaction(roles) as tx:
-            found = await store.load_companies(tx, list(roles))
+            found = await stored.load_companies(tx, list(roles))
         return [{**_shown(s), "role": roles[s.company_id].name.lower()} for s in found]
 
     @routes.post("", status_code=201)
@@ -90,7 +91,7 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
         company = uuid5(owner, key) if key is not None else deps.clock.new_id()
 
         async def act(tx: Tx) -> dict[str, Any]:
-            if not await store.add_company(tx, company, body.name, owner):
+            if not await stored.add_company(tx, company, body.name, owner):
                 raise ProblemError("key-reused", "This Idempotency-Key has made a company. Take a new one.")
             settings = CompanySettings(company_id=company, version=1, name=body.name)
             await tell_settings(deps, tx, settings, person.actor)
@@ -102,7 +103,7 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
     async def company_settings(company: UUID, access: Access = viewer(deps)) -> dict[str, Any]:
         """One company's settings."""
         async with deps.database.transaction([company]) as tx:
-            (settings,) = await store.load_companies(tx, [company])
+            (settings,) = await stored.load_companies(tx, [company])
         return {**_shown(settings), "role": access.role.name.lower()}
 
     @routes.put("/{company}/route")
@@ -156,21 +157,21 @@ def _keys(routes: APIRouter, deps: Deps) -> None:
     async def keys(company: UUID, _: Access = admin(deps)) -> list[dict[str, Any]]:
         """The company's API keys, without their secrets."""
         async with deps.database.transaction([company]) as tx:
-            return [dict(row.items()) for row in await store.list_keys(tx, company)]
+            return [dict(row.items()) for row in await api_keys.list_keys(tx, company)]
 
     @routes.post("/{company}/api-keys", status_code=201)
     async def add_key(company: UUID, body: NewKey, _: Access = admin(deps)) -> dict[str, Any]:
         """Make an API key. It is shown once."""
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         async with deps.database.transaction([company]) as tx:
-            await store.add_key(tx, company, key_id, body.name, Role.named(body.role), secret_hash(secret))
+            await api_keys.add_key(tx, company, key_id, body.name, Role.named(body.role), secret_hash(secret))
         return {"key_id": key_id, "key": f"mk_{key_id}_{secret}", "role": body.role}
 
     @routes.delete("/{company}/api-keys/{key_id}", status_code=204)
     async def drop_key(company: UUID, key_id: str, _: Access = admin(deps)) -> None:
         """Take an API key back."""
         async with deps.database.transaction([company]) as tx:
-            if not await store.drop_key(tx, company, key_id):
+            if not await api_keys.drop_key(tx, company, key_id):
                 raise ProblemError("not-found", "There is no such key here.")
 
 

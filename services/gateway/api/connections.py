@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from services.gateway import store
 from services.gateway.api.common import Deps, change_settings
+from services.gateway.store import companies
 from shared.connectors import oauth
 from shared.connectors.client import Http, make_connector
 from shared.connectors.ports import Tenant
@@ -115,7 +115,7 @@ def refusal(state: str, account: Account) -> ProblemError:
 async def find(deps: Deps, company: UUID, account: UUID) -> Account:
     """The company's account. Raises `not-found`."""
     async with deps.database.transaction([company]) as tx:
-        (settings,) = await store.load_companies(tx, [company])
+        (settings,) = await companies.load_companies(tx, [company])
     found = settings.account(account)
     if found is None:
         raise ProblemError("not-found", "There is no such account here.")

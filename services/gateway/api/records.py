@@ -9,8 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, StrictBool, model_validator
 
-from services.gateway import store
 from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, once, operator, viewer
+from services.gateway.store import requests
 from shared.contracts.commands import SELECTED, CreateRecord, LinkRecord, Selected, UnlinkRecord
 from shared.contracts.events import Body
 from shared.contracts.records import Lane, Status
@@ -73,7 +73,7 @@ async def resolve(deps: Deps, company: UUID, selection: Selection) -> list[Selec
 async def selected(deps: Deps, company: UUID, selection: UUID) -> list[Selected]:
     """What a selection held when it was made. Raises `gone` after an hour."""
     async with deps.database.transaction([company]) as tx:
-        chosen = await store.find_selection(tx, company, selection)
+        chosen = await requests.find_selection(tx, company, selection)
     if chosen is None:
         raise ProblemError("gone", "This selection has expired. Select again.")
     return chosen
@@ -149,7 +149,7 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
         chosen = await resolve(deps, company, body)
         selection = deps.clock.new_id()
         async with deps.database.transaction([company]) as tx:
-            await store.add_selection(tx, company, selection, chosen)
+            await requests.add_selection(tx, company, selection, chosen)
         counts = Counter(s.status.value for s in chosen)
         return {"selection_id": selection, "count": len(chosen), "counts": counts}
 

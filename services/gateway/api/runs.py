@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, model_validator
 
-from services.gateway import core, store
+from services.gateway import core
 from services.gateway.api.common import (
     Access,
     Deps,
@@ -22,6 +22,7 @@ from services.gateway.api.common import (
     viewer,
 )
 from services.gateway.api.records import MAX_SELECTED, Filter, Selection, resolve, selected
+from services.gateway.store import companies, requests
 from shared.contracts.commands import MAX_IDS, ImportEmployees, Selected
 from shared.contracts.records import Lane
 from shared.contracts.views import RunPage, RunStarted, RunView
@@ -84,7 +85,7 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         """Read the source into staging. Nothing is written to the destination."""
 
         async def act(tx: Tx) -> dict[str, Any]:
-            (settings,) = await store.load_companies(tx, [company])
+            (settings,) = await companies.load_companies(tx, [company])
             source = settings.source()
             if source is None:
                 raise ProblemError(
@@ -93,7 +94,7 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
             run, ids = deps.clock.new_id(), list(dict.fromkeys(body.remote_ids or []))
             chunks = [ids[i : i + MAX_IDS] for i in range(0, len(ids), MAX_IDS)] or [[]]
             lane = Lane.REAL_TIME if body.mode == "selected" and len(chunks) == 1 else Lane.BULK
-            await store.add_command(tx, company, run, "import", body.mode, access.person.actor, len(ids))
+            await requests.add_command(tx, company, run, "import", body.mode, access.person.actor, len(ids))
             commands = [
                 ImportEmployees(
                     run_id=run,
@@ -178,7 +179,7 @@ async def _say_sync(deps: Deps, tx: Tx, access: Access, chosen: list[Selected]) 
     run, actor, company = deps.clock.new_id(), access.person.actor, access.company
     commands = list(core.parts(run, chosen))
     lane = Lane.REAL_TIME if len(commands) == 1 else Lane.BULK
-    await store.add_command(tx, company, run, "sync", None, actor, len(chosen))
+    await requests.add_command(tx, company, run, "sync", None, actor, len(chosen))
     await deps.outbox.append(tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands])
     return {"run_id": str(run), "total": len(chosen)}
 
@@ -203,7 +204,7 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
             if error.kind != "not-found":
                 raise
         async with deps.database.transaction([company]) as tx:
-            row = await store.find_command(tx, company, run)
+            row = await requests.find_command(tx, company, run)
         if row is None:
             raise ProblemError("not-found", "There is no such run here.")
         return RunView(

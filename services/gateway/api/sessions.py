@@ -9,13 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.gateway import store
 from services.gateway.api.common import COOKIE, Deps, Input, check_origin, signed_in
 from services.gateway.core import secret_hash
+from services.gateway.store import users
 from shared.contracts.views import Me
 from shared.http.problems import ProblemError
 
-_NOBODY = store.HASHER.hash(secrets.token_urlsafe(16))
+_NOBODY = users.HASHER.hash(secrets.token_urlsafe(16))
 """Compared with where there is no such user, so that the answer takes as long."""
 
 
@@ -35,17 +35,17 @@ def make(deps: Deps) -> APIRouter:
         """Start a session; its cookie opens everything else."""
         check_origin(request)
         async with deps.database.system() as tx:
-            if not await store.begin_try(tx, body.email, deps.settings.sign_in_tries):
+            if not await users.begin_try(tx, body.email, deps.settings.sign_in_tries):
                 raise ProblemError("too-many", "Too many wrong passwords. Wait a minute.")
-            user = await store.find_user(tx, body.email)
+            user = await users.find_user(tx, body.email)
         hashed = user["password_hash"] if user else _NOBODY
-        good = await asyncio.to_thread(store.is_password, hashed, body.password)
+        good = await asyncio.to_thread(users.is_password, hashed, body.password)
         if user is None or not good:
             raise ProblemError("unauthenticated", "The address or the password is wrong.")
         token = secrets.token_urlsafe(32)
         async with deps.database.system() as tx:
-            await store.forgive_tries(tx, body.email)
-            await store.start_session(tx, secret_hash(token), user["user_id"])
+            await users.forgive_tries(tx, body.email)
+            await users.start_session(tx, secret_hash(token), user["user_id"])
         secure = deps.settings.secure_cookies or request.url.scheme == "https"
         response.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=secure, path="/")
         return {"name": user["name"], "email": user["email"]}
@@ -68,7 +68,7 @@ def make(deps: Deps) -> APIRouter:
         await signed_in(deps, request)
         token = request.cookies.get(COOKIE, "")
         async with deps.database.system() as tx:
-            await store.end_session(tx, secret_hash(token))
+            await users.end_session(tx, secret_hash(token))
         response.delete_cookie(COOKIE, path="/")
 
     return routes

@@ -17,7 +17,7 @@ from shared.contracts.events import PushFailed, PushHeld, PushSucceeded
 from shared.contracts.records import Lane, Remote
 from shared.db.companies import load_settings
 from shared.db.tx import Tx
-from shared.errors import Conflict, MusterError
+from shared.errors import Conflict, MusterError, RateLimited, Unavailable
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.telemetry.metrics import WORK
 
@@ -94,6 +94,20 @@ class Recorder:
         await deciding.save(tx, self._outbox, moved_on, lambda _: None, outcomes=True)
         for name, count in Counter(name for _, name in ended).items():
             WORK.labels(kind="push", outcome=name).inc(count)
+
+    async def retry_or_fail(self, tx: Tx, company: UUID, items: Sequence[Item], error: MusterError) -> None:
+        """Certainly not carried out: again later, or Failed after the last try."""
+        retry = isinstance(error, Unavailable | Conflict)
+        waits = isinstance(error, RateLimited) and error.ours
+        again = [i for i in items if waits or (retry and i.attempts + 1 < self._settings.send_attempts)]
+        pause = core.backoff_seconds(
+            self._settings.retry_seconds, max((i.attempts for i in again), default=0) + 1
+        )
+        if isinstance(error, RateLimited):
+            pause = max(pause, error.retry_after)
+        await pushes.postpone(tx, company, again, pause, attempt=not waits)
+        ids = {i.item_id for i in again}
+        await self.record(tx, company, [Outcome(i, error=error) for i in items if i.item_id not in ids])
 
     def _tries_again(self, outcome: Outcome) -> bool:
         """A stale version is read and planned again; so is a field that moved, if nobody asked for the push in person."""

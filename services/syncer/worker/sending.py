@@ -22,8 +22,8 @@ from shared.connectors.ports import Connector, PreparedCall, Unread, Write, Writ
 from shared.contracts.records import Account, Remote
 from shared.db.companies import load_settings
 from shared.db.leases import LEASE_SECONDS, LeaseLostError
-from shared.db.tx import Database, Tx
-from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unavailable
+from shared.db.tx import Database
+from shared.errors import MusterError, RateLimited, Rejected, Unavailable
 from shared.messaging.outbox import Outbox
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import WORK
@@ -128,7 +128,7 @@ class Sender:
             async with self._database.transaction([company]) as tx:
                 await tx.lock_companies()
                 held = await pushes.still_held(tx, company, claimed.items)
-                await self._retry_or_fail(tx, company, held, error)
+                await self._recorder.retry_or_fail(tx, company, held, error)
             return True
         if over:
             async with self._database.transaction([company]) as tx:
@@ -268,23 +268,7 @@ class Sender:
                 gone = Rejected("outcome_unknown")
                 await self._recorder.record(tx, call.company_id, [Outcome(i, error=gone) for i in items])
             else:
-                await self._retry_or_fail(tx, call.company_id, items, error)
-
-    async def _retry_or_fail(self, tx: Tx, company: UUID, items: Sequence[Item], error: MusterError) -> None:
-        """Certainly not carried out: again later, or Failed after the last try."""
-        retry = isinstance(error, Unavailable | Conflict)
-        waits = isinstance(error, RateLimited) and error.ours
-        again = [i for i in items if waits or (retry and i.attempts + 1 < self._settings.send_attempts)]
-        pause = core.backoff_seconds(
-            self._settings.retry_seconds, max((i.attempts for i in again), default=0) + 1
-        )
-        if isinstance(error, RateLimited):
-            pause = max(pause, error.retry_after)
-        await pushes.postpone(tx, company, again, pause, attempt=not waits)
-        ids = {i.item_id for i in again}
-        await self._recorder.record(
-            tx, company, [Outcome(i, error=error) for i in items if i.item_id not in ids]
-        )
+                await self._recorder.retry_or_fail(tx, call.company_id, items, error)
 
 
 def _groups(ready: Sequence[Ready], size: int) -> list[Sequence[Ready]]:

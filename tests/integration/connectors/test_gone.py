@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from services.importer import store
-from services.importer.store import Task
+from services.importer.store import snapshots, tasks
+from services.importer.store.tasks import Task
 from shared.contracts.records import Cause, Lane, record_id
 from shared.db.tx import Database
 
@@ -29,12 +29,12 @@ async def test_only_who_is_said_to_be_gone_and_was_not_read_since_is_removed(
             await tx.execute(SNAPSHOT, COMPANY, record_id(ACCOUNT, remote_id), ACCOUNT, remote_id, read_at)
         await tx.execute(TASK, COMPANY, uuid4(), ACCOUNT, Cause.SWEEP.value, Lane.BULK.value)
     async with other_database.system() as tx:
-        task = await store.claim_task(tx, 45)
+        task = await tasks.claim_task(tx, 45)
     assert isinstance(task, Task)
     async with other_database.transaction([COMPANY]) as tx:
         ids = [record_id(ACCOUNT, i) for i in ("1", "3", "9")]
         told_at = NOW + timedelta(minutes=1)
-        gone = await store.remove_gone(tx, replace(task), ids, 1000, told_at)
-        again = await store.remove_gone(tx, task, ids, 1000, told_at)
+        gone = await snapshots.remove_gone(tx, replace(task), ids, 1000, told_at)
+        again = await snapshots.remove_gone(tx, task, ids, 1000, told_at)
     assert [(row["remote_id"], row["rev"]) for row in gone] == [("1", 1000)]
     assert again == []

@@ -24,9 +24,9 @@ from starlette.types import ASGIApp
 
 from sandbox.linarc.app import make_app
 from sandbox.store import Store
-from services.gateway import store
 from services.gateway.app import make_parts
 from services.gateway.settings import Settings
+from services.gateway.store import companies, users
 from services.history import handlers
 from services.history.api import make_routes
 from services.history.settings import Settings as HistorySettings
@@ -112,7 +112,7 @@ class World:
         return await self.http.post("/v1/session", json={"email": email, "password": password})
 
     async def administrator(self) -> None:
-        await store.create_administrator(self.database, EMAIL, "Ann", PASSWORD, SystemClock())
+        await users.create_administrator(self.database, EMAIL, "Ann", PASSWORD, SystemClock())
         assert (await self.sign_in()).status_code == 201
 
     async def company(self, *, route: bool = True) -> str:
@@ -131,8 +131,8 @@ class World:
             for system in System
         )
         async with self.database.transaction([company]) as tx:
-            settings = await store.lock_company(tx, company)
-            await store.save_company(tx, settings.model_copy(update={"accounts": accounts}))
+            settings = await companies.lock_company(tx, company)
+            await companies.save_company(tx, settings.model_copy(update={"accounts": accounts}))
         path = f"/v1/companies/{company}"
         if route:
             await self.call("PUT", f"{path}/route", json=self.route(company))

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from services.gateway import store
 from services.gateway.core import secret_hash
+from services.gateway.store import users
 from shared.clock import SystemClock
 from shared.contracts.records import System
 from shared.settings import ApplicationSettings
@@ -228,4 +228,4 @@ async def test_a_state_is_stored_only_as_a_hash(admin: World) -> None:
         (row,) = await tx.fetch("SELECT * FROM authorisations")
         assert bytes(row["state_hash"]) == secret_hash(state)
         assert state not in str(row)
-        assert await store.find_user(tx, EMAIL) is not None
+        assert await users.find_user(tx, EMAIL) is not None

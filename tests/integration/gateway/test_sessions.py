@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.gateway import store
+from services.gateway.store import users
 from shared.clock import SystemClock
 from tests.integration.gateway.conftest import EMAIL, PASSWORD, World
 
@@ -14,7 +14,7 @@ from tests.integration.gateway.conftest import EMAIL, PASSWORD, World
 async def test_the_right_password_opens_a_session_and_its_cookie_is_kept_from_scripts_and_other_sites(
     world: World,
 ) -> None:
-    await store.create_administrator(world.database, "Ann@Muster.Example", "Ann", PASSWORD, SystemClock())
+    await users.create_administrator(world.database, "Ann@Muster.Example", "Ann", PASSWORD, SystemClock())
     answer = await world.sign_in()
 
     cookie = answer.headers["set-cookie"].lower()
@@ -99,7 +99,7 @@ async def test_a_new_password_ends_the_old_sessions_and_the_same_one_does_not(ad
     await admin.administrator()
     await admin.call("GET", "/v1/session")
 
-    await store.create_administrator(admin.database, EMAIL, "Ann", "another one", SystemClock())
+    await users.create_administrator(admin.database, EMAIL, "Ann", "another one", SystemClock())
     await admin.call("GET", "/v1/session", expected=401)
     assert (await admin.sign_in("another one")).status_code == 201
 

@@ -1,0 +1,129 @@
+"""Staging: the snapshots of both accounts' records, and what the switches keep out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.importer.core import Fresh, Snapshot
+from services.importer.store.tasks import Task
+from shared.contracts.records import Employee
+from shared.db.tx import Record, Tx
+
+_LOCK_ACCOUNTS = (
+    "SELECT pg_advisory_xact_lock(2, hashtext(k)) FROM (SELECT unnest($1::text[]) AS k ORDER BY k) AS t"
+)
+
+
+async def lock_accounts(tx: Tx, accounts: Sequence[UUID]) -> None:
+    """One writer of an account's snapshots at a time, so that what is compared is what is replaced."""
+    await tx.execute(_LOCK_ACCOUNTS, [str(a) for a in set(accounts)])
+
+
+_HASHES = """
+SELECT record_id, raw_hash FROM snapshots WHERE company_id = $1 AND record_id = ANY ($2::uuid[]) AND state <> 'removed'
+"""
+
+
+async def load_hashes(tx: Tx, company: UUID, records: Sequence[UUID]) -> dict[UUID, bytes | None]:
+    """The raw hash of each of these records that staging holds."""
+    return {r["record_id"]: r["raw_hash"] for r in await tx.fetch(_HASHES, company, records)}
+
+
+_SNAPSHOTS = """
+SELECT record_id, account_id, remote_id, rev, state, remote_version, remote_updated_at, requested_at, answered_at,
+       raw_hash, content_hash, employee, payload
+FROM snapshots WHERE company_id = ANY ($1::uuid[]) AND record_id = ANY ($2::uuid[])
+"""
+
+
+async def load_snapshots(tx: Tx, records: Sequence[UUID]) -> dict[UUID, Snapshot]:
+    """These records as staged."""
+    rows = await tx.fetch(_SNAPSHOTS, list(tx.companies), records)
+    return {row["record_id"]: _snapshot(row) for row in rows}
+
+
+def _snapshot(row: Record) -> Snapshot:
+    *head, text, payload = row
+    return Snapshot._make((*head, Employee.model_validate_json(text), text, payload))
+
+
+_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+
+async def milliseconds(tx: Tx) -> int:
+    """The database's clock, in milliseconds: the least rev of anything staged now."""
+    return int(await tx.fetchval(_NOW))
+
+
+_SAVE = """
+INSERT INTO snapshots (company_id, record_id, account_id, remote_id, rev, state, remote_version, remote_updated_at,
+                       requested_at, answered_at, raw_hash, content_hash, employee, payload)
+SELECT $1, r.* FROM unnest($2::snapshot_row[]) r
+ON CONFLICT (company_id, record_id) DO UPDATE SET
+    rev = excluded.rev, state = excluded.state, remote_version = excluded.remote_version,
+    remote_updated_at = excluded.remote_updated_at, requested_at = excluded.requested_at,
+    answered_at = excluded.answered_at, raw_hash = excluded.raw_hash, content_hash = excluded.content_hash,
+    employee = excluded.employee, payload = excluded.payload
+"""
+
+
+_EMPLOYEE = Snapshot._fields.index("employee")
+
+
+async def save_snapshots(tx: Tx, company: UUID, saved: Sequence[Snapshot]) -> None:
+    """Put these in place of what staging held."""
+    if saved:
+        await tx.execute(_SAVE, company, [(*s[:_EMPLOYEE], s.text, s.payload) for s in saved])
+
+
+_SEEN = """
+INSERT INTO seen (company_id, account_id, remote_id) SELECT $1, * FROM unnest($2::uuid[], $3::text[])
+ON CONFLICT (company_id, account_id, remote_id) DO UPDATE SET seen_at = now()
+"""
+
+
+async def mark_seen(tx: Tx, company: UUID, seen: Sequence[Fresh]) -> None:
+    """Note changes that the switches keep out of staging until somebody imports."""
+    if seen:
+        await tx.execute(_SEEN, company, [f.account_id for f in seen], [f.remote_id for f in seen])
+
+
+_REMOVE = """
+UPDATE snapshots s SET state = 'removed', rev = greatest(s.rev + 1, $4), raw_hash = NULL
+WHERE s.company_id = $1 AND s.account_id = $2 AND s.state <> 'removed' AND s.answered_at < $5
+  AND s.record_id NOT IN (SELECT unnest(record_ids) FROM read_pages WHERE company_id = $1 AND task_id = $3)
+RETURNING s.record_id, s.remote_id, s.rev
+"""
+
+
+async def remove_unmet(tx: Tx, task: Task, now_ms: int) -> list[Record]:
+    """Mark removed what a complete read did not meet and nothing else has read since it began."""
+    return await tx.fetch(_REMOVE, task.company_id, task.account_id, task.task_id, now_ms, task.began_at)
+
+
+_REMOVE_GONE = """
+UPDATE snapshots s SET state = 'removed', rev = greatest(s.rev + 1, $4), raw_hash = NULL
+WHERE s.company_id = $1 AND s.account_id = $2 AND s.record_id = ANY ($3::uuid[]) AND s.state <> 'removed'
+  AND s.answered_at < $5
+RETURNING s.record_id, s.remote_id, s.rev
+"""
+
+
+async def remove_gone(
+    tx: Tx, task: Task, records: Sequence[UUID], now_ms: int, told_at: datetime
+) -> list[Record]:
+    """Mark removed what the system said it does not have any more, unless it has been read since."""
+    return await tx.fetch(_REMOVE_GONE, task.company_id, task.account_id, records, now_ms, told_at)
+
+
+_PAYLOAD = """
+SELECT account_id, remote_id, state, rev, remote_version, answered_at, employee, payload
+FROM snapshots WHERE company_id = $1 AND record_id = $2
+"""
+
+
+async def payload(tx: Tx, company: UUID, record: UUID) -> Record | None:
+    """One record's raw JSON and what was understood of it."""
+    return await tx.fetchrow(_PAYLOAD, company, record)

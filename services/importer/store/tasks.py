@@ -1,0 +1,190 @@
+"""Read tasks: what is to be read and why, how far it has come, under whose lease, and with which counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from services.importer.core import Staging
+from shared.contracts.records import Cause, Lane
+from shared.db.tx import Record, Tx
+
+COUNTS = ("read", "staged", "changed", "unchanged", "unreadable", "removed")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One claimed read: what, why, how far."""
+
+    company_id: UUID
+    task_id: UUID
+    account_id: UUID
+    kind: str
+    phase: str
+    cause: Cause
+    lane: Lane
+    run_id: UUID | None
+    actor: str | None
+    remote_ids: Sequence[str]
+    cursor: str | None
+    page: int
+    since: datetime | None
+    watermark: datetime | None
+    began_at: datetime | None
+    as_of: datetime | None
+    counts: Mapping[str, int]
+    attempts: int
+    lease_token: int
+
+
+_ADD_TASK = """
+INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, run_id, actor, remote_ids)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+WHERE NOT ($10 AND EXISTS (
+    SELECT FROM read_tasks WHERE company_id = $1 AND account_id = $3 AND kind IN ($4, 'full') AND done_at IS NULL
+      AND run_id IS NULL))
+ON CONFLICT DO NOTHING
+"""
+
+
+async def add_task(
+    tx: Tx,
+    company: UUID,
+    account: UUID,
+    kind: str,
+    task_id: UUID,
+    cause: Cause,
+    lane: Lane,
+    *,
+    run_id: UUID | None = None,
+    actor: str | None = None,
+    remote_ids: Sequence[str] = (),
+    unless_waiting: bool = False,
+) -> None:
+    """Ask for a read. `unless_waiting`: not when the system has already asked for one that brings the same."""
+    await tx.execute(
+        _ADD_TASK,
+        company,
+        task_id,
+        account,
+        kind,
+        cause,
+        lane,
+        run_id,
+        actor,
+        list(remote_ids),
+        unless_waiting,
+    )
+
+
+_CLAIM = """
+UPDATE read_tasks t SET lease_token = lease_token + 1, lease_until = now() + make_interval(secs => $1)
+WHERE (company_id, task_id) = (
+    SELECT company_id, task_id FROM read_tasks c
+    WHERE done_at IS NULL AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
+      AND (kind = 'records' OR NOT EXISTS (
+          SELECT FROM read_tasks o WHERE o.company_id = c.company_id AND o.account_id = c.account_id
+            AND o.task_id <> c.task_id AND o.kind <> 'records' AND o.done_at IS NULL
+            AND (o.lease_until >= now() OR (o.due_at, o.task_id) < (c.due_at, c.task_id))))
+    ORDER BY lane = 'bulk', due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING company_id, task_id, account_id, kind, phase, cause, lane, run_id, actor, remote_ids, cursor, page, since,
+          watermark, began_at, as_of, counts, attempts, lease_token
+"""
+
+
+async def claim_task(tx: Tx, lease_seconds: float) -> Task | None:
+    """The next read that is due, under a lease; one full read of an account at a time."""
+    row = await tx.fetchrow(_CLAIM, lease_seconds)
+    return _task(row) if row else None
+
+
+def _task(row: Record) -> Task:
+    values = dict(row.items())
+    values["cause"], values["lane"] = Cause(row["cause"]), Lane(row["lane"])
+    values["counts"] = orjson.loads(row["counts"])
+    return Task(**values)
+
+
+_ADVANCE = """
+UPDATE read_tasks SET cursor = $4, page = page + 1, phase = $5, since = $6, watermark = $7, began_at = $8, as_of = $9,
+       counts = $10, attempts = 0, lease_until = now() + make_interval(secs => $11)
+WHERE company_id = $1 AND task_id = $2 AND lease_token = $3 AND done_at IS NULL
+"""
+
+
+async def advance(tx: Tx, task: Task, lease_seconds: float) -> bool:
+    """Record how far `task` has come; False when the lease is lost."""
+    tag = await tx.execute(
+        _ADVANCE,
+        task.company_id,
+        task.task_id,
+        task.lease_token,
+        task.cursor,
+        task.phase,
+        task.since,
+        task.watermark,
+        task.began_at,
+        task.as_of,
+        orjson.dumps(dict(task.counts)).decode(),
+        lease_seconds,
+    )
+    return tag == "UPDATE 1"
+
+
+_PAGE = "INSERT INTO read_pages (company_id, task_id, page, record_ids) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+
+
+async def save_page(tx: Tx, task: Task, records: Sequence[UUID]) -> None:
+    """Note which records this page of a full read met."""
+    await tx.execute(_PAGE, task.company_id, task.task_id, task.page, records)
+
+
+_END = """
+UPDATE read_tasks SET done_at = now(), lease_until = NULL
+WHERE company_id = $1 AND task_id = $2 AND lease_token = $3 AND done_at IS NULL
+"""
+
+
+async def end_task(tx: Tx, task: Task) -> bool:
+    """The task is over; False when the lease is lost."""
+    return await tx.execute(_END, task.company_id, task.task_id, task.lease_token) == "UPDATE 1"
+
+
+_OTHERS = """
+SELECT count(*) FILTER (WHERE done_at IS NULL), coalesce(json_agg(counts), '[]')
+FROM read_tasks WHERE company_id = $1 AND run_id = $2 AND task_id <> $3
+"""
+
+
+async def other_parts(tx: Tx, task: Task) -> tuple[int, list[Mapping[str, int]]]:
+    """The run's other tasks: how many are open, and the counts of all."""
+    row = await tx.fetchrow(_OTHERS, task.company_id, task.run_id, task.task_id)
+    assert row is not None
+    return row[0], orjson.loads(row[1])
+
+
+_RETRY = """
+UPDATE read_tasks SET attempts = attempts + 1, lease_until = NULL, due_at = now() + make_interval(secs => $4)
+WHERE company_id = $1 AND task_id = $2 AND lease_token = $3
+"""
+
+
+async def retry_task(tx: Tx, task: Task, delay_seconds: float) -> None:
+    """Give the lease back and try again later."""
+    await tx.execute(_RETRY, task.company_id, task.task_id, task.lease_token, delay_seconds)
+
+
+def counted(counts: Mapping[str, int], staging: Staging, read: int) -> dict[str, int]:
+    """The task's counts with one more page."""
+    return {
+        **{name: counts.get(name, 0) for name in COUNTS},
+        "read": counts.get("read", 0) + read,
+        "staged": counts.get("staged", 0) + staging.staged,
+        "changed": counts.get("changed", 0) + staging.changed,
+        "unchanged": counts.get("unchanged", 0) + staging.unchanged,
+        "unreadable": counts.get("unreadable", 0) + staging.unreadable,
+    }

@@ -1,0 +1,102 @@
+"""End a read: its directory is complete and whoever waits is told; or it failed, and is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from services.importer import core
+from services.importer.settings import Settings
+from services.importer.store import directories, snapshots, tasks
+from services.importer.store.tasks import Task
+from shared.contracts.events import DirectoryComplete, ImportCompleted, ImportFailed, ImportProgressed
+from shared.contracts.records import Lane
+from shared.db.leases import LeaseLostError
+from shared.db.tx import Database, Tx
+from shared.errors import MusterError, RateLimited, Rejected, Unauthorized
+from shared.messaging.outbox import Outbox, Outgoing
+from shared.telemetry.logs import log
+
+
+class Finisher:
+    """Ends reads, well or badly."""
+
+    def __init__(self, database: Database, outbox: Outbox, settings: Settings) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._settings = settings
+
+    async def finish(self, tx: Tx, task: Task) -> None:
+        """In the transaction of what was read last: who was not met is removed, the directory is complete, its run is told."""
+        if not await tasks.end_task(tx, task):
+            raise LeaseLostError
+        said: list[Outgoing] = []
+        removed = 0
+        if task.kind == "full":
+            gone = await snapshots.remove_unmet(tx, task, await snapshots.milliseconds(tx))
+            removed = len(gone)
+            said += [
+                Outgoing(e, task.company_id, lane=task.lane, run_id=task.run_id)
+                for e in core.removals(task.account_id, task.cause, gone)
+            ]
+        if task.kind in ("full", "delta"):
+            generation = await directories.complete_directory(tx, task, self._settings.generation_hours)
+            said += self._marks(task, generation)
+        task = replace(task, counts={**task.counts, "removed": removed})
+        said += await self._run_end(tx, task)
+        await self._outbox.append(tx, said)
+
+    def _marks(self, task: Task, generation: int) -> list[Outgoing]:
+        """One mark behind the records in every partition of both lanes."""
+        assert task.as_of is not None
+        parts = self._settings.kafka.partitions
+        return [
+            Outgoing(
+                DirectoryComplete(
+                    account_id=task.account_id,
+                    generation=generation,
+                    as_of=task.as_of,
+                    part=part,
+                    parts=parts,
+                ),
+                task.company_id,
+                lane=lane,
+                partition=part,
+            )
+            for lane in Lane
+            for part in range(parts)
+        ]
+
+    async def _run_end(self, tx: Tx, task: Task) -> list[Outgoing]:
+        if task.run_id is None:
+            return []
+        waiting, others = await tasks.other_parts(tx, task)
+        counts = {n: sum(c.get(n, 0) for c in (task.counts, *others)) for n in tasks.COUNTS}
+        kind = ImportProgressed if waiting else ImportCompleted
+        body = kind(run_id=task.run_id, **shown(counts, *(("removed",) if waiting else ())))
+        return [Outgoing(body, task.company_id, run_id=task.run_id, actor=task.actor)]
+
+    async def failed(self, task: Task, error: MusterError) -> None:
+        """Later again; a person who waits is told after the last try."""
+        log.warning(
+            "read.failed", outcome=type(error).__name__, reason=str(error), account_id=task.account_id
+        )
+        delay = error.retry_after if isinstance(error, RateLimited) else core.backoff_seconds(task.attempts)
+        final = (
+            isinstance(error, Unauthorized | Rejected) or task.attempts + 1 >= self._settings.import_attempts
+        )
+        async with self._database.transaction([task.company_id]) as tx:
+            if task.run_id is None or not final:
+                await tasks.retry_task(tx, task, delay)
+            elif await tasks.end_task(tx, task):
+                reason = error.reason if isinstance(error, Rejected) else "unauthorized"
+                reason = reason if isinstance(error, Unauthorized | Rejected) else "unavailable"
+                failed = ImportFailed(run_id=task.run_id, reason=reason)
+                await self._outbox.append(
+                    tx, [Outgoing(failed, task.company_id, run_id=task.run_id, actor=task.actor)]
+                )
+
+
+def shown(counts: Mapping[str, int], *without: str) -> dict[str, int]:
+    """An import's counts as its events tell them."""
+    return {name: counts.get(name, 0) for name in tasks.COUNTS if name not in without}
