@@ -28,7 +28,7 @@ def make_router(consume: Consume, outbox: Outbox) -> KafkaRouter:
     """history's subscriptions. The log is the inbox: it keeps every event, and refuses repeats under its head's lock."""
     router = KafkaRouter()
     for topic, fold_into_views in FOLDS.items():
-        consume.subscribe(router, topic, inbox=False)(make_handler(outbox, fold_into_views))
+        consume.subscribe(router, topic, make_handler(outbox, fold_into_views), inbox=False)
     return router
 
 

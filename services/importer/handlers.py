@@ -35,10 +35,10 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
     router = KafkaRouter()
     on_commands = make_on_commands(outbox, clock, settings)
     on_pushes = make_on_pushes(outbox)
-    consume.subscribe(router, topics.SETTINGS)(on_settings)
-    consume.subscribe(router, topics.NOTIFICATIONS)(on_notifications)
-    consume.subscribe(router, topics.IMPORTER_COMMANDS)(on_commands)
-    consume.subscribe(router, topics.PUSHES, only=(PushSucceeded, DirectoryWanted))(on_pushes)
+    consume.subscribe(router, topics.SETTINGS, on_settings)
+    consume.subscribe(router, topics.NOTIFICATIONS, on_notifications)
+    consume.subscribe(router, topics.IMPORTER_COMMANDS, on_commands)
+    consume.subscribe(router, topics.PUSHES, on_pushes, only=(PushSucceeded, DirectoryWanted))
     return router
 
 

@@ -39,10 +39,10 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
     """syncer's subscriptions."""
     router = KafkaRouter()
     handlers = Handlers(outbox, clock, settings)
-    consume.subscribe(router, topics.SETTINGS)(handlers.on_settings)
-    consume.subscribe(router, topics.EMPLOYEES, on_parked=handlers.on_parked)(handlers.on_employees)
-    consume.subscribe(router, topics.LINKS, on_parked=handlers.on_parked)(handlers.on_links)
-    consume.subscribe(router, topics.SYNCER_COMMANDS, most=1)(handlers.on_commands)  # of 500 records each
+    consume.subscribe(router, topics.SETTINGS, handlers.on_settings)
+    consume.subscribe(router, topics.EMPLOYEES, handlers.on_employees, on_parked=handlers.on_parked)
+    consume.subscribe(router, topics.LINKS, handlers.on_links, on_parked=handlers.on_parked)
+    consume.subscribe(router, topics.SYNCER_COMMANDS, handlers.on_commands, most=1)  # of 500 records each
     return router
 
 

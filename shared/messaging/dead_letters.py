@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -85,6 +86,28 @@ class DeadLetter:
     type: str | None = None
     parked_at: datetime | None = None
     replayed_at: datetime | None = None
+
+    @classmethod
+    def of(cls, record: ConsumerRecord[bytes, bytes], reason: str, detail: str) -> DeadLetter:
+        """Of a record that may hold anything: what its headers say is kept in the open as far as it can be read."""
+        headers = {
+            name: (value or b"").decode("utf-8", "backslashreplace").replace("\x00", "\\0")
+            for name, value in record.headers
+        }
+        company = event = None
+        with suppress(ValueError):
+            company, event = UUID(headers.get("ce_companyid", "")), UUID(headers.get("ce_id", ""))
+        return cls(
+            record.topic,
+            record.partition,
+            record.offset,
+            reason,
+            detail,
+            Raw.of(record),
+            company,
+            event,
+            headers.get("ce_type"),
+        )
 
     def place(self, service: str) -> str:
         """What its seal is bound to."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from shared.contracts import commands
 from shared.contracts.events import Body, bodies
 from shared.contracts.topics import TOPICS
-from shared.messaging.consume import PoisonError, parse
+from shared.messaging.parse import PoisonError, parse
 from tests.contract.write_golden import FOLDER, missing, paths, stored
 
 SAMPLES = sorted(FOLDER.glob("*.json"))

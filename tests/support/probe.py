@@ -23,6 +23,7 @@ from shared.db.tx import Tx
 from shared.http.app import Base, Parts, serve
 from shared.messaging.consume import Consume
 from shared.messaging.relay import Relay
+from shared.messaging.subscription import Subscription
 from shared.settings import ServiceSettings
 
 COMPANY = UUID(int=1)
@@ -42,13 +43,13 @@ def make_router(
     async def on_parked(message: Message[Any], _: Tx) -> None:
         parked(message)
 
-    @consume.subscribe(router, topics.NOTIFICATIONS, on_parked=on_parked)
     async def on_notifications(events: Sequence[Message[Any]], tx: Tx) -> None:
         await tx.connection.executemany(
             "INSERT INTO effects VALUES ($1, $2)", [(event.company_id, event.id) for event in events]
         )
         await fault(events)
 
+    consume.subscribe(router, topics.NOTIFICATIONS, on_notifications, on_parked=on_parked)
     return router
 
 
@@ -70,7 +71,7 @@ def _dies_after(owner: type[Any], name: str) -> None:
 async def main(point: str) -> None:
     """Serve until told to stop, or until the point."""
     if point == "committed":
-        _dies_after(Consume, "_batch")
+        _dies_after(Subscription, "take")
     if point == "produced":
         _dies_after(Relay, "_send")
 

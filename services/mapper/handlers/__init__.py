@@ -21,10 +21,10 @@ __all__ = [
 def make_router(consume: Consume, deciding: Deciding, clock: Clock, settings: Settings) -> KafkaRouter:
     """mapper's subscriptions."""
     router = KafkaRouter()
-    consume.subscribe(router, topics.SETTINGS)(on_settings)
-    consume.subscribe(router, topics.EMPLOYEES, on_parked=make_on_parked(deciding))(
-        make_on_employees(deciding)
+    consume.subscribe(router, topics.SETTINGS, on_settings)
+    consume.subscribe(
+        router, topics.EMPLOYEES, make_on_employees(deciding), on_parked=make_on_parked(deciding)
     )
-    consume.subscribe(router, topics.PUSHES, only=(PushSucceeded,))(make_on_pushes(deciding))
-    consume.subscribe(router, topics.MAPPER_COMMANDS)(make_on_commands(deciding, clock, settings))
+    consume.subscribe(router, topics.PUSHES, make_on_pushes(deciding), only=(PushSucceeded,))
+    consume.subscribe(router, topics.MAPPER_COMMANDS, make_on_commands(deciding, clock, settings))
     return router

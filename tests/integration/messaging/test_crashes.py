@@ -17,9 +17,9 @@ from shared.contracts.events import Message
 from shared.errors import Unavailable
 from shared.messaging import consume as consuming
 from shared.messaging import inbox
-from shared.messaging.consume import Subscription
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.relay import REAL_TIME, Relay
+from shared.messaging.subscription import Subscription
 from tests.integration.messaging.conftest import Probe
 from tests.support.eventually import eventually
 from tests.support.probe import COMPANY

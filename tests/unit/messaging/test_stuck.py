@@ -7,86 +7,109 @@ from types import SimpleNamespace
 from typing import Any
 
 from aiokafka import TopicPartition
+from faststream.kafka import KafkaRouter
 from pydantic import SecretStr
 
 from shared.clock import SystemClock
-from shared.messaging.consume import Consume, Subscription
+from shared.contracts import topics
+from shared.messaging.consume import Consume
+from shared.messaging.progress import Progress
 from shared.settings import DatabaseSettings, KafkaSettings, ServiceSettings
 from shared.telemetry.metrics import REGISTRY
 
-AT = TopicPartition("quiet.v1", 0)
+QUIET = TopicPartition("quiet.v1", 0)
 
 
 class Consumer:
     """What aiokafka's knows: the end of the partition, and where it reads."""
 
-    def __init__(self, high: int, position: int) -> None:
-        self.high, self.at = high, position
+    def __init__(self, high: int, position: int, at: TopicPartition = QUIET) -> None:
+        self.high, self.reads, self.at = high, position, at
 
     def assignment(self) -> set[TopicPartition]:
-        return {AT}
+        return {self.at}
 
     def highwater(self, _: TopicPartition) -> int:
         return self.high
 
     async def position(self, _: TopicPartition) -> int:
-        return self.at
+        return self.reads
 
 
-def consume_of(*topics: str) -> Consume:
-    settings = ServiceSettings(
-        database=DatabaseSettings(dsn=SecretStr("")),
-        kafka=KafkaSettings(bootstrap=""),
-        internal_token=SecretStr(""),
-    )
-    database: Any = SimpleNamespace(service="mapper")
-    consume = Consume(settings, database, SystemClock())
-    for topic in topics:
-        handler: Any = None
-        consume.subscriptions.append(Subscription(topic, handler, {}, frozenset(), None, inbox=True))
-    return consume
+def handled(progress: Progress, offset: int, topic: str = "quiet.v1") -> None:
+    """One message was."""
+    record: Any = SimpleNamespace(topic=topic, partition=0, offset=offset, timestamp=0)
+    progress.handled(topic, [record], 1, asyncio.get_running_loop().time())
 
 
-def router(consumer: Consumer) -> Any:
-    return SimpleNamespace(subscribers=[SimpleNamespace(consumer=consumer)])
+def an_hour_passes(progress: Progress) -> None:
+    for topic in progress.waiting_since:
+        progress.waiting_since[topic] -= 3600
 
 
 async def test_one_message_after_a_long_silence_is_not_stuck() -> None:
-    """Seen just as it arrives: the wait begins now, not with the last message an hour ago."""
-    consume = consume_of("quiet.v1")
-    consume.subscriptions[0].progress_at = asyncio.get_running_loop().time() - 3600
+    """Seen just as it arrives: the wait begins now, not with the last message."""
+    progress = Progress(SystemClock())
+    handled(progress, 6)
+    await progress.measure_lag([Consumer(high=7, position=7)])
+    an_hour_passes(progress)
 
-    await consume.measure_lag(router(Consumer(high=8, position=7)))
+    await progress.measure_lag([Consumer(high=8, position=7)])
 
-    assert consume.stuck_seconds() < 1
+    assert progress.stuck_seconds(()) < 1
 
 
 async def test_a_topic_that_waits_is_stuck_though_another_one_moves() -> None:
-    consume = consume_of("quiet.v1", "busy.v1")
-    now = asyncio.get_running_loop().time()
-    await consume.measure_lag(router(Consumer(high=8, position=7)))
-    consume.subscriptions[0].waiting_since = now - 90
-    consume.subscriptions[1].progress_at = now
+    progress = Progress(SystemClock())
+    consumers = [Consumer(high=8, position=7), Consumer(8, 7, TopicPartition("busy.v1", 0))]
+    await progress.measure_lag(consumers)
+    an_hour_passes(progress)
+    handled(progress, 6, "busy.v1")
+    await progress.measure_lag(consumers)
 
-    assert consume.stuck_seconds() > 60
+    assert progress.stuck_seconds(()) > 60
+    assert progress.stuck_seconds({"quiet.v1"}) < 1
 
 
 async def test_a_consumer_that_never_handled_anything_is_seen() -> None:
     """Its lag counts from where it reads, and is told as a metric."""
-    consume = consume_of("quiet.v1")
-    await consume.measure_lag(router(Consumer(high=8, position=3)))
+    progress = Progress(SystemClock())
+    await progress.measure_lag([Consumer(high=8, position=3)])
+    an_hour_passes(progress)
 
-    assert consume.subscriptions[0].waiting_since is not None
+    assert progress.stuck_seconds(()) > 60
     lag = REGISTRY.get_sample_value("muster_consumer_lag_messages", {"topic": "quiet.v1", "partition": "0"})
     assert lag == 5
 
 
-async def test_a_hold_and_an_empty_topic_are_not_stuck() -> None:
-    consume = consume_of("quiet.v1")
-    await consume.measure_lag(router(Consumer(high=8, position=7)))
-    consume.subscriptions[0].waiting_since = 0.0
+async def test_what_was_handled_and_an_empty_topic_are_not_stuck() -> None:
+    progress = Progress(SystemClock())
+    await progress.measure_lag([Consumer(high=8, position=7)])
+    an_hour_passes(progress)
+    handled(progress, 6)
+    assert progress.stuck_seconds(()) == 0
+    await progress.measure_lag([Consumer(high=8, position=7)])
+    an_hour_passes(progress)
+    await progress.measure_lag([Consumer(high=7, position=7)])
+    assert progress.stuck_seconds(()) == 0
+
+
+async def test_a_hold_is_not_stuck() -> None:
+    """Also where topics have a prefix on the broker."""
+    settings = ServiceSettings(
+        database=DatabaseSettings(dsn=SecretStr("")),
+        kafka=KafkaSettings(bootstrap="", prefix="t."),
+        internal_token=SecretStr(""),
+    )
+    database: Any = SimpleNamespace(service="mapper")
+    consume = Consume(settings, database, SystemClock())
+    handler: Any = None
+    consume.subscribe(KafkaRouter(), topics.SETTINGS, handler)
+    consumer = Consumer(8, 7, TopicPartition("t.settings.v1", 0))
+    await consume.measure_lag(SimpleNamespace(subscribers=[SimpleNamespace(consumer=consumer)]))
+    an_hour_passes(consume._progress)
+    assert consume.stuck_seconds() > 60
+
     consume.subscriptions[0].holding = "a neighbour is away"
-    assert consume.stuck_seconds() == 0
-    consume.subscriptions[0].holding = None
-    await consume.measure_lag(router(Consumer(high=8, position=8)))
+
     assert consume.stuck_seconds() == 0
