@@ -79,6 +79,7 @@ class Consume:
                 database=self._database,
                 parking=Parking(self._settings, self._database, name, on_parked),
                 max_in_row=self._settings.max_parked_in_row,
+                progress=self._progress,
                 stopping=self._stopping,
             )
             self.subscriptions.append(subscription)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.clock import Clock
 from shared.telemetry.logs import log
@@ -23,6 +23,11 @@ class Progress:
     """By topic and partition: the offset behind the last message that was handled."""
     waiting_since: dict[str, float] = field(default_factory=dict)
     """By topic: the loop's time when messages were first seen to wait; none was handled since."""
+
+    def forget(self, assigned: Iterable[TopicPartition]) -> None:
+        """Others may have handled these since we had them last: how far we came says nothing any more."""
+        for tp in assigned:
+            self.positions.pop(tp, None)
 
     def handled(
         self, name: str, records: Sequence[ConsumerRecord[bytes, bytes]], heard: int, started: float

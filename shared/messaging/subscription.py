@@ -24,6 +24,7 @@ from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.inbox import Received
 from shared.messaging.parking import Parking
 from shared.messaging.parse import PoisonError, parse, type_of
+from shared.messaging.progress import Progress
 from shared.telemetry import traces
 from shared.telemetry.logs import log
 
@@ -48,6 +49,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
     parking: Parking
     max_in_row: int
     """Of messages that cannot be handled; more are a bad deploy."""
+    progress: Progress
     stopping: asyncio.Event
     """Cuts waits short."""
     topic: str
@@ -72,7 +74,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
             log.warning("consume.drain", outcome="timeout", topic=self.topic)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Nothing to prepare: the inbox knows what was done."""
+        """Nothing to prepare, the inbox knows what was done; only that our lag is counted from where they are read."""
+        self.progress.forget(assigned)
 
     async def take(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> int:
         """Give a batch its effect; how many of it are for the handler. When it raises, after a pause, it must come again."""

@@ -82,6 +82,19 @@ async def test_a_consumer_that_never_handled_anything_is_seen() -> None:
     assert lag == 5
 
 
+async def test_a_partition_that_comes_back_is_not_stuck_for_what_others_handled() -> None:
+    progress = Progress(SystemClock())
+    handled(progress, 6)
+    back = Consumer(high=20, position=20)
+    await progress.measure_lag([back])
+    assert progress.waiting_since, "the negative control"
+
+    progress.forget([QUIET])
+    await progress.measure_lag([back])
+
+    assert progress.waiting_since == {}
+
+
 async def test_what_was_handled_and_an_empty_topic_are_not_stuck() -> None:
     progress = Progress(SystemClock())
     await progress.measure_lag([Consumer(high=8, position=7)])
