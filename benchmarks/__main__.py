@@ -1,4 +1,4 @@
-"""`python -m benchmarks <name> [--json]`: `relay`, `connectors`, `import`, `reimport`, `push`, `memory`, `console` or `all`."""
+"""`python -m benchmarks <name> [--json]`; the names stand below, and `all` is most of them."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ NAMES = {
     "reimport": "pipeline",
     "push": "pipeline",
     "memory": "pipeline",
+    "realtime": "realtime",
     "console": "console",
 }
 EMPLOYEES = (50_000, 20_000)
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--employees", type=int, help="50,000; for the console 20,000")
     given = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    names = ["relay", "push", "memory"] if given.name == "all" else [given.name]
+    names = ["relay", "push", "memory", "realtime"] if given.name == "all" else [given.name]
     for name in names:
         module = importlib.import_module(f"benchmarks.{NAMES[name]}")
         asyncio.run(

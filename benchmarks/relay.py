@@ -18,7 +18,7 @@ from shared.contracts.records import Cause, Employee, Lane
 from shared.db.pool import open_database
 from shared.db.tx import Database
 from shared.messaging.outbox import Outbox, Outgoing, partition_of
-from shared.messaging.relay import BULK, Relay
+from shared.messaging.relay import Relay
 from shared.settings import DatabaseSettings, KafkaSettings, ServiceSettings
 
 COMPANY = UUID(int=1)
@@ -51,7 +51,7 @@ async def _measure(settings: ServiceSettings, name: str, *, json: bool, count: i
         for _ in range(ROUNDS):
             rows = await _say(database, count)
             started = time.perf_counter()
-            while await relay.step(BULK):
+            while (await relay.step())[0]:
                 pass
             relayed.append(time.perf_counter() - started)
             raw.append(await _send_raw(settings, rows))

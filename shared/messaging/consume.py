@@ -10,6 +10,7 @@ from typing import Any
 from aiokafka import ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaRouter
+from faststream.message import AckStatus
 
 from shared.clock import Clock
 from shared.contracts import commands  # noqa: F401  (registers the command types)
@@ -23,6 +24,8 @@ from shared.messaging.subscription import Handler, Subscription
 from shared.settings import ServiceSettings
 
 MAX_RECORDS = 500
+UNHEARD_SECONDS = 5.0
+"""So long the offsets of batches without anything for the handler may go uncommitted: read again, they do as little."""
 
 
 class Consume:
@@ -34,7 +37,12 @@ class Consume:
         self._database = database
         self._progress = Progress(clock)
         self._stopping = asyncio.Event()
+        self._told: list[Callable[[], None]] = []
         self.subscriptions: list[Subscription] = []
+
+    def when_handled(self, tell: Callable[[], None]) -> None:
+        """Call `tell` after every batch that had its effect: a worker may have something to do."""
+        self._told.append(tell)
 
     def stop(self) -> None:
         """Cut waits short: the process is ending."""
@@ -94,9 +102,8 @@ class Consume:
             group_instance_id=f"{service}-{self._settings.instance}" if kafka.static_members else None,
             batch=True,
             max_records=most,
-            # As long as this FastStream is deaf after an empty poll, and a waiting fetch is answered at once: idle
-            # subscribers, of which there are many, should not turn for nothing.
-            batch_timeout_ms=40 if lane is Lane.REAL_TIME else 250,
+            # As long as this FastStream is deaf after an empty poll, and a waiting fetch is answered at once.
+            batch_timeout_ms=10 if lane is Lane.REAL_TIME else 200,
             fetch_max_wait_ms=1000,
             ack_policy=AckPolicy.NACK_ON_ERROR,
             auto_offset_reset="earliest",
@@ -114,6 +121,12 @@ class Consume:
             records, started = message.raw_message, asyncio.get_running_loop().time()
             heard = await subscription.take(records)
             self._progress.handled(topic, records, heard, started)
+            for tell in self._told if heard else ():
+                tell()
+            if heard or started - subscription.committed_at > UNHEARD_SECONDS:
+                subscription.committed_at = started
+            else:
+                message.committed = AckStatus.ACKED
             # FastStream keeps the message in a context variable, and every timer made meanwhile keeps the context
             # (asyncpg's run for five minutes): what has been handled goes, or ten and more batches stay in memory.
             message.raw_message = records[:1]

@@ -20,27 +20,28 @@ from aiokafka.errors import KafkaError
 from shared.db.pool import open_relay_connection
 from shared.db.tx import Database, Record
 from shared.errors import Unavailable
-from shared.messaging.outbox import partition_of
+from shared.messaging.outbox import LANES, partition_of
 from shared.settings import ServiceSettings
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import RELAY_AGE, RELAYED
 
 BATCH = 2000
 POLL_SECONDS = 1.0
+SOON_SECONDS = (0.003, 0.1)
+"""The first and the longest pause before what an older transaction holds back is asked for again."""
 PARTITIONS_EVERY_SECONDS = 3600.0
 STUCK_SECONDS = 30.0
 _MAX_BATCH_BYTES = 900_000
 
 _LEAD = "SELECT pg_try_advisory_lock(8702, hashtext($1))"
 _NEXT = """
-SELECT c.xid::text AS from_xid, c.id AS from_id, o.xid::text AS xid, o.id, o.topic, o.partition, o.key, o.headers, o.body
+SELECT c.lane, c.xid::text AS from_xid, c.id AS from_id, o.xid::text AS xid, o.id, o.settled, o.topic, o.partition, o.key,
+       CASE WHEN o.settled THEN o.headers END AS headers, CASE WHEN o.settled THEN o.body END AS body
 FROM relay_cursor c CROSS JOIN LATERAL (
-    SELECT * FROM outbox o
-    WHERE o.lane = c.lane AND (o.xid, o.id) > (c.xid, c.id) AND o.xid < pg_snapshot_xmin(pg_current_snapshot())
-    ORDER BY o.xid, o.id LIMIT $2
+    SELECT o.*, o.xid < pg_snapshot_xmin(pg_current_snapshot()) AS settled FROM outbox o
+    WHERE o.lane = c.lane AND (o.xid, o.id) > (c.xid, c.id) ORDER BY o.xid, o.id LIMIT $1
 ) o
-WHERE c.lane = $1
-ORDER BY o.xid, o.id
+ORDER BY c.lane, o.xid, o.id
 """
 _MOVE = """
 UPDATE relay_cursor SET xid = $4::text::xid8, id = $5, moved_at = now()
@@ -55,7 +56,7 @@ FROM relay_cursor c CROSS JOIN LATERAL (
 _BLOCKER = "SELECT muster.oldest_writer()"
 _KEEP = "SELECT muster.keep_partitions('outbox', $1), muster.keep_partitions('inbox', $2)"
 
-REAL_TIME, BULK = 0, 1
+_LANE_NAMES = {number: lane.value for lane, number in LANES.items()}
 
 
 class Relay:
@@ -109,6 +110,7 @@ class Relay:
     async def _relay(self) -> None:
         loop = asyncio.get_running_loop()
         tidy_at = watch_at = 0.0
+        pause = SOON_SECONDS[0]
         while True:
             if loop.time() >= tidy_at:
                 await self._keep_partitions()
@@ -117,25 +119,36 @@ class Relay:
                 await self._watch()
                 watch_at = loop.time() + 5.0
             self._woken.clear()
-            moved = await self.step(REAL_TIME)
-            if moved < BATCH:
-                moved += await self.step(BULK)
-            if not moved:
+            moved, held_back = await self.step()
+            if held_back and not moved:  # by an older transaction, and nobody tells when it ends
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, SOON_SECONDS[1])
+                continue
+            pause = SOON_SECONDS[0]
+            if not held_back and moved < BATCH:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_SECONDS):
                         await self._woken.wait()
 
-    async def step(self, lane: int) -> int:
-        """Relay the next messages of one lane; how many. Read, sent and marked on the leader's own connection."""
+    async def step(self) -> tuple[int, bool]:
+        """Relay the next messages of both lanes, real time first: how many, and whether more is held back.
+
+        What an older transaction, still open, could come before is held back. All on the leader's own connection.
+        """
         connection = await self._connected()
-        rows = await connection.fetch(_NEXT, lane, BATCH)
-        if not rows:
-            return 0
-        await self._send(rows)
-        first, last = rows[0], rows[-1]
-        await connection.execute(_MOVE, lane, first["from_xid"], first["from_id"], last["xid"], last["id"])
-        RELAYED.labels(lane="bulk" if lane else "real_time").inc(len(rows))
-        return len(rows)
+        found = await connection.fetch(_NEXT, BATCH)
+        rows = [row for row in found if row["settled"]]
+        if rows:
+            await self._send(rows)
+        for lane, name in _LANE_NAMES.items():
+            mine = [row for row in rows if row["lane"] == lane]
+            if mine:
+                first, last = mine[0], mine[-1]
+                await connection.execute(
+                    _MOVE, lane, first["from_xid"], first["from_id"], last["xid"], last["id"]
+                )
+                RELAYED.labels(lane=name).inc(len(mine))
+        return len(rows), len(rows) < len(found)
 
     async def _send(self, rows: Sequence[Record]) -> None:
         producer = await self._ready_producer()

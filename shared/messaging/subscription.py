@@ -64,6 +64,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
     poison_in_row: int = 0
     failed_in_row: int = 0
     holding: str | None = None
+    committed_at: float = 0.0
+    """By the loop's time."""
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:  # noqa: ARG002  (aiokafka's)
         """Let the running batch end before the partitions go, so that it need not be done again."""

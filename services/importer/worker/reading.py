@@ -17,14 +17,15 @@ from shared.connectors.client import Connectors
 from shared.connectors.ports import Connector, Page, Unread
 from shared.contracts.records import Cause, CompanySettings, Lane, Remote
 from shared.db.companies import load_settings
-from shared.db.leases import LEASE_SECONDS, LeaseLostError
+from shared.db.leases import LEASE_SECONDS, Bell, LeaseLostError
 from shared.db.tx import Database
 from shared.errors import MusterError, Unavailable
 from shared.messaging.outbox import Outbox
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import WORK
 
-IDLE_SECONDS = 0.2
+IDLE_SECONDS = 1.0
+"""How often an idle loop looks for what nobody rang for."""
 OVERLAP = timedelta(seconds=5)
 """A delta reads again what moved just before its watermark: remote clocks tell whole seconds."""
 RECORDS_AT_ONCE = 100
@@ -42,15 +43,22 @@ class Reader:
         self._settings = settings
         self._finisher = Finisher(database, outbox, settings)
         self._stager = Stager(database, outbox, self._finisher)
+        self._bell = Bell()
+
+    def wake(self) -> None:
+        """Reads may have become due."""
+        self._bell.ring()
 
     async def run(self) -> None:
         """Read what is due, several accounts side by side."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._settings.readers):
-                group.create_task(self._loop())
+            readers = self._settings.readers
+            for n in range(readers):
+                group.create_task(self._loop(after=n * IDLE_SECONDS / readers))
             group.create_task(self._daily())
 
-    async def _loop(self) -> None:
+    async def _loop(self, *, after: float) -> None:
+        await asyncio.sleep(after)
         while True:
             try:
                 worked = await self.step()
@@ -59,7 +67,7 @@ class Reader:
                 worked = False
                 await asyncio.sleep(1)
             if not worked:
-                await asyncio.sleep(IDLE_SECONDS)
+                await self._bell.wait(IDLE_SECONDS)
 
     async def _daily(self) -> None:
         while True:
@@ -86,6 +94,7 @@ class Reader:
             task = await tasks.claim_task(tx, LEASE_SECONDS)
         if task is None:
             return False
+        self._bell.ring()
         try:
             await self._read(task)
             WORK.labels(kind=f"read.{task.kind}", outcome="ok").inc()
@@ -127,7 +136,7 @@ class Reader:
             ahead.cancel()
 
     async def _read_records(self, task: Task, settings: CompanySettings, connector: Connector) -> None:
-        """The named records, fresh. One that the system does not know any more is removed."""
+        """The named records, fresh. Whether one that is not there is gone, the next complete read judges."""
         requested_at = self._clock.now()
         found: dict[str, Remote | Unread] = {}
         for start in range(0, len(task.remote_ids), RECORDS_AT_ONCE):

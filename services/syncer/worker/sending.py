@@ -21,15 +21,15 @@ from shared.connectors.client import Connectors
 from shared.connectors.ports import Connector, PreparedCall, Unread, Write, Written
 from shared.contracts.records import Account, Remote
 from shared.db.companies import load_settings
-from shared.db.leases import LEASE_SECONDS, LeaseLostError
+from shared.db.leases import LEASE_SECONDS, Bell, LeaseLostError
 from shared.db.tx import Database
 from shared.errors import MusterError, RateLimited, Rejected, Unavailable
 from shared.messaging.outbox import Outbox
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import WORK
 
-IDLE_SECONDS = (0.1, 1.0)
-"""A sender's first and longest pause while nothing is due; several senders look in turn."""
+IDLE_SECONDS = 1.0
+"""How often an idle loop looks for what nobody rang for; several look in turn."""
 DUE_CHUNK = 500
 CALLS_AT_ONCE = 64
 """So few that the slowest system takes them within a lease."""
@@ -60,18 +60,23 @@ class Sender:
         self._answers = Answers(database, self._recorder)
         self._served: dict[tuple[UUID, UUID], float] = {}
         self._limits: dict[UUID, int] = {}
+        self._pushes, self._records = Bell(), Bell()
+
+    def wake(self) -> None:
+        """Pushes or records may have become due."""
+        self._pushes.ring()
+        self._records.ring()
 
     async def run(self) -> None:
         """Send what is due, several calls side by side; decide again what is due to be decided."""
         async with asyncio.TaskGroup() as group:
             senders = self._settings.senders
             for n in range(senders):
-                group.create_task(self._loop(self.step, after=n * IDLE_SECONDS[1] / senders))
-            group.create_task(self._loop(self.decide_due))
+                group.create_task(self._loop(self.step, self._pushes, after=n * IDLE_SECONDS / senders))
+            group.create_task(self._loop(self.decide_due, self._records))
 
-    async def _loop(self, step: Callable[[], Awaitable[bool]], *, after: float = 0.0) -> None:
+    async def _loop(self, step: Callable[[], Awaitable[bool]], bell: Bell, *, after: float = 0.0) -> None:
         await asyncio.sleep(after)
-        pause, longest = IDLE_SECONDS
         while True:
             worked = False
             try:
@@ -81,11 +86,8 @@ class Sender:
             except Unavailable as error:
                 log.warning("push.pause", outcome=str(error))
                 await asyncio.sleep(1)
-            if worked:
-                pause = IDLE_SECONDS[0]
-                continue
-            await asyncio.sleep(pause)
-            pause = min(longest, pause * 1.3)
+            if not worked:
+                await bell.wait(IDLE_SECONDS)
 
     async def decide_due(self) -> bool:
         """Decide one chunk of due records again, with the same core and under the same lock as the handlers."""
@@ -98,6 +100,7 @@ class Sender:
                 cases = await subjects.load_cases(tx, records, await load_settings(tx, [company]))
                 decisions = [core.decide(case) for case in cases.values()]
                 await deciding.save(tx, self._outbox, decisions, lambda _: None)
+            self._pushes.ring()
         return bool(companies)
 
     async def step(self) -> bool:
@@ -119,6 +122,7 @@ class Sender:
         claimed = await self._claimer.claim(company, account_id, limit)
         if claimed is None:
             return False
+        self._pushes.ring()
         creates = [Ready(i, core.values(i), None) for i in claimed.items if i.action == "create"]
         try:
             connector = await self._connectors.get(claimed.account, company)

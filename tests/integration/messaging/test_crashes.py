@@ -18,7 +18,7 @@ from shared.errors import Unavailable
 from shared.messaging import consume as consuming
 from shared.messaging import inbox
 from shared.messaging.outbox import Outbox, Outgoing
-from shared.messaging.relay import REAL_TIME, Relay
+from shared.messaging.relay import Relay
 from shared.messaging.subscription import Subscription
 from tests.integration.messaging.conftest import Probe
 from tests.support.eventually import eventually
@@ -122,7 +122,7 @@ async def test_a_relay_killed_between_produce_and_mark_says_it_again(probe: Prob
     assert await _cursor(probe) == "0"
     relay = Relay(probe.settings, probe.database)
     await eventually(lambda: _led(probe))
-    assert await relay.step(REAL_TIME) == 5
+    assert await relay.step() == (5, False)
     await relay.close()
     await probe.start()
 
@@ -145,10 +145,10 @@ async def test_a_relay_that_marked_first_would_lose_it(probe: Probe, monkeypatch
         """The process ended here."""
 
     monkeypatch.setattr(relay, "_send", nothing)
-    assert await relay.step(REAL_TIME) == 5
+    assert await relay.step() == (5, False)
     await relay.close()
     again = Relay(probe.settings, probe.database)
-    assert await again.step(REAL_TIME) == 0
+    assert await again.step() == (0, False)
     await again.close()
 
 

@@ -14,7 +14,7 @@ from shared.clock import SystemClock
 from shared.contracts.records import Lane
 from shared.messaging import relay as relaying
 from shared.messaging.outbox import Outbox, Outgoing
-from shared.messaging.relay import REAL_TIME, Relay
+from shared.messaging.relay import Relay
 from tests.integration.messaging.conftest import Probe
 from tests.support.eventually import eventually
 from tests.support.probe import COMPANY
@@ -47,18 +47,18 @@ async def test_a_cursor_on_the_id_alone_would_lose_some(
     monkeypatch.setattr(
         relaying,
         "_NEXT",
-        "SELECT c.xid::text AS from_xid, c.id AS from_id, o.xid::text AS xid, o.id, o.topic, o.partition, o.key, o.headers,"
-        " o.body FROM relay_cursor c JOIN outbox o ON o.lane = c.lane AND o.id > c.id"
-        " WHERE c.lane = $1 ORDER BY o.id LIMIT $2",
+        "SELECT c.lane, c.xid::text AS from_xid, c.id AS from_id, o.xid::text AS xid, o.id, true AS settled, o.topic,"
+        " o.partition, o.key, o.headers, o.body FROM relay_cursor c JOIN outbox o ON o.lane = c.lane AND o.id > c.id"
+        " ORDER BY o.id LIMIT $1",
     )
     relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
     slow = asyncio.ensure_future(say(probe, outbox, 1, hold=0.6))
     await asyncio.sleep(0.2)
     await say(probe, outbox, 1)
-    first = await relay.step(REAL_TIME)
+    first, _ = await relay.step()
     await slow
 
-    second = await relay.step(REAL_TIME)
+    second, _ = await relay.step()
     await relay.close()
 
     assert (first, second) == (1, 0)
@@ -69,9 +69,9 @@ async def test_a_relay_that_dies_before_it_marks_says_it_again_with_the_same_id(
     await probe.start()
     relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
     await say(probe, outbox, 5)
-    await relay.step(REAL_TIME)
+    await relay.step()
     await probe.owner.execute("UPDATE mapper.relay_cursor SET xid = '0', id = 0")
-    again = await relay.step(REAL_TIME)
+    again, _ = await relay.step()
     await relay.close()
 
     assert again == 5
@@ -133,7 +133,7 @@ async def test_rows_that_came_before_their_days_partition_are_moved_into_it(prob
     assert await probe.owner.fetchval("SELECT count(*) FROM mapper.outbox_other") == 0
     assert _day(0) in await _parts(probe, "outbox") & await _parts(probe, "inbox")
     await say(probe, outbox, 2)
-    assert await relay.step(REAL_TIME) == 5
+    assert await relay.step() == (5, False)
     await relay.close()
     tables = await probe.owner.fetch(
         "SELECT relrowsecurity FROM pg_class WHERE relkind = 'r' AND relname ~ '^(out|in)box_2'"
@@ -154,7 +154,7 @@ async def test_nothing_that_is_not_relayed_yet_is_dropped_however_old(probe: Pro
     await relay._keep_partitions()
     assert old in await _parts(probe, "outbox")
 
-    assert await relay.step(REAL_TIME) == 2
+    assert await relay.step() == (2, False)
     await relay._keep_partitions()
     await relay.close()
     assert old not in await _parts(probe, "outbox")

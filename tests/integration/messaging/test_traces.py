@@ -18,7 +18,7 @@ from shared.clock import SystemClock
 from shared.contracts.events import Message
 from shared.http.app import Parts, make_http
 from shared.messaging.outbox import Outbox, Outgoing
-from shared.messaging.relay import REAL_TIME, Relay
+from shared.messaging.relay import Relay
 from shared.telemetry import traces
 from tests.integration.messaging.conftest import Probe
 from tests.support.eventually import eventually
@@ -53,7 +53,7 @@ def client(probe: Probe) -> httpx.AsyncClient:
 
 async def relayed(probe: Probe) -> None:
     relay = Relay(probe.settings, probe.database)
-    await relay.step(REAL_TIME)
+    await relay.step()
     await relay.close()
 
 

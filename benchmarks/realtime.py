@@ -1,0 +1,182 @@
+"""One change's way, in real time: told by the source, read, decided, pushed and shown, while others come at a steady rate.
+
+Everybody is pushed first; then somebody's middle name changes in Linarc, and the hint that a webhook would bring is given to the
+API. The times stand in the events themselves: what importer staged, what syncer says QuickBooks took, and history's hint to
+the pages after it was shown. The two sandboxes' own time is included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+import asyncpg
+import httpx
+import orjson
+
+from benchmarks.measure import cpu_seconds
+from muster.client import Client
+from muster.demo import RULES, prepare
+from muster.demo_run import settled
+from muster.postgres import scratch
+from muster.stack import TENANTS, Options, Stack
+from shared.contracts.records import record_id
+from shared.db.tx import Record
+from tests.support.fleet import Fleet
+
+RATES, SECONDS = (5, 20), 20
+PATIENCE_SECONDS = 60.0
+STEPS = ("accepted", "staged", "pushed", "shown")
+_REACHED = """
+SELECT record_id, max(event_time) FILTER (WHERE type = 'employee.changed') AS staged,
+       max(event_time) FILTER (WHERE type = 'push.succeeded') AS pushed, max(n) FILTER (WHERE type = 'push.succeeded') AS n
+FROM history.log WHERE n > $1 AND record_id = ANY ($2::uuid[]) GROUP BY record_id
+"""
+_HINTS = """
+SELECT event_time, (convert_from(body, 'UTF8')::json ->> 'position')::bigint AS n FROM history.outbox
+WHERE topic = 'views.v1' ORDER BY n
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one rate: milliseconds since the hint was sent, as p50, p95 and p99, by step."""
+
+    per_second: int
+    changes: int
+    since_hint_ms: Mapping[str, tuple[float, float, float]]
+    cores: float
+
+    def lines(self) -> list[str]:
+        """For people."""
+        steps = [f"  {step}: {a:.0f} / {b:.0f} / {c:.0f}" for step, (a, b, c) in self.since_hint_ms.items()]
+        head = (
+            f"realtime at {self.per_second}/s, {self.changes:,} changes: ms since the hint, p50 / p95 / p99"
+        )
+        return [
+            head,
+            *steps,
+            f"  goal of shown: p50 <= 100, p99 <= 500; CPU of everything: {self.cores:.2f} cores",
+        ]
+
+
+async def main(_: str, *, json: bool, employees: int) -> None:
+    """Measure both rates, and print."""
+    with scratch("muster-bench-") as folder:
+        people = max(min(employees, 5_000), max(RATES) * SECONDS)
+        options = Options(demo=True, employees=people, overlap=0, directions=("linarc-to-qbo",), port=0)
+        stack = Stack(folder, options)
+        try:
+            await stack.start()
+            access = await prepare(stack, {**RULES, "auto_sync": True})
+            database = await asyncpg.connect(stack.database)
+            async with Client(access.url) as client, httpx.AsyncClient(timeout=20, trust_env=False) as http:
+                await client.sign_in(access.email, access.password)
+                fleet = Fleet(stack, access, client, http)
+                await settled(client, fleet.company.company_id, people)
+                run = await client.call(
+                    "POST", f"{fleet.path}/syncs", json={"filter": {"status": ["needs_sync"]}}
+                )
+                await _over(client, fleet, run["run_id"])
+                remote_ids = await _synced(fleet)
+                for rate in RATES:
+                    figures = await _measure(fleet, database, remote_ids[: rate * SECONDS], rate)
+                    sys.stdout.write(
+                        orjson.dumps(asdict(figures)).decode() + "\n"
+                        if json
+                        else "\n".join(figures.lines()) + "\n"
+                    )
+            await database.close()
+        finally:
+            await stack.stop()
+
+
+async def _over(client: Client, fleet: Fleet, run: str) -> None:
+    state = ""
+    while state != "completed":
+        await asyncio.sleep(0.5)
+        state = (await client.call("GET", f"{fleet.path}/runs/{run}"))["state"]
+    await asyncio.sleep(3)
+
+
+async def _synced(fleet: Fleet) -> list[str]:
+    found: list[str] = []
+    after: dict[str, str] = {}
+    while True:
+        page = await fleet.client.call(
+            "GET", f"{fleet.path}/records", params={"status": "synced", "limit": 500, **after}
+        )
+        found += [row["remote_id"] for row in page["items"]]
+        if page["next"] is None:
+            return found
+        after = {"after": page["next"]}
+
+
+async def _measure(
+    fleet: Fleet, database: asyncpg.Connection[Record], remote_ids: Sequence[str], rate: int
+) -> Figures:
+    source = UUID(fleet.company.source)
+    people = {record_id(source, remote_id): remote_id for remote_id in remote_ids}
+    begin = await database.fetchval("SELECT max(n) FROM history.chain_heads")
+    busy, began = _cpu(fleet.stack), time.monotonic()
+    sent: dict[UUID, float] = {}
+    accepted: dict[UUID, float] = {}
+
+    async def change(record: UUID, remote_id: str) -> None:
+        url = f"{fleet.stack.urls['sandbox_linarc']}/admin/employees/{remote_id}"
+        scope = {"scope": TENANTS[0]}
+        (await fleet.http.patch(url, json={"middle_name": f"R{rate}"}, params=scope)).raise_for_status()
+        sent[record] = time.time()
+        await fleet.tell(remote_id)
+        accepted[record] = time.time()
+
+    async with asyncio.TaskGroup() as group:
+        for number, (record, remote_id) in enumerate(people.items()):
+            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+            group.create_task(change(record, remote_id))
+    seconds = time.monotonic() - began
+    cores = (_cpu(fleet.stack) - busy) / seconds
+    rows = await _all_pushed(database, begin, list(people))
+    hints = await database.fetch(_HINTS)
+    ends = {
+        "accepted": [accepted[r] - sent[r] for r in people],
+        "staged": [row["staged"].timestamp() - sent[row["record_id"]] for row in rows],
+        "pushed": [row["pushed"].timestamp() - sent[row["record_id"]] for row in rows],
+        "shown": [_shown(hints, row["n"]) - sent[row["record_id"]] for row in rows],
+    }
+    return Figures(rate, len(people), {step: _spread(ends[step]) for step in STEPS}, cores)
+
+
+async def _all_pushed(
+    database: asyncpg.Connection[Record], begin: int, records: Sequence[UUID]
+) -> list[Record]:
+    """Wait until QuickBooks has taken every change."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        rows = await database.fetch(_REACHED, begin, records)
+        if len(rows) == len(records) and all(row["pushed"] for row in rows):
+            await asyncio.sleep(1)
+            return rows
+        if time.monotonic() > until:
+            sys.exit(
+                f"realtime: only {sum(1 for row in rows if row['pushed'])} of {len(records)} were pushed"
+            )
+        await asyncio.sleep(0.5)
+
+
+def _shown(hints: Sequence[Record], n: int) -> float:
+    """When history hinted at the entry `n`: with the transaction that showed it."""
+    return float(next(hint["event_time"].timestamp() for hint in hints if hint["n"] >= n))
+
+
+def _cpu(stack: Stack) -> float:
+    return sum(cpu_seconds(child.pid) for child in stack.children.values() if child.pid)
+
+
+def _spread(seconds: Sequence[float]) -> tuple[float, float, float]:
+    ordered = [1000 * s for s in sorted(seconds)]
+    return tuple(ordered[int(len(ordered) * part)] for part in (0.5, 0.95, 0.99))  # type: ignore[return-value]
