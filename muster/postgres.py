@@ -86,10 +86,17 @@ class Postgres:
             shutil.copytree(there, copy, symlinks=True)
         return copy / "bin"
 
+    def _put_aside(self) -> None:
+        """A folder of this name was removed, or is not there yet: its data are no part of this one."""
+        if self._home.exists():
+            aside = self._home.with_name(f"{self._home.name}-old")
+            shutil.rmtree(aside, ignore_errors=True)
+            self._home.rename(aside)
+
     def _prepare(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._home != self.folder and not (self.folder / "password").exists():
-            shutil.rmtree(self._home, ignore_errors=True)  # of a folder of this name that was removed since
+            self._put_aside()
         self._home.mkdir(parents=True, exist_ok=True)
         home, data = self._home, self._home / "data"
         password = self._password()

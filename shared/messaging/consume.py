@@ -24,7 +24,7 @@ from shared.messaging.subscription import Handler, Subscription
 from shared.settings import ServiceSettings
 
 MAX_RECORDS = 500
-UNHEARD_SECONDS = 5.0
+PASSED_OVER_SECONDS = 5.0
 """So long the offsets of batches without anything for the handler may go uncommitted: read again, they do as little."""
 
 
@@ -81,7 +81,7 @@ class Consume:
             subscription = Subscription(
                 topic=name,
                 types=types,
-                unheard=frozenset(t for t, cls in types.items() if only and cls not in only),
+                passed_over=frozenset(t for t, cls in types.items() if only and cls not in only),
                 handler=handler,
                 inbox=inbox,
                 database=self._database,
@@ -123,7 +123,7 @@ class Consume:
             self._progress.handled(topic, records, heard, started)
             for tell in self._told if heard else ():
                 tell()
-            if heard or started - subscription.committed_at > UNHEARD_SECONDS:
+            if heard or started - subscription.committed_at > PASSED_OVER_SECONDS:
                 subscription.committed_at = started
             else:
                 message.committed = AckStatus.ACKED

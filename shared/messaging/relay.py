@@ -35,13 +35,18 @@ _MAX_BATCH_BYTES = 900_000
 
 _LEAD = "SELECT pg_try_advisory_lock(8702, hashtext($1))"
 _NEXT = """
-SELECT c.lane, c.xid::text AS from_xid, c.id AS from_id, o.xid::text AS xid, o.id, o.settled, o.topic, o.partition, o.key,
-       CASE WHEN o.settled THEN o.headers END AS headers, CASE WHEN o.settled THEN o.body END AS body
+SELECT c.lane, c.xid::text AS from_xid, c.id AS from_id, o.settled, o.xid::text AS xid, o.id, o.topic, o.partition, o.key,
+       o.headers, o.body
 FROM relay_cursor c CROSS JOIN LATERAL (
-    SELECT o.*, o.xid < pg_snapshot_xmin(pg_current_snapshot()) AS settled FROM outbox o
-    WHERE o.lane = c.lane AND (o.xid, o.id) > (c.xid, c.id) ORDER BY o.xid, o.id LIMIT $1
+    (SELECT true AS settled, xid, id, topic, partition, key, headers, body FROM outbox
+     WHERE lane = c.lane AND (xid, id) > (c.xid, c.id) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+     ORDER BY xid, id LIMIT $1)
+    UNION ALL
+    (SELECT false, xid, id, topic, NULL, NULL, NULL, NULL FROM outbox
+     WHERE lane = c.lane AND (xid, id) > (c.xid, c.id) AND xid >= pg_snapshot_xmin(pg_current_snapshot())
+     ORDER BY xid, id LIMIT 1)
 ) o
-ORDER BY c.lane, o.xid, o.id
+ORDER BY c.lane, o.settled DESC, o.xid, o.id
 """
 _MOVE = """
 UPDATE relay_cursor SET xid = $4::text::xid8, id = $5, moved_at = now()
@@ -77,7 +82,6 @@ class Relay:
         while True:
             try:
                 await self._lead()
-                pause = 0.2
             except (
                 Unavailable,
                 KafkaError,
@@ -89,6 +93,7 @@ class Relay:
             ) as error:
                 log.warning("relay.pause", outcome=type(error).__name__, delay_s=pause)
             finally:
+                pause = 0.2 if self.leading else pause
                 self.leading = False
                 await self.close()
             await asyncio.sleep(pause)
@@ -120,15 +125,17 @@ class Relay:
                 watch_at = loop.time() + 5.0
             self._woken.clear()
             moved, held_back = await self.step()
-            if held_back and not moved:  # by an older transaction, and nobody tells when it ends
-                await asyncio.sleep(pause)
+            if moved:
+                pause = SOON_SECONDS[0]
+            if moved < BATCH:  # nobody tells when the transaction ends that holds something back
+                await self._rest(pause if held_back else POLL_SECONDS)
                 pause = min(2 * pause, SOON_SECONDS[1])
-                continue
-            pause = SOON_SECONDS[0]
-            if not held_back and moved < BATCH:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._woken.wait()
+
+    async def _rest(self, seconds: float) -> None:
+        """Until something is said, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
 
     async def step(self) -> tuple[int, bool]:
         """Relay the next messages of both lanes, real time first: how many, and whether more is held back.
@@ -136,19 +143,20 @@ class Relay:
         What an older transaction, still open, could come before is held back. All on the leader's own connection.
         """
         connection = await self._connected()
-        found = await connection.fetch(_NEXT, BATCH)
-        rows = [row for row in found if row["settled"]]
-        if rows:
-            await self._send(rows)
+        rows = await connection.fetch(_NEXT, BATCH)
+        moved = 0
         for lane, name in _LANE_NAMES.items():
-            mine = [row for row in rows if row["lane"] == lane]
-            if mine:
-                first, last = mine[0], mine[-1]
-                await connection.execute(
-                    _MOVE, lane, first["from_xid"], first["from_id"], last["xid"], last["id"]
-                )
-                RELAYED.labels(lane=name).inc(len(mine))
-        return len(rows), len(rows) < len(found)
+            mine = [row for row in rows if row["lane"] == lane and row["settled"]]
+            if not mine:
+                continue
+            await self._send(mine)
+            first, last = mine[0], mine[-1]
+            await connection.execute(
+                _MOVE, lane, first["from_xid"], first["from_id"], last["xid"], last["id"]
+            )
+            RELAYED.labels(lane=name).inc(len(mine))
+            moved += len(mine)
+        return moved, any(not row["settled"] for row in rows)
 
     async def _send(self, rows: Sequence[Record]) -> None:
         producer = await self._ready_producer()
@@ -212,15 +220,14 @@ class Relay:
 
     async def _keep_partitions(self) -> None:
         """Make and drop day partitions. One that holds something not yet relayed is never dropped, however old."""
-        async with self._database.system() as tx:
-            waiting = int((await tx.fetchval(_OLDEST) or 0) // 86_400) + 1
-            await tx.execute(_KEEP, max(self._settings.outbox_days, waiting), self._settings.inbox_days)
+        connection = await self._connected()
+        waiting = int((await connection.fetchval(_OLDEST) or 0) // 86_400) + 1
+        await connection.execute(_KEEP, max(self._settings.outbox_days, waiting), self._settings.inbox_days)
 
     async def _watch(self) -> None:
-        async with self._database.system() as tx:
-            age = await tx.fetchval(_OLDEST)
-            RELAY_AGE.set(float(age or 0))
-            if age and age > STUCK_SECONDS:
-                log.error(
-                    "relay.stuck", outcome="old", delay_s=float(age), blocked_by=await tx.fetchval(_BLOCKER)
-                )
+        connection = await self._connected()
+        age = float(await connection.fetchval(_OLDEST) or 0)
+        RELAY_AGE.set(age)
+        if age > STUCK_SECONDS:
+            blocker = await connection.fetchval(_BLOCKER)
+            log.error("relay.stuck", outcome="old", delay_s=age, blocked_by=blocker)

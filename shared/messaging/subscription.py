@@ -54,7 +54,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
     """Cuts waits short."""
     topic: str
     types: Mapping[bytes, type[Body]]
-    unheard: frozenset[bytes]
+    passed_over: frozenset[bytes]
     """Types of this topic that the handler does nothing with: neither read nor remembered."""
     handler: Handler
     inbox: bool
@@ -85,6 +85,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
             try:
                 received, poison, in_row = self._read(records)
                 await self.parking.park_poison(poison)
+                if poison:
+                    self.committed_at = 0.0  # it must not be counted again
                 links = (r.message.traceparent for r in received)
                 name = f"{self.topic} process"
                 with traces.span(name, SpanKind.CONSUMER, links=links, count=len(records)):
@@ -103,7 +105,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
         poison: list[DeadLetter] = []
         in_row = self.poison_in_row
         for record in records:
-            if self.unheard and type_of(record) in self.unheard:
+            if self.passed_over and type_of(record) in self.passed_over:
                 continue
             try:
                 received.append(parse(record, self.types))

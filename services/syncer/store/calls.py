@@ -33,7 +33,7 @@ class Call:
     """It was given up once, and a later push of its records took it up again."""
     age_seconds: float = 0.0
     quiet_seconds: float = 0.0
-    """Since it was last sent."""
+    """Since it was last about to be sent."""
 
 
 _SEND_ITEMS = """
@@ -128,12 +128,14 @@ async def claim_call(tx: Tx, lease_seconds: float) -> Call | None:
     return Call(**{name: row[name] for name in names}, headers=orjson.loads(row["headers"]))
 
 
-_SENDING = "UPDATE calls SET sent_at = now() WHERE company_id = $1 AND call_id = $2 AND lease_token = $3"
+_SENDING = """
+UPDATE calls SET sent_at = now() WHERE company_id = $1 AND call_id = $2 AND lease_token = $3 AND state = 'sending'
+"""
 
 
-async def send_again(tx: Tx, call: Call) -> None:
-    """Note that the call is sent now, once more."""
-    await tx.execute(_SENDING, call.company_id, call.call_id, call.lease_token)
+async def send_again(tx: Tx, call: Call) -> bool:
+    """Note that the call is sent now, once more; False when the lease is lost."""
+    return await tx.execute(_SENDING, call.company_id, call.call_id, call.lease_token) == "UPDATE 1"
 
 
 _CLOSE = """

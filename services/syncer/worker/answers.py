@@ -37,6 +37,11 @@ class Answer:
         unknown = any(isinstance(w.error, Unavailable) and w.error.outcome_unknown for w in self.written)
         return "given_up" if unknown else "answered"
 
+    def left_out(self) -> list[Item]:
+        """The members that nothing was answered of: a look-up did not find them."""
+        told = {w.item_id for w in self.written}
+        return [item for item_id, item in self.items.items() if item_id not in told]
+
 
 class Answers:
     """Collects answers by company; whoever comes first records for those who wait, oldest first."""
@@ -81,4 +86,5 @@ class Answers:
             ]
             await self._recorder.record(tx, company, outcomes)
             later = await calls.waiting_for(tx, company, [a.call for a in mine])
+            later += [item for answer in mine for item in answer.left_out()]
             await pushes.postpone(tx, company, later, 0, attempt=False)

@@ -108,11 +108,12 @@ class Sender:
         async with self._database.system() as tx:
             call = await calls.claim_call(tx, LEASE_SECONDS)
             waiting = [] if call else await pushes.queues(tx)
+        if call is None and not waiting:
+            return False
+        self._pushes.ring()
         if call is not None:
             await self._send_again(call)
             return True
-        if not waiting:
-            return False
         company, account_id = min(waiting, key=lambda q: self._served.get(q, 0.0))
         self._served[company, account_id] = asyncio.get_running_loop().time()
         return await self._push(company, account_id)
@@ -122,7 +123,6 @@ class Sender:
         claimed = await self._claimer.claim(company, account_id, limit)
         if claimed is None:
             return False
-        self._pushes.ring()
         creates = [Ready(i, core.values(i), None) for i in claimed.items if i.action == "create"]
         try:
             connector = await self._connectors.get(claimed.account, company)
@@ -208,23 +208,35 @@ class Sender:
         if account is None:
             raise Unavailable("the account of a call is not known yet")
         connector = await self._connectors.get(account, call.company_id)
-        ended = call.quiet_seconds > connector.settled_after_seconds
-        not_repeated = call.resumed or call.age_seconds > connector.keys_hold_seconds
-        if ended and not_repeated and all(map(core.can_be_found, items)):
+        creates = call.action == "create"
+        too_old = creates and call.age_seconds > connector.keys_hold_seconds
+        resumed = creates and call.resumed and all(map(core.can_be_found, items))
+        wait = connector.settled_after_seconds - call.quiet_seconds
+        if (too_old or resumed) and wait < 0:
             await self._settle(call, items, connector)
             return
         async with self._database.transaction([call.company_id]) as tx:
-            await calls.send_again(tx, call)
+            if too_old:
+                await calls.close_calls(tx, call.company_id, [(call, "unknown")], again_seconds=wait)
+                return
+            if not await calls.send_again(tx, call):
+                raise LeaseLostError
         await self._transmit(call, items, connector, asyncio.Semaphore(1), again=True)
 
     async def _settle(self, call: Call, items: Sequence[Item], connector: Connector) -> None:
-        """Look for what a call of creations has made; what is not there was not made, and may be made anew."""
+        """Look for what a call of creations has made; what is not there was not made, and may be made anew.
+
+        What cannot be looked for stays unknown: a person must look.
+        """
         asked_at = self._clock.now()
         written = []
         try:
             for item in items:
                 write = Write("create", str(item.item_id), core.values(item))
-                if (found := await connector.find_created(write)) is not None:
+                if not core.can_be_found(item):
+                    unclear = Unavailable("nothing to look for", outcome_unknown=True)
+                    written.append(Written(write.item_id, error=unclear))
+                elif (found := await connector.find_created(write)) is not None:
                     written.append(Written(write.item_id, found))
         except MusterError as error:
             await self._call_failed(call, error, again=True)

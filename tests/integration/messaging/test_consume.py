@@ -315,13 +315,13 @@ async def test_what_nobody_handles_is_passed_over_without_a_commit_of_its_own(pr
     told: list[bool] = []
     consume.when_handled(lambda: told.append(True))
     (subscription,) = consume.subscriptions
-    subscription.unheard = frozenset({b"source.changed"})
+    subscription.passed_over = frozenset({b"source.changed"})
     subscription.committed_at = asyncio.get_running_loop().time()
     await probe.send()
     await eventually(lambda: _passed(consume))
     assert (told, await probe.committed()) == ([], 0)
 
-    subscription.unheard = frozenset()
+    subscription.passed_over = frozenset()
     heard = await probe.send()
     await probe.has(heard)
 

@@ -47,7 +47,7 @@ async def test_a_cursor_on_the_id_alone_would_lose_some(
     monkeypatch.setattr(
         relaying,
         "_NEXT",
-        "SELECT c.lane, c.xid::text AS from_xid, c.id AS from_id, o.xid::text AS xid, o.id, true AS settled, o.topic,"
+        "SELECT c.lane, c.xid::text AS from_xid, c.id AS from_id, true AS settled, o.xid::text AS xid, o.id, o.topic,"
         " o.partition, o.key, o.headers, o.body FROM relay_cursor c JOIN outbox o ON o.lane = c.lane AND o.id > c.id"
         " ORDER BY o.id LIMIT $1",
     )

@@ -213,22 +213,28 @@ async def over(world: World) -> None:
     raise AssertionError("something is still on its way")
 
 
-async def died(world: World, ago: str) -> None:
+async def died(world: World, ago: str, *, number: str | None = "N-1", known: bool = False) -> None:
     """The worker dies while its call is on its way; that was so long ago."""
 
     async def die() -> None:
         world.destination.before_send = None
         raise asyncio.CancelledError
 
-    await world.staged("a", number="N-1")
+    await world.staged("a", number=number)
     await world.unmatched("a")
     await world.sync("a")
+    if known:
+        await world.send()
+        await world.staged("a", number="N-2", rev=2)
+        await world.sync("a", name="again")
+        world.destination.calls.clear()
     world.destination.before_send = die
     with pytest.raises(asyncio.CancelledError):
         await world.send()
     then = f"now() - interval '{ago}'"
     await world.rows(
         f"UPDATE calls SET lease_until = {then}, due_at = {then}, sent_at = {then}, created_at = {then}"
+        " WHERE state = 'sending'"
     )
 
 
@@ -255,6 +261,54 @@ async def test_a_call_older_than_its_key_is_looked_for_and_not_sent_again(world:
     assert [] == world.destination.calls
     assert ["N-1"] == [one.employee.number for one in world.destination.people.values()]
     assert {world.id("a"): ("synced", "")} == await world.statuses()
+
+
+async def test_what_a_call_older_than_its_key_has_not_made_is_made_once(world: World) -> None:
+    """It was never carried out: the push goes on in a call of its own."""
+    await died(world, "2 hours")
+    world.destination.calls.clear()
+
+    await over(world)
+
+    assert 1 == len(world.destination.calls)
+    assert ["N-1"] == [one.employee.number for one in world.destination.people.values()]
+    assert {world.id("a"): ("synced", "")} == await world.statuses()
+
+
+async def test_an_old_call_that_nothing_can_be_looked_for_by_is_left_to_a_person(world: World) -> None:
+    """No number and no e-mail: rather unknown than twice."""
+    await died(world, "2 hours", number=None)
+    world.destination.calls.clear()
+
+    await over(world)
+
+    assert [] == world.destination.calls
+    assert {world.id("a"): ("failed", "outcome_unknown")} == await world.statuses()
+
+
+async def test_an_old_call_that_may_still_be_on_its_way_waits(world: World) -> None:
+    """It is neither sent under a key that may be forgotten, nor looked for too early."""
+    await died(world, "2 hours")
+    world.destination.calls.clear()
+    await world.rows("UPDATE calls SET sent_at = now()")
+
+    await world.send()
+    assert ([], []) == (world.destination.calls, world.destination.looked_for)
+
+    await world.rows("UPDATE calls SET sent_at = sent_at - interval '5 minutes', due_at = now()")
+    await world.send()
+    assert ["N-1"] == world.destination.looked_for
+
+
+async def test_an_old_update_is_sent_again_and_not_looked_for(world: World) -> None:
+    """It names its record, so it cannot make a second one."""
+    await died(world, "2 hours", known=True)
+    await world.send()
+
+    first, again = world.destination.calls
+    assert first == again
+    assert [] == world.destination.looked_for
+    assert ["N-2"] == [one.employee.number for one in world.destination.people.values()]
 
 
 async def test_a_look_up_that_fails_is_made_again_and_nothing_sent_meanwhile(world: World) -> None:
