@@ -125,7 +125,7 @@ class Relay:
                 watch_at = loop.time() + 5.0
             self._woken.clear()
             moved, held_back = await self.step()
-            if moved:
+            if moved or not held_back:
                 pause = SOON_SECONDS[0]
             if moved < BATCH:  # nobody tells when the transaction ends that holds something back
                 await self._rest(pause if held_back else POLL_SECONDS)
