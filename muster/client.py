@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-RETRY_SECONDS = 60.0
+PATIENCE_SECONDS = 60.0
 
 
 class ApiError(Exception):
@@ -20,9 +20,10 @@ class ApiError(Exception):
 
 
 class Client:
-    """One signed-in person. A gateway that is away for a moment is waited for."""
+    """One signed-in person. A gateway that is away for a moment is waited for, at most `patience` seconds."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, patience: float = PATIENCE_SECONDS) -> None:
+        self._patience = patience
         self._http = httpx.AsyncClient(
             base_url=base_url, timeout=20, trust_env=False, headers={"X-Muster": "1"}
         )
@@ -48,7 +49,7 @@ class Client:
     async def call(self, method: str, path: str, *, key: str | None = None, **more: Any) -> Any:
         """The JSON answer. `key` is an idempotency key: with it a write is safe to repeat. Raises `ApiError`."""
         headers = {"Idempotency-Key": key} if key else {}
-        give_up = asyncio.get_running_loop().time() + RETRY_SECONDS
+        give_up = asyncio.get_running_loop().time() + self._patience
         while True:
             try:
                 response = await self._http.request(method, path, headers=headers, **more)
