@@ -1,6 +1,5 @@
 """Due records: take a chunk, decide it under the company's lock, say what changed; then the marks that are done."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
@@ -8,12 +7,10 @@ from uuid import UUID
 from services.mapper import store
 from services.mapper.settings import Settings
 from shared.db.tx import Database, Tx
-from shared.errors import Unavailable
+from shared.db.work import keep_working
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import WORK
-
-IDLE_SECONDS = 0.5
 
 
 class Decider(Protocol):
@@ -35,14 +32,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep whenever something is due."""
-        while True:
-            try:
-                worked = await self.step()
-            except Unavailable as error:
-                log.warning("match.pause", outcome=str(error))
-                worked = False
-            if not worked:
-                await asyncio.sleep(IDLE_SECONDS)
+        await keep_working("match", self.step, self._database.bells[store.RECORDS])
 
     async def step(self) -> bool:
         """One chunk of every company that has something due; False when nothing was done."""

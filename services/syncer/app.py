@@ -19,7 +19,6 @@ async def main() -> None:
         limits = Limits(base.database, settings.limits, base.clock)
         connectors = Connectors(vault, limits, base.clock)
         sender = Sender(base.database, base.outbox, connectors, base.clock, settings)
-        base.consume.when_handled(sender.wake)
         return Parts(
             router=make_router(base.consume, base.outbox, base.clock, settings),
             workers=[sender.run],

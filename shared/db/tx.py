@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from shared.db.work import Bell
 from shared.errors import Unavailable
 
 Record = asyncpg.Record
@@ -52,6 +54,8 @@ class Tx:
     connection: asyncpg.Connection[Record]
     service: str
     companies: tuple[UUID, ...]
+    due: set[str] = field(default_factory=set)
+    """The kinds of work that this transaction made due."""
 
     async def fetch(self, sql: str, *args: object) -> list[Record]:
         """All rows."""
@@ -73,6 +77,10 @@ class Tx:
         """Take this service's lock of each company, in key order; held until the end (architecture decision 4)."""
         await self.connection.execute(_LOCK, _LOCK_NUMBERS[self.service], [str(c) for c in self.companies])
 
+    def made_due(self, work: str) -> None:
+        """Wake this process's worker of this kind of `work` once this is committed."""
+        self.due.add(work)
+
 
 class Database:
     """A service's pool. `transaction` is for one or more companies, `system` for relay, claims and clean-up."""
@@ -82,13 +90,18 @@ class Database:
         self._pool = pool
         self._timeout = acquire_timeout
         self.service = service
+        self.bells: defaultdict[str, Bell] = defaultdict(Bell)
+        """By kind of work; each rings when a transaction that made such work due is committed."""
 
     @asynccontextmanager
     async def transaction(self, companies: Iterable[UUID]) -> AsyncIterator[Tx]:
         """One transaction that sees these companies. Raises `Unavailable` for what a repetition may cure."""
         named = tuple(sorted(set(companies)))
         async with self._open(f"BEGIN; {_seeing(named)}") as connection:
-            yield Tx(connection, self.service, named)
+            tx = Tx(connection, self.service, named)
+            yield tx
+        for work in tx.due:
+            self.bells[work].ring()
 
     @asynccontextmanager
     async def reading(self, company: UUID) -> AsyncIterator[Tx]:

@@ -37,12 +37,7 @@ class Consume:
         self._database = database
         self._progress = Progress(clock)
         self._stopping = asyncio.Event()
-        self._told: list[Callable[[], None]] = []
         self.subscriptions: list[Subscription] = []
-
-    def when_handled(self, tell: Callable[[], None]) -> None:
-        """Call `tell` after every batch that had its effect: a worker may have something to do."""
-        self._told.append(tell)
 
     def stop(self) -> None:
         """Cut waits short: the process is ending."""
@@ -121,8 +116,6 @@ class Consume:
             records, started = message.raw_message, asyncio.get_running_loop().time()
             heard = await subscription.take(records)
             self._progress.handled(topic, records, heard, started)
-            for tell in self._told if heard else ():
-                tell()
             if heard or started - subscription.committed_at > PASSED_OVER_SECONDS:
                 subscription.committed_at = started
             else:

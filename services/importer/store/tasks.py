@@ -13,6 +13,8 @@ from services.importer.core import Staging
 from shared.contracts.records import Cause, Lane
 from shared.db.tx import Record, Tx
 
+READS = "reads"
+"""The kind of work."""
 COUNTS = ("read", "staged", "changed", "unchanged", "unreadable", "removed")
 
 
@@ -79,6 +81,7 @@ async def add_task(
         list(remote_ids),
         unless_waiting,
     )
+    tx.made_due(READS)
 
 
 _CLAIM = """

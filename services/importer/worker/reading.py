@@ -17,15 +17,13 @@ from shared.connectors.client import Connectors
 from shared.connectors.ports import Connector, Page, Unread
 from shared.contracts.records import Cause, CompanySettings, Lane, Remote
 from shared.db.companies import load_settings
-from shared.db.leases import LEASE_SECONDS, Bell, LeaseLostError
+from shared.db.leases import LEASE_SECONDS, LeaseLostError
 from shared.db.tx import Database
+from shared.db.work import IDLE_SECONDS, keep_working
 from shared.errors import MusterError, Unavailable
 from shared.messaging.outbox import Outbox
-from shared.telemetry.logs import log
 from shared.telemetry.metrics import WORK
 
-IDLE_SECONDS = 1.0
-"""How often an idle loop looks for what nobody rang for."""
 OVERLAP = timedelta(seconds=5)
 """A delta reads again what moved just before its watermark: remote clocks tell whole seconds."""
 RECORDS_AT_ONCE = 100
@@ -43,31 +41,17 @@ class Reader:
         self._settings = settings
         self._finisher = Finisher(database, outbox, settings)
         self._stager = Stager(database, outbox, self._finisher)
-        self._bell = Bell()
-
-    def wake(self) -> None:
-        """Reads may have become due."""
-        self._bell.ring()
+        self._due = database.bells[tasks.READS]
 
     async def run(self) -> None:
         """Read what is due, several accounts side by side."""
         async with asyncio.TaskGroup() as group:
             readers = self._settings.readers
             for n in range(readers):
-                group.create_task(self._loop(after=n * IDLE_SECONDS / readers))
+                group.create_task(
+                    keep_working("read", self.step, self._due, after=n * IDLE_SECONDS / readers)
+                )
             group.create_task(self._daily())
-
-    async def _loop(self, *, after: float) -> None:
-        await asyncio.sleep(after)
-        while True:
-            try:
-                worked = await self.step()
-            except Unavailable as error:
-                log.warning("read.pause", outcome=str(error))
-                worked = False
-                await asyncio.sleep(1)
-            if not worked:
-                await self._bell.wait(IDLE_SECONDS)
 
     async def _daily(self) -> None:
         while True:
@@ -94,7 +78,7 @@ class Reader:
             task = await tasks.claim_task(tx, LEASE_SECONDS)
         if task is None:
             return False
-        self._bell.ring()
+        self._due.ring()
         try:
             await self._read(task)
             WORK.labels(kind=f"read.{task.kind}", outcome="ok").inc()

@@ -7,6 +7,9 @@ from uuid import UUID
 from shared.contracts.events import DirectoryComplete, Message
 from shared.db.tx import Tx
 
+RECORDS = "records"
+"""The kind of work: source records to decide again, and marks that may be matched."""
+
 _DIRECTORIES = """
 SELECT w.company_id, d.account_id IS NOT NULL, r.account_id IS NOT NULL
 FROM unnest($1::uuid[], $2::uuid[]) AS w (company_id, account_id)
@@ -59,6 +62,8 @@ async def add_marks(tx: Tx, events: Sequence[Message[DirectoryComplete]]) -> lis
     rows = await tx.fetch(
         _COMPLETE_MARKS, list({e.company_id for e in events}), list({e.body.account_id for e in events})
     )
+    if rows:
+        tx.made_due(RECORDS)
     return [(row["company_id"], row["account_id"]) for row in rows]
 
 
@@ -116,6 +121,7 @@ _MARK = "INSERT INTO due SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLIC
 async def mark_due(tx: Tx, records: Mapping[UUID, UUID]) -> None:
     """These source records (id → company) must be decided again."""
     await tx.execute(_MARK, list(records.values()), list(records))
+    tx.made_due(RECORDS)
 
 
 _MARK_ALL = """
@@ -128,6 +134,7 @@ ON CONFLICT DO NOTHING
 async def mark_all_due(tx: Tx, company: UUID, source: UUID) -> None:
     """Every record of the source must be decided again."""
     await tx.execute(_MARK_ALL, company, source)
+    tx.made_due(RECORDS)
 
 
 _MARK_POTENTIAL = """
@@ -154,3 +161,4 @@ ON CONFLICT DO NOTHING
 async def mark_potential_due(tx: Tx, company: UUID, source: UUID, destination: UUID) -> None:
     """The source records that are not linked and share a key with anybody at the destination."""
     await tx.execute(_MARK_POTENTIAL, company, source, destination)
+    tx.made_due(RECORDS)

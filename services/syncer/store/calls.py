@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from services.syncer.core import Item
-from services.syncer.store.pushes import item_of
+from services.syncer.store.pushes import PUSHES, item_of
 from shared.db.tx import Tx
 
 
@@ -203,6 +203,7 @@ async def resume_calls(tx: Tx, company: UUID, waits: Sequence[tuple[UUID, UUID]]
     if waits:
         await tx.execute(_RESUME, company, [w[1] for w in waits])
         await tx.execute(_HOLD_FOR_CALL, company, [w[0] for w in waits], [w[1] for w in waits])
+        tx.made_due(PUSHES)
 
 
 _WAITING = """

@@ -1,7 +1,7 @@
 """Saving what the core decided: standings, pushes, and the events that tell of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import orjson
@@ -17,14 +17,19 @@ Caused = Callable[[Case], Message[Body] | None]
 
 
 async def save(
-    tx: Tx, outbox: Outbox, decisions: Sequence[Decision], cause: Caused, *, outcomes: bool = False
+    tx: Tx,
+    outbox: Outbox,
+    decisions: Sequence[Decision],
+    cause: Caused,
+    *,
+    pushed: Mapping[UUID, Item] | None = None,
 ) -> None:
     """Store all of it in a few statements and say it. `cause` gives the message that a decision answers, if any.
 
-    With `outcomes` the cases are what pushes left, and are stored whole.
+    With `pushed` (by record) the cases are what these pushes left: they are stored whole, and said in the pushes' lanes.
     """
     moved = [d for d in decisions if d.moved()]
-    await (subjects.save_outcomes(tx, decisions) if outcomes else subjects.save_standings(tx, moved))
+    await (subjects.save_standings(tx, moved) if pushed is None else subjects.save_outcomes(tx, decisions))
     items: dict[UUID, list[Item]] = defaultdict(list)
     ended: dict[UUID, list[tuple[UUID, str]]] = defaultdict(list)
     said: list[Outgoing] = []
@@ -38,7 +43,9 @@ async def save(
             if decision.case.item is None:
                 items[company].append(decision.ended)
             ended[company].append((decision.ended.item_id, decision.ended.outcome or "failed"))
-    said += [_say(_status_changed(d), d.case, cause, d.item or d.case.item) for d in moved]
+    for decision in moved:
+        item = decision.item or decision.case.item or (pushed or {}).get(decision.case.record_id)
+        said.append(_say(_status_changed(decision), decision.case, cause, item))
     for company, rows in items.items():
         await pushes.save_items(tx, company, [_open(i) for i in rows])
     for company, over in ended.items():

@@ -18,6 +18,9 @@ from services.syncer.store import runs
 from shared.contracts.events import Basis
 from shared.db.tx import Record, Tx
 
+PUSHES = "pushes"
+"""The kind of work: pushes and calls to send."""
+
 
 def item_of(row: Sequence[Any]) -> Item:
     """A push from its columns in the order of `Item`."""
@@ -39,6 +42,8 @@ async def save_items(tx: Tx, company: UUID, items: Sequence[Item]) -> None:
     """Store new pushes, or a newer plan of the same ones."""
     if items:
         await tx.execute(_ADD, company, [_row(item) for item in items])
+    if any(item.state == "planned" for item in items):
+        tx.made_due(PUSHES)
 
 
 def _row(item: Item) -> tuple[object, ...]:
@@ -120,6 +125,8 @@ async def postpone(tx: Tx, company: UUID, items: Sequence[Item], seconds: float,
             seconds,
             int(attempt),
         )
+        if seconds == 0:
+            tx.made_due(PUSHES)
 
 
 _HELD = """

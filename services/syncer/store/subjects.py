@@ -14,6 +14,9 @@ from services.syncer.store.pushes import item_of
 from shared.contracts.records import CompanySettings, Employee, Situation, Status
 from shared.db.tx import Tx
 
+RECORDS = "records"
+"""The kind of work: records to decide again."""
+
 _SUBJECTS = """
 INSERT INTO subjects (company_id, record_id, automatic_rev) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
 ON CONFLICT (company_id, record_id) DO UPDATE SET automatic_rev = excluded.automatic_rev
@@ -223,6 +226,7 @@ WHERE company_id = ANY ($1::uuid[]) AND NOT due AND ($2 OR reason = 'directory_b
 async def mark_due(tx: Tx, companies: Iterable[UUID], *, everything: bool) -> None:
     """Decide again, later and in chunks: all records, or those that wait for a directory."""
     await tx.execute(_DUE, list(companies), everything)
+    tx.made_due(RECORDS)
 
 
 _NEXT_DUE = "SELECT DISTINCT company_id FROM subjects WHERE due"

@@ -90,8 +90,9 @@ class Recorder:
             await calls.close_creations(tx, company, outcomes[0].item.account_id, made)
         said += deciding.run_events(company, await pushes.end_items(tx, company, ended))
         await self._outbox.append(tx, said)
-        moved_on = [core.decide(after[r]) for r in {o.item.record_id for o in outcomes} & after.keys()]
-        await deciding.save(tx, self._outbox, moved_on, lambda _: None, outcomes=True)
+        pushed = {o.item.record_id: o.item for o in outcomes if o.item.record_id in after}
+        moved_on = [core.decide(after[record]) for record in pushed]
+        await deciding.save(tx, self._outbox, moved_on, lambda _: None, pushed=pushed)
         for name, count in Counter(name for _, name in ended).items():
             WORK.labels(kind="push", outcome=name).inc(count)
 

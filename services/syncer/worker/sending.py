@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -21,15 +21,13 @@ from shared.connectors.client import Connectors
 from shared.connectors.ports import Connector, PreparedCall, Unread, Write, Written
 from shared.contracts.records import Account, Remote
 from shared.db.companies import load_settings
-from shared.db.leases import LEASE_SECONDS, Bell, LeaseLostError
+from shared.db.leases import LEASE_SECONDS, LeaseLostError
 from shared.db.tx import Database
+from shared.db.work import IDLE_SECONDS, keep_working
 from shared.errors import MusterError, RateLimited, Rejected, Unavailable
 from shared.messaging.outbox import Outbox
 from shared.telemetry.logs import log
-from shared.telemetry.metrics import WORK
 
-IDLE_SECONDS = 1.0
-"""How often an idle loop looks for what nobody rang for; several look in turn."""
 DUE_CHUNK = 500
 CALLS_AT_ONCE = 64
 """So few that the slowest system takes them within a lease."""
@@ -60,34 +58,18 @@ class Sender:
         self._answers = Answers(database, self._recorder)
         self._served: dict[tuple[UUID, UUID], float] = {}
         self._limits: dict[UUID, int] = {}
-        self._pushes, self._records = Bell(), Bell()
-
-    def wake(self) -> None:
-        """Pushes or records may have become due."""
-        self._pushes.ring()
-        self._records.ring()
+        self._due = database.bells[pushes.PUSHES]
 
     async def run(self) -> None:
         """Send what is due, several calls side by side; decide again what is due to be decided."""
+        records = self._database.bells[subjects.RECORDS]
         async with asyncio.TaskGroup() as group:
             senders = self._settings.senders
             for n in range(senders):
-                group.create_task(self._loop(self.step, self._pushes, after=n * IDLE_SECONDS / senders))
-            group.create_task(self._loop(self.decide_due, self._records))
-
-    async def _loop(self, step: Callable[[], Awaitable[bool]], bell: Bell, *, after: float = 0.0) -> None:
-        await asyncio.sleep(after)
-        while True:
-            worked = False
-            try:
-                worked = await step()
-            except LeaseLostError:
-                WORK.labels(kind="push", outcome="lease_lost").inc()
-            except Unavailable as error:
-                log.warning("push.pause", outcome=str(error))
-                await asyncio.sleep(1)
-            if not worked:
-                await bell.wait(IDLE_SECONDS)
+                group.create_task(
+                    keep_working("push", self.step, self._due, after=n * IDLE_SECONDS / senders)
+                )
+            group.create_task(keep_working("push", self.decide_due, records))
 
     async def decide_due(self) -> bool:
         """Decide one chunk of due records again, with the same core and under the same lock as the handlers."""
@@ -100,7 +82,6 @@ class Sender:
                 cases = await subjects.load_cases(tx, records, await load_settings(tx, [company]))
                 decisions = [core.decide(case) for case in cases.values()]
                 await deciding.save(tx, self._outbox, decisions, lambda _: None)
-            self._pushes.ring()
         return bool(companies)
 
     async def step(self) -> bool:
@@ -110,8 +91,8 @@ class Sender:
             waiting = [] if call else await pushes.queues(tx)
         if call is None and not waiting:
             return False
-        self._pushes.ring()
         if call is not None:
+            self._due.ring()
             await self._send_again(call)
             return True
         company, account_id = min(waiting, key=lambda q: self._served.get(q, 0.0))
@@ -123,6 +104,7 @@ class Sender:
         claimed = await self._claimer.claim(company, account_id, limit)
         if claimed is None:
             return False
+        self._due.ring()
         creates = [Ready(i, core.values(i), None) for i in claimed.items if i.action == "create"]
         try:
             connector = await self._connectors.get(claimed.account, company)

@@ -237,7 +237,7 @@ class World:
         )
         await self._tell(self.handlers.on_employees, body)
 
-    async def sync(self, *remotes: str, name: str = "run") -> None:
+    async def sync(self, *remotes: str, name: str = "run", lane: Lane = Lane.BULK) -> None:
         """A person pushes them, as they stand."""
         rows = {row["record_id"]: row for row in await self.rows("SELECT record_id, status FROM subjects")}
         revs = {row["record_id"]: row["rev"] for row in await self.rows("SELECT record_id, rev FROM facts")}
@@ -254,7 +254,7 @@ class World:
                 "total": len(records),
             }
         )
-        await self._tell(self.handlers.on_commands, body)
+        await self._tell(self.handlers.on_commands, body, lane=lane)
 
     async def later(self) -> None:
         """As if five minutes had passed since a call was given up."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import uuid5
 
+import orjson
 import pytest
 
 from services.syncer.store import calls, pushes
 from services.syncer.store.calls import Call
 from services.syncer.worker.answers import TOGETHER
-from shared.contracts.records import record_id
+from shared.contracts.records import Lane, record_id
 from shared.errors import Unavailable
-from tests.integration.syncer.conftest import COMPANY, DESTINATION
+from shared.messaging.outbox import LANES
+from tests.integration.syncer.conftest import COMPANY, DESTINATION, NAMESPACE
 
 if TYPE_CHECKING:
+    from shared.db.work import Bell
     from tests.integration.syncer.conftest import World
 
 pytestmark = pytest.mark.asyncio
@@ -77,6 +81,42 @@ async def test_the_outcome_tells_the_version_that_was_sent(world: World) -> None
     assert 2 == succeeded["source_rev"]
     (item,) = await world.rows("SELECT basis->>'source_rev' AS rev, outcome FROM items")
     assert ("2", "succeeded") == tuple(item)
+
+
+async def test_what_a_push_leaves_is_told_in_its_lane_and_as_its_runs(world: World) -> None:
+    """A change in real time is shown as Synced without waiting behind an import."""
+    await world.staged("a")
+    await world.unmatched("a")
+    (asked,) = await world.rows("SELECT max(id) AS id FROM outbox")
+    await world.sync("a", lane=Lane.REAL_TIME)
+    await world.send()
+
+    rows = await world.rows(f"SELECT lane, headers, body FROM outbox WHERE id > {asked['id']} ORDER BY id")
+    told = [(r["lane"], orjson.loads(r["headers"]), orjson.loads(r["body"])) for r in rows]
+    statuses = [(lane, h["ce_runid"], h["ce_actor"]) for lane, h, b in told if b.get("status") == "synced"]
+    assert [(LANES[Lane.REAL_TIME], str(uuid5(NAMESPACE, "run")), "ann")] == statuses
+    assert {LANES[Lane.REAL_TIME]} == {lane for lane, *_ in told}
+
+
+async def test_a_push_that_was_asked_for_wakes_a_sender_and_a_mere_fact_does_not(world: World) -> None:
+    """The worker need not look after every message."""
+    bell = world.database.bells[pushes.PUSHES]
+    await world.staged("a")
+    await world.unmatched("a")
+    assert not await _rings(bell)
+
+    await world.sync("a")
+    assert await _rings(bell)
+
+    await world.send()
+    assert await _rings(bell)  # another sender, for there may be more
+    assert not await _rings(bell)
+
+
+async def _rings(bell: Bell) -> bool:
+    started = asyncio.get_running_loop().time()
+    await bell.wait(0.2)
+    return asyncio.get_running_loop().time() - started < 0.1
 
 
 async def test_an_edit_while_the_call_is_on_its_way_follows_as_an_update(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from shared.db.leases import Bell
+from shared.db.work import Bell
 
 LONG = 60.0
 
