@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-PATIENCE_SECONDS = 60.0
+AWAY_SECONDS = 60.0
 
 
 class ApiError(Exception):
@@ -22,7 +22,7 @@ class ApiError(Exception):
 class Client:
     """One signed-in person. A gateway that is away for a moment is waited for, at most `patience` seconds."""
 
-    def __init__(self, base_url: str, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, base_url: str, patience: float = AWAY_SECONDS) -> None:
         self._patience = patience
         self._http = httpx.AsyncClient(
             base_url=base_url, timeout=20, trust_env=False, headers={"X-Muster": "1"}

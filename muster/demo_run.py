@@ -53,7 +53,7 @@ async def run(stack: Stack, console: Console, *, kill_every: float | None = None
     company = access.companies[0]
     killer = asyncio.ensure_future(_kill(stack, kill_every)) if kill_every else None
     try:
-        async with Client(access.url, PATIENCE_SECONDS) as client:
+        async with Client(access.url, patience=PATIENCE_SECONDS) as client:
             await client.sign_in(access.email, access.password)
             with Progress(console=console, transient=True) as progress:
                 await _import(stack, client, company, progress)

@@ -32,7 +32,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep whenever something is due."""
-        await keep_working("match", self.step, self._database.bells[store.RECORDS])
+        await keep_working("match", self.step, self._database.bells[store.MATCHES])
 
     async def step(self) -> bool:
         """One chunk of every company that has something due; False when nothing was done."""

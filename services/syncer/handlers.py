@@ -188,7 +188,9 @@ class Handlers:
             said.append(Outgoing(started, event.company_id, event))
         await subjects.save_failures(tx, [(event.company_id, r, None) for r in asked if cases[r].failure])
         await self.outbox.append(tx, said)
-        decisions = [core.decide(cases[r]._replace(failure=None), item) for r, item in asked.items()]
+        decisions = [
+            core.decide(cases[r]._replace(failure=None), item, lane=item.lane) for r, item in asked.items()
+        ]
         await deciding.save(tx, self.outbox, decisions, lambda _: event)
         for run in await runs.end_runs(tx, event.company_id, [command.run_id]):
             if run["ended"]:
@@ -237,10 +239,13 @@ class Handlers:
         for event in events:
             causes[getattr(event.body, "record_id", event.company_id)] = event
             by_company[event.company_id] = event
-        cases = await subjects.load_cases(tx, records, settings)
-        decisions = [core.decide(case, (asked or {}).get(case.record_id)) for case in cases.values()]
 
         def cause(case: Case) -> Message[Body]:
             return causes.get(case.record_id) or by_company[case.company_id]
 
+        cases = await subjects.load_cases(tx, records, settings)
+        decisions = [
+            core.decide(case, (asked or {}).get(case.record_id), lane=cause(case).lane)
+            for case in cases.values()
+        ]
         await deciding.save(tx, self.outbox, decisions, cause)

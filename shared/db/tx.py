@@ -78,7 +78,7 @@ class Tx:
         await self.connection.execute(_LOCK, _LOCK_NUMBERS[self.service], [str(c) for c in self.companies])
 
     def made_due(self, work: str) -> None:
-        """Wake this process's worker of this kind of `work` once this is committed."""
+        """Wake this process's worker of this kind of `work` once this is committed (in `Database.transaction` only)."""
         self.due.add(work)
 
 

@@ -28,19 +28,21 @@ class Bell:
         with suppress(asyncio.QueueFull):
             self._rung.put_nowait(None)
 
-    async def wait(self, seconds: float) -> None:
-        """Until it rings, at most so long."""
+    async def wait(self, seconds: float) -> bool:
+        """Until it rings, at most so long; whether it rang."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._rung.get()
+                return True
+        return False
 
 
 async def keep_working(
     name: str, step: Callable[[], Awaitable[bool]], bell: Bell, *, after: float = 0.0
 ) -> Never:
-    """Take one step after the other, from `after` seconds on; rest when a step found nothing to do. Ends only when cancelled.
+    """Take one step after the other, from `after` seconds on; rest when a step found nothing to do.
 
-    Several loops of one worker look in turn when each begins a little after the other.
+    Ends when cancelled, or by a bug. Several loops of one worker look in turn when each begins a little after the other.
     """
     await asyncio.sleep(after)
     while True:
@@ -50,7 +52,8 @@ async def keep_working(
         except LeaseLostError:
             WORK.labels(kind=name, outcome="lease_lost").inc()
         except Unavailable as error:
-            log.warning(f"{name}.pause", outcome=str(error), delay_s=PAUSE_SECONDS)
+            log.warning("work.pause", operation=name, outcome=str(error), delay_s=PAUSE_SECONDS)
             await asyncio.sleep(PAUSE_SECONDS)
+            continue
         if not worked:
             await bell.wait(IDLE_SECONDS)

@@ -22,13 +22,10 @@ ACTIONS = {
     "http.failed": "a request ended in a bug",
     "http.request": "a request was answered",
     "http.unavailable": "a request met something that does not answer now",
-    "match.pause": "mapper's sweep waits after an error",
     "match.sweep": "due records were decided again",
     "push.failed": "a call to the destination failed as a whole",
-    "push.pause": "syncer's worker waits after an error",
     "read.failed": "a read of a directory failed",
     "read.page": "a page of a directory was staged",
-    "read.pause": "importer's worker waits after an error",
     "relay.pause": "the relay let go after an error, and starts anew",
     "relay.stuck": "something said long ago is not on the broker yet",
     "service.start": "the process serves",
@@ -37,6 +34,7 @@ ACTIONS = {
     "stream.check": "the pages' sessions were looked at again",
     "stream.slow": "a page takes its hints too slowly",
     "stream.wait": "the stream to pages waits for the broker",
+    "work.pause": "a worker waits after an error",
 }
 """Every action that is ever logged, and what it says."""
 

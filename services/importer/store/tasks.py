@@ -14,7 +14,8 @@ from shared.contracts.records import Cause, Lane
 from shared.db.tx import Record, Tx
 
 READS = "reads"
-"""The kind of work."""
+"""The kind of work: tasks to read."""
+
 COUNTS = ("read", "staged", "changed", "unchanged", "unreadable", "removed")
 
 

@@ -41,7 +41,7 @@ class Reader:
         self._settings = settings
         self._finisher = Finisher(database, outbox, settings)
         self._stager = Stager(database, outbox, self._finisher)
-        self._due = database.bells[tasks.READS]
+        self._bell = database.bells[tasks.READS]
 
     async def run(self) -> None:
         """Read what is due, several accounts side by side."""
@@ -49,7 +49,7 @@ class Reader:
             readers = self._settings.readers
             for n in range(readers):
                 group.create_task(
-                    keep_working("read", self.step, self._due, after=n * IDLE_SECONDS / readers)
+                    keep_working("read", self.step, self._bell, after=n * IDLE_SECONDS / readers)
                 )
             group.create_task(self._daily())
 
@@ -78,7 +78,7 @@ class Reader:
             task = await tasks.claim_task(tx, LEASE_SECONDS)
         if task is None:
             return False
-        self._due.ring()
+        self._bell.ring()
         try:
             await self._read(task)
             WORK.labels(kind=f"read.{task.kind}", outcome="ok").inc()

@@ -1,7 +1,7 @@
 """mapper's SQL."""
 
 from services.mapper.store.directories import (
-    RECORDS,
+    MATCHES,
     add_marks,
     due_companies,
     finish_directories,
@@ -28,7 +28,7 @@ from services.mapper.store.matching import affected_by_destinations, affected_by
 from services.mapper.store.records import Kept, load_facts, load_kept, save_facts, search
 
 __all__ = [
-    "RECORDS", "Kept", "add_auto_links", "add_created", "add_decision", "add_marks", "affected_by_destinations",
+    "MATCHES", "Kept", "add_auto_links", "add_created", "add_decision", "add_marks", "affected_by_destinations",
     "affected_by_sources", "alike", "drop_decisions", "due_companies", "finish_directories", "flip", "held_by",
     "load_directories", "load_facts", "load_kept", "mark_all_due", "mark_due", "mark_potential_due", "owners", "put_link",
     "remove_link", "save_answers", "save_candidates", "save_facts", "search", "take_due", "twins",

@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.contracts.events import DirectoryComplete, Message
 from shared.db.tx import Tx
 
-RECORDS = "records"
+MATCHES = "matches"
 """The kind of work: source records to decide again, and marks that may be matched."""
 
 _DIRECTORIES = """
@@ -63,7 +63,7 @@ async def add_marks(tx: Tx, events: Sequence[Message[DirectoryComplete]]) -> lis
         _COMPLETE_MARKS, list({e.company_id for e in events}), list({e.body.account_id for e in events})
     )
     if rows:
-        tx.made_due(RECORDS)
+        tx.made_due(MATCHES)
     return [(row["company_id"], row["account_id"]) for row in rows]
 
 
@@ -121,7 +121,7 @@ _MARK = "INSERT INTO due SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLIC
 async def mark_due(tx: Tx, records: Mapping[UUID, UUID]) -> None:
     """These source records (id → company) must be decided again."""
     await tx.execute(_MARK, list(records.values()), list(records))
-    tx.made_due(RECORDS)
+    tx.made_due(MATCHES)
 
 
 _MARK_ALL = """
@@ -134,7 +134,7 @@ ON CONFLICT DO NOTHING
 async def mark_all_due(tx: Tx, company: UUID, source: UUID) -> None:
     """Every record of the source must be decided again."""
     await tx.execute(_MARK_ALL, company, source)
-    tx.made_due(RECORDS)
+    tx.made_due(MATCHES)
 
 
 _MARK_POTENTIAL = """
@@ -161,4 +161,4 @@ ON CONFLICT DO NOTHING
 async def mark_potential_due(tx: Tx, company: UUID, source: UUID, destination: UUID) -> None:
     """The source records that are not linked and share a key with anybody at the destination."""
     await tx.execute(_MARK_POTENTIAL, company, source, destination)
-    tx.made_due(RECORDS)
+    tx.made_due(MATCHES)

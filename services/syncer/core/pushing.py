@@ -11,11 +11,14 @@ from shared.contracts.records import Employee, Remote, Situation, Status, record
 from shared.errors import MusterError, Unauthorized, Unavailable
 
 
-def decide(case: Case, asked: Item | None = None) -> Decision:
-    """The record's standing; a waiting or newly `asked` push is planned as soon as there is a situation, or ended."""
+def decide(case: Case, asked: Item | None = None, *, lane: str) -> Decision:
+    """The record's standing; a waiting or newly `asked` push is planned as soon as there is a situation, or ended.
+
+    A push that the rules ask for goes in the `lane` of what led to it.
+    """
     item = case.item
     if item is None and asked is None:
-        asked = _automatic(case)
+        asked = _automatic(case, lane)
     if item is not None and item.state != "waiting":
         return Decision(case, standing(case, item))
     intent = item or asked
@@ -37,7 +40,7 @@ def decide(case: Case, asked: Item | None = None) -> Decision:
     return Decision(case, standing(case, planned), item=planned, planned=True)
 
 
-def _automatic(case: Case) -> Item | None:
+def _automatic(case: Case, lane: str) -> Item | None:
     """The push that the rules ask for when a hook or a sweep staged this version (S40: never an import)."""
     settings, source = case.settings, case.source
     if settings is None or source is None or case.automatic_rev != source.rev:
@@ -48,7 +51,7 @@ def _automatic(case: Case) -> Item | None:
     if standing(case, case.item).status is not Status.NEEDS_SYNC:
         return None
     item_id = uuid5(case.record_id, f"automatic/{source.rev}")
-    item = Item(item_id, case.record_id, account.account_id, "waiting", automatic=True, lane="real_time")
+    item = Item(item_id, case.record_id, account.account_id, "waiting", automatic=True, lane=lane)
     return careful(case, item)
 
 

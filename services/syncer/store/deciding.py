@@ -26,7 +26,8 @@ async def save(
 ) -> None:
     """Store all of it in a few statements and say it. `cause` gives the message that a decision answers, if any.
 
-    With `pushed` (by record) the cases are what these pushes left: they are stored whole, and said in the pushes' lanes.
+    With `pushed` (by record) the cases are what these pushes left: they are stored whole, and said as theirs
+    (lane, run and actor).
     """
     moved = [d for d in decisions if d.moved()]
     await (subjects.save_standings(tx, moved) if pushed is None else subjects.save_outcomes(tx, decisions))

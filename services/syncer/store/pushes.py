@@ -103,7 +103,10 @@ RETURNING record_id
 
 async def claim_items(tx: Tx, company: UUID, account: UUID, limit: int, lease_seconds: float) -> list[UUID]:
     """The records whose pushes are next for this account, now under a lease; real time first."""
-    return [row["record_id"] for row in await tx.fetch(_CLAIM, company, account, limit, lease_seconds)]
+    rows = await tx.fetch(_CLAIM, company, account, limit, lease_seconds)
+    if rows:
+        tx.made_due(PUSHES)  # there may be more
+    return [row["record_id"] for row in rows]
 
 
 _POSTPONE = """

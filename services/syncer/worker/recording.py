@@ -90,8 +90,8 @@ class Recorder:
             await calls.close_creations(tx, company, outcomes[0].item.account_id, made)
         said += deciding.run_events(company, await pushes.end_items(tx, company, ended))
         await self._outbox.append(tx, said)
-        pushed = {o.item.record_id: o.item for o in outcomes if o.item.record_id in after}
-        moved_on = [core.decide(after[record]) for record in pushed]
+        pushed = {o.item.record_id: _caused(o) for o in outcomes if o.item.record_id in after}
+        moved_on = [core.decide(after[record], lane=item.lane) for record, item in pushed.items()]
         await deciding.save(tx, self._outbox, moved_on, lambda _: None, pushed=pushed)
         for name, count in Counter(name for _, name in ended).items():
             WORK.labels(kind="push", outcome=name).inc(count)
@@ -114,6 +114,11 @@ class Recorder:
         """A stale version is read and planned again; so is a field that moved, if nobody asked for the push in person."""
         cures = isinstance(outcome.error, Conflict) or (outcome.moved is not None and outcome.item.automatic)
         return cures and outcome.item.attempts + 1 < self._settings.send_attempts
+
+
+def _caused(outcome: Outcome) -> Item:
+    """The push that a record's new status is told of; who asked for it did not cancel it."""
+    return outcome.item._replace(actor=None) if outcome.cancelled else outcome.item
 
 
 def _end(outcome: Outcome) -> tuple[str, str | None, str | None]:

@@ -19,7 +19,7 @@ from services.syncer.worker.recording import Outcome, Recorder
 from shared.clock import Clock
 from shared.connectors.client import Connectors
 from shared.connectors.ports import Connector, PreparedCall, Unread, Write, Written
-from shared.contracts.records import Account, Remote
+from shared.contracts.records import Account, Lane, Remote
 from shared.db.companies import load_settings
 from shared.db.leases import LEASE_SECONDS, LeaseLostError
 from shared.db.tx import Database
@@ -58,7 +58,7 @@ class Sender:
         self._answers = Answers(database, self._recorder)
         self._served: dict[tuple[UUID, UUID], float] = {}
         self._limits: dict[UUID, int] = {}
-        self._due = database.bells[pushes.PUSHES]
+        self._bell = database.bells[pushes.PUSHES]
 
     async def run(self) -> None:
         """Send what is due, several calls side by side; decide again what is due to be decided."""
@@ -67,7 +67,7 @@ class Sender:
             senders = self._settings.senders
             for n in range(senders):
                 group.create_task(
-                    keep_working("push", self.step, self._due, after=n * IDLE_SECONDS / senders)
+                    keep_working("push", self.step, self._bell, after=n * IDLE_SECONDS / senders)
                 )
             group.create_task(keep_working("push", self.decide_due, records))
 
@@ -80,7 +80,7 @@ class Sender:
                 await tx.lock_companies()
                 records = await subjects.take_due(tx, DUE_CHUNK)
                 cases = await subjects.load_cases(tx, records, await load_settings(tx, [company]))
-                decisions = [core.decide(case) for case in cases.values()]
+                decisions = [core.decide(case, lane=Lane.BULK) for case in cases.values()]
                 await deciding.save(tx, self._outbox, decisions, lambda _: None)
         return bool(companies)
 
@@ -91,8 +91,9 @@ class Sender:
             waiting = [] if call else await pushes.queues(tx)
         if call is None and not waiting:
             return False
+        if call is not None or len(waiting) > 1:
+            self._bell.ring()
         if call is not None:
-            self._due.ring()
             await self._send_again(call)
             return True
         company, account_id = min(waiting, key=lambda q: self._served.get(q, 0.0))
@@ -104,7 +105,6 @@ class Sender:
         claimed = await self._claimer.claim(company, account_id, limit)
         if claimed is None:
             return False
-        self._due.ring()
         creates = [Ready(i, core.values(i), None) for i in claimed.items if i.action == "create"]
         try:
             connector = await self._connectors.get(claimed.account, company)

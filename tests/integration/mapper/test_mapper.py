@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from services.mapper import store
 from services.mapper.api import make_routes
 from shared.contracts.commands import CreateRecord, LinkRecord, UnlinkRecord
 from shared.contracts.events import EmployeeUnreadable, PushSucceeded
@@ -28,7 +29,10 @@ async def test_a_certain_pair_waits_for_the_mark_and_then_links(world: Any) -> N
     await world.tell(*marks)
     await world.sweep()
     assert not await world.links()
+    bell = world.database.bells[store.MATCHES]
+    await bell.wait(0.1)
     await world.tell(last)
+    assert await bell.wait(0.1)
     await world.sweep()
     told = await world.last("s1")
     assert (told["type"], told["origin"], told["link_rev"]) == ("record.linked", "auto", 2)

@@ -147,8 +147,8 @@ class World:
         async with self.database.transaction([COMPANY]) as tx:
             await handler(messages, tx)
 
-    async def start(self) -> None:
-        """A company from Linarc to QuickBooks whose destination has been read."""
+    async def set(self, version: int, *, connected: bool = True) -> None:
+        """The company's settings; QuickBooks may be disconnected."""
         accounts = [
             Account(
                 account_id=account,
@@ -156,14 +156,19 @@ class World:
                 environment="test",
                 tenant_id="1",
                 base_url="http://x",
+                connected=connected or account == SOURCE,
             )
             for account, system in ((SOURCE, System.LINARC), (DESTINATION, System.QUICKBOOKS))
         ]
         route = Route(source=SOURCE, destination=DESTINATION)
         document = CompanySettings(
-            company_id=COMPANY, version=1, name="x", accounts=tuple(accounts), route=route
+            company_id=COMPANY, version=version, name="x", accounts=tuple(accounts), route=route
         )
         await self._tell(self.handlers.on_settings, SettingsChanged(company_id=COMPANY, settings=document))
+
+    async def start(self) -> None:
+        """A company from Linarc to QuickBooks whose destination has been read."""
+        await self.set(1)
         as_of = datetime.now(UTC)
         for lane in Lane:
             mark = DirectoryMatched(account_id=DESTINATION, as_of=as_of, part=0, parts=1)

@@ -10,16 +10,16 @@ from uuid import uuid5
 import orjson
 import pytest
 
-from services.syncer.store import calls, pushes
+from services.syncer.store import calls, pushes, subjects
 from services.syncer.store.calls import Call
 from services.syncer.worker.answers import TOGETHER
 from shared.contracts.records import Lane, record_id
+from shared.db.companies import load_settings
 from shared.errors import Unavailable
 from shared.messaging.outbox import LANES
 from tests.integration.syncer.conftest import COMPANY, DESTINATION, NAMESPACE
 
 if TYPE_CHECKING:
-    from shared.db.work import Bell
     from tests.integration.syncer.conftest import World
 
 pytestmark = pytest.mark.asyncio
@@ -103,20 +103,62 @@ async def test_a_push_that_was_asked_for_wakes_a_sender_and_a_mere_fact_does_not
     bell = world.database.bells[pushes.PUSHES]
     await world.staged("a")
     await world.unmatched("a")
-    assert not await _rings(bell)
+    assert not await bell.wait(0.1)
 
     await world.sync("a")
-    assert await _rings(bell)
+    assert await bell.wait(0.1)
 
     await world.send()
-    assert await _rings(bell)  # another sender, for there may be more
-    assert not await _rings(bell)
+    assert await bell.wait(0.1)  # another sender, for there may be more
+    assert not await bell.wait(0.1)
 
 
-async def _rings(bell: Bell) -> bool:
-    started = asyncio.get_running_loop().time()
-    await bell.wait(0.2)
-    return asyncio.get_running_loop().time() - started < 0.1
+async def test_pushes_of_a_disconnected_account_are_cancelled_one_chunk_after_the_other(world: World) -> None:
+    """Who took some wakes the next, though nothing was sent; and who asked for them is not who cancelled them."""
+    await world.staged("a")
+    await world.unmatched("a")
+    await world.sync("a")
+    await world.set(2, connected=False)
+    bell = world.database.bells[pushes.PUSHES]
+    await bell.wait(0.1)
+
+    assert not await world.sender.step()
+
+    assert await bell.wait(0.1)
+    assert not await world.sender.step()
+    assert not await bell.wait(0.1)
+    (item,) = await world.rows("SELECT outcome FROM items")
+    assert item["outcome"] == "cancelled"
+    (said,) = await world.rows("SELECT headers FROM outbox ORDER BY id DESC LIMIT 1")
+    assert "ce_actor" not in orjson.loads(said["headers"])
+
+
+async def test_what_is_to_be_tried_again_at_once_wakes_a_sender_and_what_waits_does_not(world: World) -> None:
+    """A pause ends by time, and idle senders look by themselves."""
+    await world.staged("a")
+    await world.unmatched("a")
+    await world.sync("a")
+    bell = world.database.bells[pushes.PUSHES]
+    await bell.wait(0.1)
+
+    for seconds in (60.0, 0.0):
+        async with world.database.transaction([COMPANY]) as tx:
+            document = await load_settings(tx, [COMPANY])
+            cases = await subjects.load_cases(tx, [world.id("a")], document)
+            items = [case.item for case in cases.values() if case.item]
+            await pushes.postpone(tx, COMPANY, items, seconds, attempt=False)
+        assert items
+        assert await bell.wait(0.1) is (seconds == 0)
+
+
+async def test_new_rules_wake_who_decides_again(world: World) -> None:
+    """Chunk by chunk, by the same worker process."""
+    bell = world.database.bells[subjects.RECORDS]
+    await bell.wait(0.1)
+
+    await world.set(2)
+
+    assert await bell.wait(0.1)
 
 
 async def test_an_edit_while_the_call_is_on_its_way_follows_as_an_update(world: World) -> None:

@@ -212,7 +212,7 @@ def test_a_push_of_an_unmatched_record_is_planned_as_a_creation() -> None:
     """Every known value that the destination carries is in the plan."""
     asked = Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")
 
-    decision = core.decide(case(), asked)
+    decision = core.decide(case(), asked, lane="real_time")
 
     assert decision.planned
     assert decision.item is not None
@@ -228,8 +228,8 @@ def test_a_push_waits_for_the_directory() -> None:
     """Asked before the directory is read: an intent; planned when it has been read."""
     asked = Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")
 
-    early = core.decide(case(directory_read=False), asked)
-    later = core.decide(case(item=early.item))
+    early = core.decide(case(directory_read=False), asked, lane="real_time")
+    later = core.decide(case(item=early.item), lane="real_time")
 
     assert early.item is not None
     assert ("waiting", False) == (early.item.state, early.planned)
@@ -243,7 +243,7 @@ def test_a_push_that_waits_is_cancelled_when_its_account_is_disconnected() -> No
     closed = settings().model_copy(update={"accounts": (settings().accounts[0], there)})
     waiting = Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")
 
-    decision = core.decide(case(settings=closed, directory_read=False, item=waiting))
+    decision = core.decide(case(settings=closed, directory_read=False, item=waiting), lane="real_time")
 
     assert decision.ended is not None
     assert decision.ended.outcome == "cancelled"
@@ -254,7 +254,9 @@ def test_a_waiting_push_of_a_disputed_record_ends() -> None:
     """It ends as Needs Action; nothing is guessed."""
     waiting = Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")
 
-    decision = core.decide(case(item=waiting, situation=Situation.DISPUTED, link_reason="similar_name"))
+    decision = core.decide(
+        case(item=waiting, situation=Situation.DISPUTED, link_reason="similar_name"), lane="real_time"
+    )
 
     assert decision.ended is not None
     assert "needs_action" == decision.ended.outcome
@@ -265,9 +267,9 @@ def test_automatic_sync_pushes_what_a_hook_staged() -> None:
     """And only with the switch on, and only that version (S40)."""
     on = settings(auto_sync=True)
 
-    assert core.decide(case(settings=on, automatic_rev=7)).planned
-    assert not core.decide(case(settings=on, automatic_rev=6)).planned
-    assert not core.decide(case(automatic_rev=7)).planned
+    assert core.decide(case(settings=on, automatic_rev=7), lane="real_time").planned
+    assert not core.decide(case(settings=on, automatic_rev=6), lane="real_time").planned
+    assert not core.decide(case(automatic_rev=7), lane="real_time").planned
 
 
 SKIPS = {
@@ -293,7 +295,7 @@ def test_what_is_skipped(given: Case | None, status: Status, rev: int, expected:
 
 def planned(given: Case, **more: object) -> Item:
     """The item that a push of this case becomes."""
-    item = core.decide(given, Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting")).item
+    item = core.decide(given, Item(uuid5(COMPANY, "x"), SOURCE, QBO, "waiting"), lane="real_time").item
     assert item is not None
     return item._replace(**more)
 

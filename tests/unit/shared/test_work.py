@@ -1,0 +1,73 @@
+"""The loop of every worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from shared.db import work
+from shared.db.leases import LeaseLostError
+from shared.db.work import Bell, keep_working
+from shared.errors import Unavailable
+
+
+class Steps:
+    """What the steps come to, one after the other; the last is a bug, which ends the loop."""
+
+    def __init__(self, *results: bool | Exception) -> None:
+        self.results = [*results, ZeroDivisionError()]
+        self.times: list[float] = []
+
+    async def __call__(self) -> bool:
+        self.times.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(0)
+        result = self.results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., asyncio.Future[list[float]]]:
+    """Runs the loop to its end; the pauses between the steps, in tenths of a second."""
+    monkeypatch.setattr(work, "IDLE_SECONDS", 0.4)
+    monkeypatch.setattr(work, "PAUSE_SECONDS", 0.2)
+
+    async def go(steps: Steps, bell: Bell | None = None, **more: float) -> list[float]:
+        with pytest.raises(ZeroDivisionError):
+            await keep_working("push", steps, bell or Bell(), **more)
+        return [round(10 * (b - a)) for a, b in zip(steps.times, steps.times[1:], strict=False)]
+
+    return lambda *args, **more: asyncio.ensure_future(go(*args, **more))
+
+
+async def test_as_long_as_there_is_work_it_does_not_rest(
+    run: Callable[..., asyncio.Future[list[float]]],
+) -> None:
+    assert await run(Steps(True, True)) == [0, 0]
+
+
+async def test_with_nothing_to_do_it_rests_and_looks_again(
+    run: Callable[..., asyncio.Future[list[float]]],
+) -> None:
+    assert await run(Steps(False)) == [4]
+
+
+async def test_a_ring_ends_the_rest(run: Callable[..., asyncio.Future[list[float]]]) -> None:
+    bell = Bell()
+    ended = run(Steps(False), bell)
+    await asyncio.sleep(0.1)
+    bell.ring()
+    assert await ended == [1]
+
+
+async def test_what_a_repetition_may_cure_is_tried_again_after_one_pause(
+    run: Callable[..., asyncio.Future[list[float]]],
+) -> None:
+    assert await run(Steps(Unavailable("database"))) == [2]
+
+
+async def test_a_lost_lease_is_somebody_elses_work(run: Callable[..., asyncio.Future[list[float]]]) -> None:
+    assert await run(Steps(LeaseLostError())) == [4]
