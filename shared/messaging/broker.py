@@ -9,6 +9,8 @@ from shared.messaging.dead_letters import Raw
 from shared.settings import KafkaSettings
 
 FOURTEEN_DAYS_MS = 14 * 24 * 3600 * 1000
+GRACEFUL_SECONDS = 40
+"""So long a batch that runs may take to end when the process is told to stop."""
 
 
 def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> KafkaBroker:
@@ -21,7 +23,7 @@ def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> K
         acks="all",
         enable_idempotence=False,
         allow_auto_create_topics=False,
-        graceful_timeout=40,
+        graceful_timeout=GRACEFUL_SECONDS,
         apply_types=False,
         logger=None,
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
+import orjson
 from aiokafka import ConsumerRecord
 from asyncpg.pgproto.pgproto import UUID
 from pydantic import ValidationError
@@ -89,9 +90,12 @@ def _shared(
 
 
 def _body(cls: type[Body], value: bytes) -> Body:
+    """Pydantic takes NaN and Infinity where no field wants them, but they are no JSON, and the log is read as JSON."""
     if b"\\u0000" in value and _NUL.search(value):
         raise PoisonError("nul_character", "text with a NUL character")
     try:
+        if b"NaN" in value or b"Infinity" in value:
+            orjson.loads(value)
         body: Body = cls.__pydantic_validator__.validate_json(value)
     except ValidationError as error:
         found = error.errors(include_input=False)[:5]

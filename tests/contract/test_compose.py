@@ -18,6 +18,7 @@ import yaml
 from jsonschema.validators import validator_for
 
 from shared.db.migrate import SERVICES
+from shared.messaging.broker import GRACEFUL_SECONDS
 from shared.settings import ServiceSettings, variables
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,20 @@ def test_a_file_that_breaks_the_specification_is_found(key: str, value: object) 
 def test_it_runs_the_five_services_and_what_they_need() -> None:
     assert set(CONTAINERS) == {"postgres", "kafka", *COMMANDS, *SERVICES}
     assert {s: CONTAINERS[s]["command"] for s in SERVICES} == {s: [f"services.{s}"] for s in SERVICES}
+
+
+def test_the_broker_is_the_one_that_everything_is_tested_on() -> None:
+    locked = re.search(r"kafka-clients:([0-9.]+)", (ROOT / "muster/kafka.lock").read_text())
+    assert locked is not None
+    assert CONTAINERS["kafka"]["image"] == f"apache/kafka:{locked[1]}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_may_finish_before_it_is_killed(service: str) -> None:
+    """What runs is drained for at most so long."""
+    grace = re.fullmatch(r"(\d+)s", CONTAINERS[service]["stop_grace_period"])
+    assert grace is not None
+    assert int(grace[1]) > GRACEFUL_SECONDS
 
 
 @pytest.mark.parametrize("container", [*SERVICES, *COMMANDS])

@@ -17,29 +17,34 @@ from shared.errors import Unavailable
 from shared.messaging import consume as consuming
 from shared.messaging import inbox
 from shared.messaging.consume import Consume
+from shared.messaging.subscription import Subscription
 from tests.integration.messaging.conftest import Probe
 from tests.support.eventually import eventually
 
 GOOD = b'{"record_id":"00000000-0000-0000-0000-000000000009","account_id":"00000000-0000-0000-0000-000000000002","remote_id":"x"}'
-POISON: dict[str, dict[str, Any]] = {
-    "not JSON": {"body": b"{"},
-    "empty": {"body": b""},
-    "NUL": {"body": GOOD.replace(b'"x"', b'"a\\u0000"')},
-    "a lone surrogate": {"body": GOOD.replace(b'"x"', b'"\\ud800"')},
-    "NaN": {"body": GOOD.replace(b'"x"', b"NaN")},
-    "nested too deeply": {"body": b"[" * 5000},
-    "a number of 5,000 digits": {"body": GOOD.replace(b'"x"', b"9" * 5000)},
-    "a field missing": {"body": b'{"record_id":"00000000-0000-0000-0000-000000000009"}'},
-    "infinity": {"body": GOOD.replace(b'"x"', b"1e400")},
-    "a header that is not text": {"ce_subject": b"\xff\xfe"},
-    "a header without a value": {"ce_subject": b"null"},
-    "a company that is none": {"ce_companyid": "acme"},
-    "an unknown lane": {"ce_lane": "scenic"},
-    "a time that is none": {"ce_time": "yesterday"},
-    "no id": {"ce_id": None},
-    "an id that is none": {"ce_id": "seven"},
-    "a time without its zone": {"ce_time": "2026-11-23T12:00:00"},
-    "an unknown type": {"ce_type": "employee.teleported"},
+MORE = GOOD[:-1] + b',"more":%s}'
+"""With a field that nobody reads."""
+POISON: dict[str, tuple[str, dict[str, Any]]] = {
+    "not JSON": ("bad_body", {"body": b"{"}),
+    "empty": ("bad_body", {"body": b""}),
+    "NUL": ("nul_character", {"body": GOOD.replace(b'"x"', b'"a\\u0000"')}),
+    "a lone surrogate": ("bad_body", {"body": GOOD.replace(b'"x"', b'"\\ud800"')}),
+    "NaN": ("bad_body", {"body": MORE % b"NaN"}),
+    "infinity": ("bad_body", {"body": MORE % b"-Infinity"}),
+    "nested too deeply": ("bad_body", {"body": MORE % (b"[" * 5000 + b"]" * 5000)}),
+    "a number of 5,000 digits": ("bad_body", {"body": GOOD.replace(b'"x"', b"9" * 5000)}),
+    "a field missing": ("bad_body", {"body": b'{"record_id":"00000000-0000-0000-0000-000000000009"}'}),
+    "a number that is infinite": ("bad_body", {"body": GOOD.replace(b'"x"', b"1e400")}),
+    "a header that is not text": ("bad_header", {"ce_subject": b"\xff\xfe"}),
+    "a header without a value": ("bad_header", {"ce_subject": b"null"}),
+    "a company that is none": ("bad_header", {"ce_companyid": "acme"}),
+    "an unknown lane": ("bad_header", {"ce_lane": "scenic"}),
+    "a time that is none": ("bad_header", {"ce_time": "yesterday"}),
+    "no id": ("missing_header", {"ce_id": None}),
+    "an id that is none": ("bad_header", {"ce_id": "seven"}),
+    "a time without its zone": ("bad_header", {"ce_time": "2026-11-23T12:00:00"}),
+    "an unknown type": ("unknown_type", {"ce_type": "employee.teleported"}),
+    "no type": ("missing_header", {"ce_type": None}),
 }
 
 
@@ -73,17 +78,44 @@ async def test_poison_of_every_kind_is_parked_once_and_the_rest_goes_on(probe: P
     """Each with its raw bytes and a reason; the good neighbours have their effect."""
     good = [await probe.send()]
     probe.set(max_parked_in_row=len(POISON))
-    for kind in POISON.values():
+    for _, kind in POISON.values():
         await probe.send(**kind)
     good.append(await probe.send())
     await probe.start()
 
     await probe.has(*good)
     letters = await probe.letters()
-    assert len(letters) == len(POISON)
-    bodies = [kind["body"] for kind in POISON.values() if "body" in kind]
-    assert [x.raw and x.raw.body for x in letters[: len(bodies)]] == bodies
-    assert all(x.reason for x in letters)
+    found = dict(zip(POISON, letters, strict=True))
+    assert {name: x.reason for name, x in found.items()} == {name: why for name, (why, _) in POISON.items()}
+    for name, (_, kind) in POISON.items():
+        raw = found[name].raw
+        assert raw is not None
+        assert kind.get("body", raw.body) == raw.body
+        headers = dict(raw.headers)
+        for header in kind.keys() - {"body"}:
+            sent = kind[header].encode() if isinstance(kind[header], str) else kind[header]
+            assert headers.get(header) == (None if sent == b"null" else sent), name
+
+
+async def test_a_field_that_nobody_knows_is_no_poison(probe: Probe) -> None:
+    """A newer version of us may say more; a name may hold the letters of what is no number."""
+    sent = [await probe.send(MORE % b'{"deep":[1.5]}'), await probe.send(MORE % b'"NaN"')]
+    await probe.start()
+
+    await probe.has(*sent)
+    assert await probe.letters() == []
+
+
+async def test_an_unknown_type_that_is_passed_over_would_be_lost(probe: Probe) -> None:
+    """The negative control: only types of the topic that the handler has no use for may be passed over."""
+    consume = await probe.start()
+    (subscription,) = consume.subscriptions
+    subscription.passed_over = frozenset({b"employee.teleported"})
+    await probe.send(ce_type="employee.teleported")
+    last = await probe.send()
+
+    await probe.has(last)
+    assert await probe.letters() == []
 
 
 async def test_one_event_that_always_fails_is_parked_and_shown(probe: Probe) -> None:
@@ -105,6 +137,53 @@ async def test_one_event_that_always_fails_is_parked_and_shown(probe: Probe) -> 
     assert dict(letter.raw.headers)["ce_id"] == str(sent[2]).encode()
     assert "a bug" not in letter.detail
     assert probe.parked == [sent[2]]
+
+
+async def test_without_taking_the_batch_apart_its_neighbours_would_be_parked_too(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control."""
+
+    async def all_of_it(self: Subscription, received: Sequence[Any]) -> None:
+        for one in received:
+            await self.parking.park_failed(one, KeyError("a bug"))
+
+    monkeypatch.setattr(Subscription, "_handle_apart", all_of_it)
+    sent = [await probe.send() for _ in range(3)]
+
+    async def fault(events: Sequence[Message[Any]]) -> None:
+        await asyncio.sleep(0)
+        if sent[1] in {e.id for e in events}:
+            raise KeyError("a bug")
+
+    probe.fault = fault
+    await probe.start()
+
+    await eventually(probe.letters)
+    assert {x.event_id for x in await probe.letters()} > {sent[1]}
+
+
+async def test_without_a_pause_it_would_be_a_hot_loop(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control."""
+
+    async def at_once(_: Subscription, __: float) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(Subscription, "_wait", at_once)
+    await probe.send()
+
+    async def fault(_: Sequence[Message[Any]]) -> None:
+        await asyncio.sleep(0)
+        raise Unavailable("a neighbour is away")
+
+    probe.fault = fault
+    await probe.start()
+
+    await eventually(lambda: _tried(probe, 13))
+
+
+async def _tried(probe: Probe, times: int) -> bool:
+    return probe.attempts >= times
 
 
 async def test_what_a_repetition_may_cure_holds_without_a_hot_loop(probe: Probe) -> None:

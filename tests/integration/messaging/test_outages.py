@@ -1,4 +1,4 @@
-"""The broker or the database is away for a while. `OUTAGE_SECONDS=30` makes it as long as you like; the proof is the same.
+"""The broker or the database is away for a while.
 
 Longer than the group's session time-out, so that members are thrown out; shorter than anybody's patience.
 """
@@ -9,24 +9,26 @@ import asyncio
 import functools
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
 import asyncpg
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from muster.kafka import Broker
 from muster.postgres import Postgres, scratch
 from shared.clock import SystemClock
 from shared.db.migrate import SERVICES, migrate
+from shared.errors import Unavailable
 from shared.messaging import relay
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.relay import Relay
+from shared.messaging.subscription import Subscription
 from shared.settings import KafkaSettings
 from tests.integration.messaging.conftest import Probe, open_probe
 from tests.support.broker import topics_on
@@ -34,7 +36,9 @@ from tests.support.eventually import eventually
 from tests.support.postgres import PASSWORD
 from tests.support.probe import COMPANY
 
-SECONDS = float(os.environ.get("OUTAGE_SECONDS", "8"))
+BROKER_SECONDS = 30.0
+DATABASE_SECONDS = 10.0
+ONE_OF_THREE_SECONDS = 8.0
 
 
 @asynccontextmanager
@@ -102,10 +106,10 @@ async def test_while_the_broker_is_away_everything_is_accepted_and_arrives_later
         await say(probe, outbox, 20)
         await probe.has(*await probe.said())
 
-        gone = asyncio.ensure_future(away(broker, SECONDS))
+        gone = asyncio.ensure_future(away(broker, BROKER_SECONDS))
         started = asyncio.get_running_loop().time()
-        await say_for(probe, outbox, SECONDS - 1)
-        assert asyncio.get_running_loop().time() - started < SECONDS + 1
+        await say_for(probe, outbox, BROKER_SECONDS - 1)
+        assert asyncio.get_running_loop().time() - started < BROKER_SECONDS + 1
         await gone
         await say(probe, outbox, 20)
 
@@ -164,9 +168,9 @@ async def test_while_the_database_is_away_the_broker_keeps_everything(
             own_postgres.child.kill()
             sent += [await probe.send() for _ in range(10)]
             await eventually(functools.partial(_holding, consume))
-            await asyncio.sleep(max(0.0, SECONDS - 2))
+            await asyncio.sleep(DATABASE_SECONDS)
             sent += [await probe.send() for _ in range(10)]
-            assert consume.subscriptions[0].failures < 3 + SECONDS * 2
+            assert consume.subscriptions[0].failures < 3 + DATABASE_SECONDS * 2
             await own_postgres.start()
             await own_postgres.ready()
             probe.owner = await asyncpg.connect(address("owner"))
@@ -175,6 +179,43 @@ async def test_while_the_database_is_away_the_broker_keeps_everything(
             await say(probe, outbox, 5)
             await probe.has(*sent, *await probe.said(), within=40)
             assert await probe.letters() == []
+
+
+async def test_without_holding_what_comes_meanwhile_is_lost(
+    own_postgres: Postgres, kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: a consumer that gives a batch up when the database is away moves its offset on."""
+    take = Subscription.take
+
+    async def give_up(self: Subscription, records: Sequence[ConsumerRecord[bytes, bytes]]) -> int:
+        try:
+            return await take(self, records)
+        except Unavailable:
+            return len(records)
+
+    monkeypatch.setattr(Subscription, "take", give_up)
+
+    def address(role: str) -> str:
+        return own_postgres.dsn() if role == "owner" else own_postgres.dsn(role, PASSWORD)
+
+    async for probe in open_probe(address, kafka):
+        await probe.start()
+        before = await probe.send()
+        await probe.has(before)
+        assert own_postgres.child is not None
+        own_postgres.child.kill()
+        lost = [await probe.send() for _ in range(3)]
+        await eventually(functools.partial(_committed, probe, 1 + len(lost)), within=40)
+        await own_postgres.start()
+        await own_postgres.ready()
+        probe.owner = await asyncpg.connect(address("owner"))
+
+        last = await probe.send()
+        await probe.has(before, last, within=40)
+
+
+async def _committed(probe: Probe, offset: int) -> bool:
+    return await probe.committed() == offset
 
 
 async def _holding(consume: Consume) -> bool:
@@ -196,11 +237,11 @@ async def _one_of_three_dies(probe: Probe, nodes: list[Broker]) -> tuple[list[UU
         await probe.has(*await probe.said(), within=40)
         leader = await _leader(probe, nodes)
 
-        saying = asyncio.ensure_future(say_for(probe, outbox, SECONDS))
+        saying = asyncio.ensure_future(say_for(probe, outbox, ONE_OF_THREE_SECONDS))
         await asyncio.sleep(0.5)
         os.kill(pid_of(leader), signal.SIGSTOP)
         await asyncio.sleep(1)
-        await kill(leader, SECONDS)
+        await kill(leader, ONE_OF_THREE_SECONDS)
         await saying
         await say(probe, outbox, 20)
         said = await probe.said()
