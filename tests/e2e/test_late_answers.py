@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
+from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest_asyncio
 
@@ -15,6 +18,7 @@ from muster.demo import prepare
 from muster.demo_run import _judge
 from muster.postgres import scratch
 from muster.stack import REALMS, Options, Stack
+from shared.connectors.quickbooks import PAGE
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.gate import Gate, gate
@@ -22,7 +26,7 @@ from tests.support.gate import Gate, gate
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """The fleet, and the doors before both sandboxes. QuickBooks' directory is being read: its page is held."""
+    """The fleet, and the doors before both sandboxes. QuickBooks' directory is half read: its second page is held."""
 
     fleet: Fleet
     linarc: Gate
@@ -42,7 +46,8 @@ async def late() -> AsyncIterator[Late]:
         urls = dict(stack.urls)
         try:
             with gate(urls["sandbox_linarc"]) as linarc, gate(urls["sandbox_quickbooks"]) as quickbooks:
-                quickbooks.close(lambda _, address: "/query?" in address)
+                await _others(stack)
+                quickbooks.close(lambda _, address: f"startposition {PAGE} " in unquote_plus(address))
                 stack.urls |= {"sandbox_linarc": linarc.url, "sandbox_quickbooks": quickbooks.url}
                 access = await prepare(stack)
                 stack.urls |= urls
@@ -55,6 +60,17 @@ async def late() -> AsyncIterator[Late]:
                 quickbooks.let_go()
         finally:
             await stack.stop()
+
+
+async def _others(stack: Stack) -> None:
+    """So many more people at QuickBooks that its directory has a second page."""
+    people = [
+        {"Id": str(5000 + n), "GivenName": "Nobody", "FamilyName": f"Else{n}", "DisplayName": f"Nobody Else{n}", "Active": True}
+        for n in range(PAGE)
+    ]  # fmt: skip
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        url = f"{stack.urls['sandbox_quickbooks']}/admin/seed"
+        (await http.post(url, params={"scope": REALMS[0]}, json={"employees": people})).raise_for_status()
 
 
 async def _records(fleet: Fleet) -> list[dict[str, Any]]:
@@ -75,6 +91,7 @@ async def test_what_is_pushed_while_the_directory_is_half_read_waits_and_creates
     fleet = late.fleet
     await late.quickbooks.holds()
     await eventually(lambda: _count(fleet, 60), within=60)
+    await eventually(lambda: _half_read(fleet), within=60)
     before = await _at_quickbooks(fleet)
 
     asked = await fleet.client.call("POST", f"{fleet.path}/syncs", json={"filter": {}})
@@ -91,6 +108,17 @@ async def test_what_is_pushed_while_the_directory_is_half_read_waits_and_creates
     verdict = await _judge(fleet.stack, fleet.access, await _records(fleet))
     left = [w for w in verdict.wrong if not w.endswith("ended as needs_sync (differs)")]
     assert left == []  # a record that moved between choosing and pushing was not pushed, and is still to be
+
+
+async def _half_read(fleet: Fleet) -> bool:
+    """Whether importer holds QuickBooks' first page, and no more."""
+    database = await asyncpg.connect(fleet.stack.database)
+    try:
+        known = "SELECT count(*) FROM importer.snapshots WHERE account_id = $1"
+        found: int = await database.fetchval(known, UUID(fleet.company.destination))
+    finally:
+        await database.close()
+    return found == PAGE
 
 
 async def _settled(fleet: Fleet) -> bool:
