@@ -329,6 +329,11 @@ class CompanySettings(BaseModel):
                 return one
         return None
 
+    def followed(self) -> tuple[Account, ...]:
+        """The accounts that are kept read: those of an active route, while they are connected."""
+        accounts = (self.source(), self.destination())
+        return tuple(account for account in accounts if account is not None and account.connected)
+
     def source(self) -> Account | None:
         """The account that is the source of truth."""
         return self.account(self.route.source) if self.route and self.route.active else None
