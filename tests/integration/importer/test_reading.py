@@ -163,8 +163,8 @@ async def test_a_read_goes_on_where_a_dead_reader_left_it(world: World) -> None:
     assert [] == await world.open()
 
 
-async def _staged(world: World, people_: int) -> bool:
-    return len(await world.staged()) == people_
+async def _staged(world: World, count: int) -> bool:
+    return len(await world.staged()) == count
 
 
 @pytest.mark.parametrize("cursor", ["b", "d"])

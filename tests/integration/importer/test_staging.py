@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -217,12 +217,3 @@ async def test_an_answer_never_beats_what_was_read_after_it(world: World) -> Non
 
     assert [] == await world.news()
     assert {"1": ("present", "Anna")} == await world.staged(DESTINATION)
-
-
-async def test_the_switches_keep_an_account_apart_from_another_companys(world: World) -> None:
-    """Nothing that was staged is to be seen without naming the company."""
-    await world.start("a")
-
-    async with world.database.transaction([]) as tx:
-        found: list[Any] = await tx.fetch("SELECT * FROM snapshots")
-    assert [] == found
