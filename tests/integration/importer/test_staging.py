@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from shared.contracts.records import record_id
 from tests.integration.importer.conftest import DESTINATION, SOURCE, people, pushed
 
 if TYPE_CHECKING:
+    from shared.connectors.ports import Page
     from tests.integration.importer.conftest import World
 
 pytestmark = pytest.mark.asyncio
@@ -110,6 +112,30 @@ async def test_what_cannot_be_read_is_said_and_the_rest_goes_on(world: World) ->
     (back,) = await world.news()
     assert ("employee.staged", "Anna") == (back.kind, back.body["employee"]["first_name"])
     assert back.body["rev"] > unreadable[0]["rev"]
+
+
+async def test_one_who_comes_twice_in_a_page_is_taken_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the page told last; a system's slip does not stop the reader."""
+    await world.start()
+    world.source.put("a", "b", "c")
+    read_page = world.source.read_page
+
+    async def slips(cursor: str | None, *, since: datetime | None = None) -> Page:
+        page = await read_page(cursor, since=since)
+        first, *rest = page.records
+        older = replace(first, payload=first.payload.replace(b"Ana", b"Old"), raw_hash=b"old")
+        return replace(page, records=[older, first, *rest])
+
+    monkeypatch.setattr(world.source, "read_page", slips)
+    await world.ask("all")
+    await world.read()
+
+    said = await world.news()
+    assert ["a", "b", "c"] == people(said, "employee.staged")
+    assert {("present", "Ana")} == set((await world.staged()).values())
+    assert 3 == said[-1].body["staged"]
 
 
 @pytest.mark.parametrize("versions", [True, False], ids=["by versions", "by the time of asking"])
