@@ -43,16 +43,14 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
 
 
 async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
-    """Keep the settings; an account of an active route that was never read completely, or is connected again, is read."""
+    """Keep the settings; an account that a route begins to follow, or follows again after a pause, is read completely."""
     before = await load_settings(tx, {event.company_id for event in events})
     moved = await save_settings(tx, events)
     for company, settings in (await load_settings(tx, moved)).items():
-        for account in (settings.source(), settings.destination()):
-            if account is None or not account.connected:
-                continue
+        was = {a.account_id for a in before[company].followed()} if company in before else set()
+        for account in settings.followed():
             known = await directories.directory(tx, company, account.account_id)
-            was = before[company].account(account.account_id) if company in before else None
-            if known["complete_as_of"] is None or (was is not None and not was.connected):
+            if known["complete_as_of"] is None or account.account_id not in was:
                 task_id = uuid5(account.account_id, f"first/{settings.version}")
                 await tasks.add_task(
                     tx,

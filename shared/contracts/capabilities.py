@@ -107,7 +107,8 @@ def creation_problem(
         return "missing_name", "last_name"
     if destination is System.QUICKBOOKS and (problem := _quickbooks_problem(employee, features)):
         return problem
-    for field, most in _lengths(destination):
+    without = _NOT_WITH_PAYROLL if PAYROLL in features else frozenset()
+    for field, most in _lengths(destination, without):
         value = getattr(employee, field)
         if isinstance(value, str) and len(value) > most:
             return "text_too_long", field
@@ -115,12 +116,14 @@ def creation_problem(
 
 
 @cache
-def _lengths(system: System) -> tuple[tuple[str, int], ...]:
-    return tuple((f, c.max_length) for f, c in CAPABILITIES[system].items() if c.max_length is not None)
+def _lengths(system: System, without: frozenset[str]) -> tuple[tuple[str, int], ...]:
+    fields = CAPABILITIES[system].items()
+    return tuple((f, c.max_length) for f, c in fields if c.max_length is not None and f not in without)
 
 
 def _quickbooks_problem(employee: Employee, features: Collection[str]) -> tuple[str, str] | None:
-    for field in ("first_name", "middle_name", "last_name", "suffix"):
+    names = ("first_name", "middle_name", "last_name")
+    for field in names if PAYROLL in features else (*names, "suffix"):
         if not _NOT_IN_NAMES.isdisjoint(getattr(employee, field) or ""):
             return "invalid_name", field
     email = employee.email

@@ -150,7 +150,7 @@ def _country(value: object) -> object:
 
 
 def _money(value: Decimal | None) -> Decimal | None:
-    return value.normalize() if value is not None else None
+    return value.normalize() + 0 if value is not None else None  # + 0: there is one nought, not two
 
 
 def _plain(value: Decimal | None) -> str | None:
@@ -221,7 +221,9 @@ class Employee(BaseModel):
 
     def text(self) -> str:
         """Everything known, as JSON: what is stored, and what `content_hash` is made of."""
-        return self.model_dump_json(exclude_unset=True)
+        if "masked" not in self.model_fields_set:
+            return self.model_dump_json(exclude_unset=True)
+        return self.model_dump_json(exclude_unset=True, exclude=set(self.masked) or {"masked"})
 
     def only_known(self) -> "Employee":
         """This record without what may not be seen."""
@@ -326,6 +328,11 @@ class CompanySettings(BaseModel):
             if one.account_id == account:
                 return one
         return None
+
+    def followed(self) -> tuple[Account, ...]:
+        """The accounts that are kept read: those of an active route, while they are connected."""
+        accounts = (self.source(), self.destination())
+        return tuple(account for account in accounts if account is not None and account.connected)
 
     def source(self) -> Account | None:
         """The account that is the source of truth."""

@@ -148,14 +148,23 @@ async def save_page(tx: Tx, task: Task, records: Sequence[UUID]) -> None:
 
 
 _END = """
-UPDATE read_tasks SET done_at = now(), lease_until = NULL
+UPDATE read_tasks SET done_at = now(), lease_until = NULL, counts = $4
 WHERE company_id = $1 AND task_id = $2 AND lease_token = $3 AND done_at IS NULL
 """
 
 
 async def end_task(tx: Tx, task: Task) -> bool:
-    """The task is over; False when the lease is lost."""
-    return await tx.execute(_END, task.company_id, task.task_id, task.lease_token) == "UPDATE 1"
+    """The task is over, with its counts; False when the lease is lost."""
+    counts = orjson.dumps(dict(task.counts)).decode()
+    return await tx.execute(_END, task.company_id, task.task_id, task.lease_token, counts) == "UPDATE 1"
+
+
+_END_RUN = "UPDATE read_tasks SET done_at = now(), lease_until = NULL WHERE company_id = $1 AND run_id = $2 AND done_at IS NULL"
+
+
+async def end_run(tx: Tx, task: Task) -> None:
+    """The task's run is over, with all its parts."""
+    await tx.execute(_END_RUN, task.company_id, task.run_id)
 
 
 _OTHERS = """
@@ -169,6 +178,17 @@ async def other_parts(tx: Tx, task: Task) -> tuple[int, list[Mapping[str, int]]]
     row = await tx.fetchrow(_OTHERS, task.company_id, task.run_id, task.task_id)
     assert row is not None
     return row[0], orjson.loads(row[1])
+
+
+_ATTEMPTS = """
+SELECT attempts FROM read_tasks WHERE company_id = $1 AND task_id = $2 AND lease_token = $3 AND done_at IS NULL FOR UPDATE
+"""
+
+
+async def attempts(tx: Tx, task: Task) -> int | None:
+    """How often the page that the task stands at was tried in vain; None when the lease is lost."""
+    found: int | None = await tx.fetchval(_ATTEMPTS, task.company_id, task.task_id, task.lease_token)
+    return found
 
 
 _RETRY = """

@@ -28,6 +28,7 @@ class Finisher:
 
     async def finish(self, tx: Tx, task: Task) -> None:
         """In the transaction of what was read last: who was not met is removed, the directory is complete, its run is told."""
+        await self._lock_run(tx, task)
         if not await tasks.end_task(tx, task):
             raise LeaseLostError
         said: list[Outgoing] = []
@@ -45,6 +46,11 @@ class Finisher:
         task = replace(task, counts={**task.counts, "removed": removed})
         said += await self._run_end(tx, task)
         await self._outbox.append(tx, said)
+
+    async def _lock_run(self, tx: Tx, task: Task) -> None:
+        """One part of a run ends at a time, so that one is the last."""
+        if task.run_id is not None:
+            await snapshots.lock_accounts(tx, [task.account_id])
 
     def _marks(self, task: Task, generation: int) -> list[Outgoing]:
         """One mark behind the records in every partition of both lanes."""
@@ -81,16 +87,21 @@ class Finisher:
         log.warning(
             "read.failed", outcome=type(error).__name__, reason=str(error), account_id=task.account_id
         )
-        delay = error.retry_after if isinstance(error, RateLimited) else core.backoff_seconds(task.attempts)
-        final = (
-            isinstance(error, Unauthorized | Rejected) or task.attempts + 1 >= self._settings.import_attempts
-        )
         async with self._database.transaction([task.company_id]) as tx:
-            if task.run_id is None or not final:
+            await self._lock_run(tx, task)
+            attempts = await tasks.attempts(tx, task)
+            if attempts is None:
+                return
+            hopeless = isinstance(error, Unauthorized | Rejected)
+            if task.run_id is None or not (hopeless or attempts + 1 >= self._settings.import_attempts):
+                delay = (
+                    error.retry_after if isinstance(error, RateLimited) else core.backoff_seconds(attempts)
+                )
                 await tasks.retry_task(tx, task, delay)
-            elif await tasks.end_task(tx, task):
+            else:
+                await tasks.end_run(tx, task)
                 reason = error.reason if isinstance(error, Rejected) else "unauthorized"
-                reason = reason if isinstance(error, Unauthorized | Rejected) else "unavailable"
+                reason = reason if hopeless else "unavailable"
                 failed = ImportFailed(run_id=task.run_id, reason=reason)
                 await self._outbox.append(
                     tx, [Outgoing(failed, task.company_id, run_id=task.run_id, actor=task.actor)]

@@ -56,21 +56,28 @@ class Reader:
     async def _daily(self) -> None:
         while True:
             with suppress(Unavailable):
-                async with self._database.system() as tx:
-                    due = await directories.due_generations(tx)
-                for row in due:
-                    async with self._database.transaction([row["company_id"]]) as tx:
-                        await tasks.add_task(
-                            tx,
-                            row["company_id"],
-                            row["account_id"],
-                            "full",
-                            self._clock.new_id(),
-                            Cause.SWEEP,
-                            Lane.BULK,
-                            unless_waiting=True,
-                        )
+                await self.begin_generations()
             await asyncio.sleep(60)
+
+    async def begin_generations(self) -> None:
+        """Make the complete reads due whose day is over, of accounts that are still followed."""
+        async with self._database.system() as tx:
+            due = await directories.due_generations(tx)
+        for company, account in due:
+            async with self._database.transaction([company]) as tx:
+                settings = (await load_settings(tx, [company])).get(company)
+                if settings is None or account not in {a.account_id for a in settings.followed()}:
+                    continue
+                await tasks.add_task(
+                    tx,
+                    company,
+                    account,
+                    "full",
+                    self._clock.new_id(),
+                    Cause.SWEEP,
+                    Lane.BULK,
+                    unless_waiting=True,
+                )
 
     async def step(self) -> bool:
         """Claim one read and carry it through; False when nothing is due."""

@@ -33,12 +33,11 @@ class Stager:
         self, task: Task, settings: CompanySettings, connector: Connector, page: Page, *, last: bool
     ) -> Task:
         """One page and how far the task has come with it, or its end with the last one; the task with the page counted."""
-        ids = [record_id(task.account_id, raw.remote_id) for raw in page.records]
+        raws = {record_id(task.account_id, raw.remote_id): raw for raw in page.records}
+        ids = list(raws)
         async with self._database.transaction([task.company_id]) as tx:
             hashes = await snapshots.load_hashes(tx, task.company_id, ids)
-            moved = [
-                (i, raw) for i, raw in zip(ids, page.records, strict=True) if hashes.get(i) != raw.raw_hash
-            ]
+            moved = [(i, raw) for i, raw in raws.items() if hashes.get(i) != raw.raw_hash]
             fresh = [
                 _fresh(
                     i,

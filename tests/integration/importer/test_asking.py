@@ -1,0 +1,295 @@
+"""What makes a read due: settings, hints, commands, syncer's wish, and the day."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.importer.store import tasks
+from services.importer.worker.finishing import Finisher
+from shared.contracts.events import DirectoryWanted
+from shared.contracts.records import Lane
+from shared.db import work
+from tests.integration.importer.conftest import COMPANY, DESTINATION, SOURCE, people, pushed
+from tests.support.eventually import eventually
+
+if TYPE_CHECKING:
+    from shared.db.work import Bell
+    from tests.integration.importer.conftest import World
+
+pytestmark = pytest.mark.asyncio
+FIRST = [(SOURCE, "full", "read"), (DESTINATION, "full", "read")]
+
+
+async def test_both_accounts_of_a_new_route_are_read(world: World) -> None:
+    """Once, however often the settings move before."""
+    await world.configure(active=False)
+    assert [] == await world.open()
+
+    await world.configure()
+    await world.configure(auto_create=True)
+    assert sorted(FIRST) == sorted(await world.open())
+
+    await world.read()
+    await world.configure(auto_update=True)
+    assert [] == await world.open()
+
+
+@pytest.mark.parametrize("stopped", ["disconnected", "route inactive", "no route"])
+async def test_an_account_that_comes_back_is_read_completely(world: World, stopped: str) -> None:
+    """After it was connected again, and after its route was made active again."""
+    await world.start("a")
+    await world.configure(
+        connected=stopped != "disconnected", active=stopped != "route inactive", both=stopped != "no route"
+    )
+    assert [] == await world.open()
+
+    await world.configure()
+
+    assert (FIRST[:1] if stopped == "disconnected" else sorted(FIRST)) == sorted(await world.open())
+
+
+async def test_older_settings_start_nothing(world: World) -> None:
+    """They are told again, or late."""
+    await world.start("a")
+    await world.configure(active=False)
+    world.version = 0
+
+    await world.configure(connected=False)
+    await world.configure()
+
+    assert [] == await world.open()
+
+
+async def test_many_hints_are_one_read_of_each_account(world: World) -> None:
+    """In real time; one who is named twice is read once."""
+    await world.start("a", "b", auto_update=True)
+    world.source.put("a", first_name="Anna")
+
+    await world.hook("a", "b", "a", "c")
+    await world.hook("z", account=DESTINATION)
+    await world.read()
+
+    assert [["a", "b", "c"]] == world.source.named
+    assert [["z"]] == world.destination.named
+    (said,) = await world.news()
+    assert ("employee.changed", Lane.REAL_TIME, "hook") == (said.kind, said.lane, said.body["cause"])
+
+
+async def test_a_wish_for_a_newer_directory_is_answered_by_a_delta(world: World) -> None:
+    """In the background; not when it has been read since."""
+    await world.start("a")
+    await world.tell(
+        DirectoryWanted(account_id=DESTINATION, not_before=datetime.now(UTC) - timedelta(hours=1))
+    )
+    assert [] == await world.open()
+
+    await world.wanted(DESTINATION)
+    assert [(DESTINATION, "delta", "read")] == await world.open()
+    asked = len(world.destination.pages)
+    await world.read()
+
+    ((_, since),) = world.destination.pages[asked:]
+    assert since is not None
+    assert {"directory.complete"} == {s.kind for s in await world.news()}
+
+
+async def test_a_wish_is_not_answered_twice_while_a_read_waits_that_brings_the_same(world: World) -> None:
+    """A delta or a complete read of this account; no other account's, and no person's import, which may be given up."""
+    await world.start("a")
+
+    await world.ask("all")
+    await world.wanted(SOURCE)
+    await world.wanted(SOURCE)
+    await world.wanted(DESTINATION)
+
+    asked = sorted((account, kind, cause) for account, kind, cause in await world.open())
+    wanted = [(account, "delta", "read") for account in (SOURCE, DESTINATION)]
+    assert sorted([(SOURCE, "full", "import"), *wanted]) == asked
+
+
+async def test_a_wish_before_the_first_complete_read_waits_for_it(world: World) -> None:
+    """Without one, a delta would have nothing to go on from."""
+    await world.configure()
+    await world.wanted(SOURCE)
+
+    assert sorted(FIRST) == sorted(await world.open())
+
+
+async def test_a_wish_while_nothing_was_ever_read_is_a_complete_read(world: World) -> None:
+    """The settings came late."""
+    await world.wanted(SOURCE)
+
+    assert FIRST[:1] == await world.open()
+
+
+async def test_the_daily_read_is_for_connected_accounts_of_an_active_route(world: World) -> None:
+    """And once, until it is done."""
+    await world.start("a")
+    await world.reader.begin_generations()
+    assert [] == await world.open()
+
+    await world.next_day()
+    await world.reader.begin_generations()
+    await world.reader.begin_generations()
+    assert sorted((a, "full", "sweep") for a in (SOURCE, DESTINATION)) == sorted(await world.open())
+    await world.read()
+    assert [] == await world.open()
+
+    await world.configure(connected=False)
+    await world.next_day()
+    await world.reader.begin_generations()
+    assert [(DESTINATION, "full", "sweep")] == await world.open()
+    await world.read()
+
+    await world.configure(active=False)
+    await world.next_day()
+    await world.reader.begin_generations()
+    assert [] == await world.open()
+
+
+async def test_the_daily_read_removes_whom_it_does_not_meet_and_heeds_the_switches(world: World) -> None:
+    """It is a sweep: nobody asked for it."""
+    await world.start("a", "b")
+    del world.source.people["a"]
+    world.source.put("b", first_name="Bo")
+    world.source.put("c")
+
+    await world.next_day()
+    await world.reader.begin_generations()
+    await world.read()
+
+    said = await world.news()
+    assert ["a"] == people(said, "employee.removed")
+    assert {"a": ("removed", "Ana"), "b": ("present", "Ana")} == await world.staged()
+    assert [] == [s for s in said if s.kind.startswith("import")]
+
+
+async def test_an_import_in_parts_ends_once_with_the_counts_of_all(world: World) -> None:
+    """It began once; its parts may end in any order."""
+    world.source.put("a", "b", "c", "d", "e")
+    await world.start()
+    world.source.put("b", first_name="Bo")
+
+    for part, named in enumerate((["a", "b"], ["c", "x"], ["y"]), start=1):
+        await world.ask("selected", *named, part=part, parts=3)
+    await world.read()
+
+    said = await world.news("import.started", "import.progressed", "import.completed")
+    assert ["import.started", "import.progressed", "import.progressed", "import.completed"] == [
+        s.kind for s in said
+    ]
+    assert [(2, 1), (3, 1), (3, 1)] == sorted((s.body["read"], s.body["changed"]) for s in said[1:])
+    end = said[-1].body
+    assert (3, 0, 1, 2, 0) == tuple(end[n] for n in ("read", "staged", "changed", "unchanged", "unreadable"))
+
+
+async def test_parts_that_end_at_the_same_moment_end_their_run_once(world: World) -> None:
+    """The later one waits for the earlier, even where it found nobody to stage."""
+    await world.start("a")
+    for part in (1, 2):
+        await world.ask("selected", "x", part=part, parts=2)
+    async with world.database.system() as tx:
+        one, other = [await tasks.claim_task(tx, 45.0) for _ in range(2)]
+    assert one
+    assert other
+    finisher = Finisher(world.database, world.outbox, world.settings)
+
+    async def end_other() -> None:
+        async with world.database.transaction([COMPANY]) as tx:
+            await finisher.finish(tx, other)
+
+    async def it_waits_or_is_over() -> bool:
+        waiting = await world.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return bool(waiting) or second.done()
+
+    async with world.database.transaction([COMPANY]) as tx:
+        await finisher.finish(tx, one)
+        second = asyncio.create_task(end_other())
+        await eventually(it_waits_or_is_over, every=0.01)
+    await second
+
+    assert 1 == len(await world.news("import.completed"))
+
+
+async def test_a_selection_of_one_part_goes_in_real_time(world: World) -> None:
+    """A person waits for it; more are bulk."""
+    await world.start("a", "b")
+    world.source.put("a", "b", first_name="New")
+
+    await world.ask("selected", "a", name="one")
+    await world.read()
+    await world.ask("selected", "b", name="two", parts=2)
+    await world.read()
+
+    assert [("a", Lane.REAL_TIME), ("b", Lane.BULK)] == [
+        (s.body["remote_id"], s.lane) for s in await world.news("employee.changed")
+    ]
+
+
+async def test_an_import_that_was_asked_for_long_ago_is_answered_and_not_obeyed(world: World) -> None:
+    """It may have been carried out: what the inbox forgets is never done again."""
+    await world.start("a")
+
+    await world.ask("all", ago=timedelta(days=world.settings.inbox_days))
+
+    (said,) = await world.news()
+    assert ("import.failed", "expired") == (said.kind, said.body["reason"])
+    assert [] == await world.open()
+
+
+async def test_what_is_asked_for_wakes_a_reader_and_a_mere_fact_does_not(world: World) -> None:
+    """The worker need not look after every message."""
+    bell = world.database.bells[tasks.READS]
+    await world.configure()
+    assert await _rings(bell)
+    await world.read()
+    assert await _rings(bell)  # another reader, for there may be more
+    assert not await _rings(bell)
+
+    await world.tell(pushed("1"))
+    await world.configure(auto_update=True)
+    assert not await _rings(bell)
+
+    await world.hook("a")
+    assert await _rings(bell)
+    await world.ask("all")
+    assert await _rings(bell)
+    await world.wanted(DESTINATION)
+    assert await _rings(bell)
+    await world.next_day()
+    await world.reader.begin_generations()
+    assert await _rings(bell)
+
+
+async def _rings(bell: Bell) -> bool:
+    started = asyncio.get_running_loop().time()
+    await bell.wait(0.2)
+    return asyncio.get_running_loop().time() - started < 0.1
+
+
+async def test_an_idle_reader_works_as_soon_as_something_is_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait until it would look by itself."""
+    await world.start("a", auto_update=True)
+    monkeypatch.setattr(work, "IDLE_SECONDS", 3600.0)
+    world.database.bells.clear()
+    running = asyncio.create_task(world.another_reader().run())
+    await asyncio.sleep(0.2)
+    world.source.put("a", first_name="Anna")
+
+    await world.hook("a")
+
+    await eventually(lambda: _is_named(world, "Anna"), within=5, every=0.02)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def _is_named(world: World, name: str) -> bool:
+    return (await world.staged())["a"][1] == name

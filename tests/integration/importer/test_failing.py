@@ -1,0 +1,164 @@
+"""A page that does not come: again, later, and at last a reason that a person sees."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.contracts.reasons import REASONS
+from shared.errors import MusterError, RateLimited, Rejected, Unauthorized, Unavailable
+from tests.integration.importer.conftest import SOURCE, people
+
+if TYPE_CHECKING:
+    from tests.integration.importer.conftest import World
+
+pytestmark = pytest.mark.asyncio
+EVERYONE = ["a", "b", "c", "d", "e"]
+
+
+def fails(world: World, error: MusterError, *cursors: str | None, times: int = 1000) -> None:
+    """The pages behind these cursors do not come, so many times."""
+    left = [times]
+
+    async def before_answer(cursor: str | None, since: datetime | None) -> None:
+        if cursor in cursors and left[0]:
+            left[0] -= 1
+            raise error
+
+    world.source.before_answer = before_answer
+
+
+async def waits(world: World) -> list[tuple[int, int]]:
+    """The open tasks: how often they were tried, and for how many seconds they rest."""
+    rows = await world.rows(
+        """SELECT attempts, ceil(extract(epoch FROM due_at - now()))::int FROM read_tasks
+           WHERE done_at IS NULL AND lease_until IS NULL"""
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_a_page_that_fails_is_asked_for_again_later_each_time(world: World) -> None:
+    """What was staged before it stays, and is not read again."""
+    world.source.put(*EVERYONE)
+    fails(world, Unavailable("linarc: 502"), "d", times=2)
+    await world.configure()
+    await world.read()
+
+    assert {"a", "b", "c", "d"} == set(await world.staged())
+    assert [(1, 1)] == await waits(world)
+    await world.due()
+    await world.read()
+    assert [(2, 2)] == await waits(world)
+
+    await world.due()
+    await world.read()
+
+    assert [None, "b", "d", "d", "d", None] == [cursor for cursor, _ in world.source.pages][:6]
+    assert set(EVERYONE) == set(await world.staged())
+    assert EVERYONE == people(await world.news(), "employee.staged")
+
+
+async def test_a_system_that_asks_to_wait_is_asked_again_then(world: World) -> None:
+    """Not by our own back-off."""
+    world.source.put(*EVERYONE)
+    fails(world, RateLimited("linarc: 429", retry_after=90.0), "b")
+    await world.configure()
+    await world.read()
+
+    assert [(1, 90)] == await waits(world)
+
+
+ENDS: dict[str, tuple[MusterError, int, str]] = {
+    "it does not answer": (Unavailable("linarc: 502"), 3, "unavailable"),
+    "it asks to wait, again and again": (RateLimited("linarc: 429", retry_after=1.0), 3, "unavailable"),
+    "the connection has ended": (Unauthorized("linarc"), 1, "unauthorized"),
+    "it refuses": (Rejected("not_permitted"), 1, "not_permitted"),
+}
+
+
+@pytest.mark.parametrize(("error", "tries", "reason"), ENDS.values(), ids=ENDS)
+async def test_an_import_ends_with_a_reason_that_people_can_read(
+    world: World, error: MusterError, tries: int, reason: str
+) -> None:
+    """After the last try, or at once where another would end alike."""
+    await world.start(*EVERYONE)
+    fails(world, error, None)
+    run = await world.ask("all")
+
+    for tried in range(1, tries + 1):
+        assert [] == await world.news("import.failed")
+        await world.due()
+        await world.read()
+        assert tried == len([p for p in world.source.pages if p == (None, None)]) - 1
+
+    (failed,) = await world.news("import.failed", "import.completed")
+    assert (str(run), reason) == (failed.body["run_id"], failed.body["reason"])
+    assert failed.headers["ce_actor"] == "ann"
+    assert reason in REASONS
+    assert [] == await world.open()
+
+
+async def test_what_nobody_waits_for_is_tried_until_it_comes(world: World) -> None:
+    """A complete read that the system asked for has no last try."""
+    world.source.put(*EVERYONE)
+    fails(world, Unauthorized("linarc"), None, times=7)
+    await world.configure()
+    for _ in range(8):
+        await world.due()
+        await world.read()
+
+    assert set(EVERYONE) == set(await world.staged())
+    assert [] == await world.open()
+
+
+async def test_tries_are_counted_for_each_page(world: World) -> None:
+    """One that came begins a new count, in the same go too."""
+    await world.start(*EVERYONE)
+    fails(world, Unavailable("linarc: 502"), "b", times=world.settings.import_attempts - 1)
+    await world.ask("all")
+    for _ in range(world.settings.import_attempts - 1):
+        await world.due()
+        await world.read()
+    fails(world, Unavailable("linarc: 502"), "d", times=1)
+
+    await world.due()
+    await world.read()
+
+    assert [] == await world.news("import.failed")
+    assert [(1, 1)] == await waits(world)
+    await world.due()
+    await world.read()
+    assert 1 == len(await world.news("import.completed"))
+
+
+async def test_an_import_of_which_a_part_fails_ends_once(world: World) -> None:
+    """Its other parts are not read any more."""
+    await world.start(*EVERYONE)
+    for part in (1, 2, 3):
+        await world.ask("selected", EVERYONE[part], part=part, parts=3)
+    world.source.refuses = {EVERYONE[2]}
+
+    await world.read()
+
+    ends = await world.news("import.failed", "import.completed")
+    assert ["import.failed"] == [s.kind for s in ends]
+    assert [] == await world.open()
+
+
+async def test_an_account_that_is_not_connected_is_not_read(world: World) -> None:
+    """Whoever waits is told in the end; the rest waits for the connection."""
+    await world.start(*EVERYONE)
+    await world.hook("a")
+    await world.configure(connected=False)
+    await world.ask("all")
+    asked = len(world.source.pages)
+    for _ in range(world.settings.import_attempts):
+        await world.due()
+        await world.read()
+
+    (failed,) = await world.news("import.failed")
+    assert "unavailable" == failed.body["reason"]
+    assert (asked, []) == (len(world.source.pages), world.source.named)
+    assert [(SOURCE, "records", "hook")] == await world.open()

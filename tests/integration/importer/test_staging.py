@@ -1,0 +1,245 @@
+"""What staging takes: the switches, what cannot be read, what comes late, and what we wrote ourselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.contracts.records import record_id
+from tests.integration.importer.conftest import DESTINATION, SOURCE, people, pushed
+
+if TYPE_CHECKING:
+    from shared.connectors.ports import Page
+    from tests.integration.importer.conftest import World
+
+pytestmark = pytest.mark.asyncio
+
+SWITCHES: dict[str, tuple[dict[str, bool], list[str], list[str]]] = {
+    "both off": ({}, [], []),
+    "Auto-Create": ({"auto_create": True}, ["new"], []),
+    "Auto-Update": ({"auto_update": True}, [], ["known"]),
+    "both on": ({"auto_create": True, "auto_update": True}, ["new"], ["known"]),
+}
+
+
+@pytest.mark.parametrize(("rules", "created", "updated"), SWITCHES.values(), ids=SWITCHES)
+async def test_a_hook_brings_only_what_its_switch_lets_in(
+    world: World, rules: dict[str, bool], created: list[str], updated: list[str]
+) -> None:
+    """The rest is marked seen; a person's import takes it all."""
+    await world.start("known", **rules)
+    world.source.put("known", first_name="Anna")
+    world.source.put("new")
+
+    await world.hook("known", "new")
+    await world.read()
+
+    said = await world.news()
+    assert (created, updated) == (people(said, "employee.staged"), people(said, "employee.changed"))
+    seen = [row[0] for row in await world.rows("SELECT remote_id FROM seen ORDER BY 1")]
+    assert sorted({"known", "new"} - {*created, *updated}) == seen
+
+    await world.ask("selected", "known", "new")
+    await world.read()
+
+    assert {"known": ("present", "Anna"), "new": ("present", "Ana")} == await world.staged()
+    (end,) = await world.news("import.completed")
+    assert (1 - len(created), 1 - len(updated)) == (end.body["staged"], end.body["changed"])
+
+
+async def test_a_complete_import_ignores_the_switches(world: World) -> None:
+    """Somebody asked for it."""
+    await world.start("known")
+    world.source.put("known", first_name="Anna")
+    world.source.put("new")
+
+    await world.ask("all")
+    await world.read()
+
+    assert {"known": ("present", "Anna"), "new": ("present", "Ana")} == await world.staged()
+    assert [] == await world.rows("SELECT 1 FROM seen")
+
+
+async def test_the_destinations_records_are_always_taken(world: World) -> None:
+    """The switches are about the source."""
+    await world.start("a")
+    await world.destination_holds("1")
+    world.destination.put("1", first_name="Anna")
+    world.destination.put("2")
+
+    await world.hook("1", "2", account=DESTINATION)
+    await world.read()
+
+    assert {"1": ("present", "Anna"), "2": ("present", "Ana")} == await world.staged(DESTINATION)
+    assert [] == await world.rows("SELECT 1 FROM seen")
+
+
+async def test_what_cannot_be_read_is_said_and_the_rest_goes_on(world: World) -> None:
+    """By name or in a page; it keeps its last values, and is not removed for it. The same again is no news."""
+    await world.start("a", "b", auto_update=True)
+    world.source.put("a", broken=True, first_name="?")
+    world.source.put("b", first_name="Bo")
+    world.source.put("c", broken=True)
+
+    await world.ask("all")
+    await world.read()
+
+    said = await world.news()
+    unreadable = [s.body for s in said if s.kind == "employee.unreadable"]
+    assert [("a", "unreadable", "hire_date"), ("c", "unreadable", "hire_date")] == [
+        (b["remote_id"], b["reason"], b["field"]) for b in unreadable
+    ]
+    assert ["b"] == people(said, "employee.changed")
+    assert not people(said, "employee.removed")
+    assert {
+        "a": ("unreadable", "Ana"),
+        "b": ("present", "Bo"),
+        "c": ("unreadable", None),
+    } == await world.staged()
+    (end,) = [s.body for s in said if s.kind == "import.completed"]
+    assert (2, 1) == (end["unreadable"], end["changed"])
+
+    await world.ask("all", name="again")
+    await world.read()
+    assert not await world.news("employee.unreadable")
+
+    world.source.put("a", first_name="Anna")
+    await world.hook("a")
+    await world.read()
+    (back,) = await world.news()
+    assert ("employee.staged", "Anna") == (back.kind, back.body["employee"]["first_name"])
+    assert back.body["rev"] > unreadable[0]["rev"]
+
+
+async def test_one_who_comes_twice_in_a_page_is_taken_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the page told last; a system's slip does not stop the reader."""
+    await world.start()
+    world.source.put("a", "b", "c")
+    read_page = world.source.read_page
+
+    async def slips(cursor: str | None, *, since: datetime | None = None) -> Page:
+        page = await read_page(cursor, since=since)
+        first, *rest = page.records
+        older = replace(first, payload=first.payload.replace(b"Ana", b"Old"), raw_hash=b"old")
+        return replace(page, records=[older, first, *rest])
+
+    monkeypatch.setattr(world.source, "read_page", slips)
+    await world.ask("all")
+    await world.read()
+
+    said = await world.news()
+    assert ["a", "b", "c"] == people(said, "employee.staged")
+    assert {("present", "Ana")} == set((await world.staged()).values())
+    assert 3 == said[-1].body["staged"]
+
+
+@pytest.mark.parametrize("versions", [True, False], ids=["by versions", "by the time of asking"])
+async def test_a_late_page_never_beats_a_newer_read(world: World, versions: bool) -> None:
+    """While it was on its way a hook brought a newer name, which stays; nothing older is said after it."""
+    world.source.versions = versions
+    await world.start("a", "b", auto_update=True)
+    await world.rows("UPDATE snapshots SET raw_hash = NULL")
+    world.source.put("a", first_name="Late")
+
+    async def overtake(cursor: str | None, since: datetime | None) -> None:
+        world.source.before_answer = None
+        world.source.put("a", first_name="Newest")
+        await world.hook("a")
+        assert await world.another_reader().step()
+        world.source.people["a"].moved_at -= timedelta(minutes=1)
+
+    world.source.before_answer = overtake
+    await world.ask("all")
+    await world.read()
+
+    assert ["Newest"] == [s.body["employee"]["first_name"] for s in await world.news("employee.changed")]
+    assert ("present", "Newest") == (await world.staged())["a"]
+
+
+async def test_an_older_version_that_was_asked_for_later_is_late_too(world: World) -> None:
+    """A replica that lags answers with what was; at equal versions the later question is the newer answer."""
+    await world.start("a", auto_update=True)
+    lagging = world.source.people["a"]
+    world.source.put("a", first_name="Newest")
+    await world.hook("a")
+    await world.read()
+    newest = world.source.people["a"]
+
+    world.source.people["a"] = lagging
+    await world.hook("a")
+    await world.read()
+    assert ["Newest"] == [s.body["employee"]["first_name"] for s in await world.news("employee.changed")]
+
+    newest.values = {**newest.values, "first_name": "Same version"}
+    world.source.people["a"] = newest
+    await world.hook("a")
+    await world.read()
+    assert ("present", "Same version") == (await world.staged())["a"]
+
+
+async def test_what_we_wrote_is_staged_as_it_was_answered(world: World) -> None:
+    """Named after the record that it was written for; told again, or read again, it is no news."""
+    await world.start("a")
+    answer = pushed("1", last_name="Li", active=True)
+
+    await world.tell(answer)
+
+    (said,) = await world.news()
+    assert ("employee.staged", "push", str(record_id(SOURCE, "1"))) == (
+        said.kind,
+        said.body["cause"],
+        said.body["written_for"],
+    )
+    assert {"1": ("present", "Ana")} == await world.staged(DESTINATION)
+
+    world.destination.put("1", last_name="Li")
+    await world.tell(answer)
+    await world.hook("1", account=DESTINATION)
+    await world.read()
+    await world.wanted(DESTINATION)
+    await world.read()
+
+    assert {"directory.complete"} == {s.kind for s in await world.news()}
+
+
+async def test_several_answers_of_one_record_are_told_in_order(world: World) -> None:
+    """In one batch, with rising revs; a push that wrote nothing says nothing."""
+    await world.start("a")
+
+    await world.tell(
+        pushed("1"),
+        pushed("2", action="no_change"),
+        pushed("1", "2", action="update", first_name="Anna"),
+        pushed("3"),
+    )
+
+    said = await world.news()
+    assert [
+        ("employee.staged", "1"),
+        ("employee.changed", "1"),
+        ("employee.staged", "3"),
+    ] == [(s.kind, s.body["remote_id"]) for s in said]
+    assert said[0].body["rev"] < said[1].body["rev"]
+    assert {"first_name": {"before": "Ana", "after": "Anna"}} == said[1].body["changes"]
+    assert {"1": ("present", "Anna"), "3": ("present", "Ana")} == await world.staged(DESTINATION)
+
+
+async def test_an_answer_never_beats_what_was_read_after_it(world: World) -> None:
+    """The event came late: somebody moved the record at the destination meanwhile."""
+    await world.start("a")
+    answer = pushed("1", last_name="Li1", active=True)
+    world.destination.put("1")
+    world.destination.put("1", first_name="Anna")
+    await world.hook("1", account=DESTINATION)
+    await world.read()
+    await world.news()
+
+    await world.tell(answer)
+
+    assert [] == await world.news()
+    assert {"1": ("present", "Anna")} == await world.staged(DESTINATION)
