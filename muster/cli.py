@@ -269,15 +269,18 @@ def letters_list(
     database: Database = None,
     every: Annotated[bool, typer.Option("--all", help="With those that were sent again.")] = False,
 ) -> None:
-    """The parked messages of all services, newest first."""
+    """The parked messages of all services, newest first; each begins with what `show` and `replay` are given."""
     table = Table()
-    for heading in ("Service", "Topic", "Partition", "Offset", "Type", "Reason", "Where", "Parked"):
-        table.add_column(heading)
+    table.add_column("Message", no_wrap=True)
+    for heading in ("Type", "Reason", "Where", "Parked"):
+        table.add_column(heading, overflow="fold")
     for service, letter in _run(operate.parked(_servers(data, database), replayed=every)):
-        where = (str(letter.partition), str(letter.offset))
-        parked_at = f"{letter.parked_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(
-            service, letter.topic, *where, letter.type or "", letter.reason, letter.detail, parked_at
+            f"{service} {letter.topic} {letter.partition} {letter.offset}",
+            letter.type or "",
+            letter.reason,
+            letter.detail,
+            f"{letter.parked_at:%Y-%m-%d %H:%M:%S}",
         )
     console.print(table if table.row_count else "Nothing is parked.")
 

@@ -137,13 +137,8 @@ class Site:
         """The one row at this offset, or of this reason, once it is there."""
 
         async def ask() -> list[list[str]]:
-            return [
-                row
-                for row in await self.letters()
-                if row[:2] == ["history", TOPIC]
-                and row[3] == str(offset or row[3])
-                and reason in (None, row[5])
-            ]
+            at = place(offset) if offset is not None else None
+            return [row for row in await self.letters() if at in (None, row[0]) and reason in (None, row[2])]
 
         (found,) = await eventually(ask)
         return found
@@ -192,6 +187,11 @@ class Site:
             await admin.close()
 
 
+def place(offset: int) -> str:
+    """A message that was sent by hand, as the list names it."""
+    return f"history {TOPIC} 0 {offset}"
+
+
 def rows(table: str) -> list[list[str]]:
     """The cells of a printed table, without its heading."""
     return [
@@ -234,14 +234,14 @@ async def test_a_poisonous_message_is_listed_and_shown_as_it_came(
     offset = await site.send(body.encode(), kind)
 
     row = await site.letter(offset)
-    shown = await site.muster("dead-letters", "show", "history", TOPIC, "0", str(offset))
+    shown = await site.muster("dead-letters", "show", *place(offset).split())
 
-    assert row[:6] == ["history", TOPIC, "0", str(offset), kind, reason]
+    assert row[:3] == [place(offset), kind, reason]
     assert shown.code == 0
     head, _, last = shown.text.rstrip("\n").rpartition("\n")
     assert last == body
     told = json.loads(head)
-    assert (told["ce_type"], told["reason"], told["detail"]) == (kind, reason, row[6])
+    assert (told["ce_type"], told["reason"], told["detail"]) == (kind, reason, row[3])
 
 
 async def test_poison_that_is_sent_again_is_parked_again(site: Site) -> None:
@@ -249,14 +249,22 @@ async def test_poison_that_is_sent_again_is_parked_again(site: Site) -> None:
     offset = await site.send(b"{")
     await site.letter(offset)
 
-    assert (await site.muster("dead-letters", "replay", "history", TOPIC, "0", str(offset))).code == 0
+    assert (await site.muster("dead-letters", "replay", *place(offset).split())).code == 0
 
-    async def again() -> bool:
-        places = [int(row[3]) for row in await site.letters() if row[5] == "bad_body"]
-        return offset not in places and max(places, default=0) > offset
+    await site.letter(offset + 1, "bad_body")
+    assert place(offset) not in [row[0] for row in await site.letters()]
+    assert place(offset) in [row[0] for row in await site.letters("--all")]
 
-    await eventually(again)
-    assert str(offset) in [row[3] for row in await site.letters("--all")]
+
+async def test_a_narrow_screen_shows_the_whole_place_of_a_message(site: Site) -> None:
+    """It is what `show` and `replay` are given."""
+    offset = await site.send(b"{")
+    await site.letter(offset)
+
+    done = await muster("dead-letters", "list", "--data", str(site.stack.data), COLUMNS="80")
+
+    assert place(offset) in [row[0] for row in rows(done.text)]
+    assert "…" not in done.text
 
 
 async def test_what_was_mended_is_sent_again_and_has_its_effect_once(site: Site) -> None:
@@ -266,22 +274,22 @@ async def test_what_was_mended_is_sent_again_and_has_its_effect_once(site: Site)
     await site.say(person, neighbour)
     row = await site.letter(reason="failed")
     await site.has(neighbour)
-    place = ["history", *row[1:4]]
-    assert row[4] == "employee.staged"
-    assert row[6].startswith("RaiseError at ")
+    named = row[0].split()
+    assert row[1] == "employee.staged"
+    assert row[3].startswith("RaiseError at ")
     assert await site.logged(person) == 0
 
     await site.owner.execute(MEND)
-    done = await site.muster("dead-letters", "replay", *place)
+    done = await site.muster("dead-letters", "replay", *named)
 
     assert (done.code, done.text) == (0, "Sent again.\n")
     await site.has(person)
-    assert place[1:] not in [waiting[1:4] for waiting in await site.letters()]
     before = await site.state()
-    assert (await site.muster("dead-letters", "replay", *place)).code == 0
+    assert (await site.muster("dead-letters", "replay", *named)).code == 0
     await site.heard(await site.ends())
     assert await site.state() == before
     assert await site.logged(person) == 1
+    assert [waiting for waiting in await site.letters() if waiting[2] == "failed"] == []
 
 
 async def test_saying_everything_again_changes_nothing(site: Site) -> None:
@@ -376,8 +384,8 @@ async def test_a_missing_topic_is_made_as_the_others_are(site: Site) -> None:
 async def test_a_services_own_settings_are_enough_for_its_letters(site: Site, tmp_path: Path) -> None:
     """As in its container: no data folder, its own address, the broker and the key; other services stay closed."""
     offset = await site.send(b"[")
-    place = ["history", TOPIC, "0", str(offset)]
     await site.letter(offset)
+    named = place(offset).split()
     inside = site.stack.environment("history", 0, 0)
     given = {
         name: inside[name]
@@ -385,19 +393,19 @@ async def test_a_services_own_settings_are_enough_for_its_letters(site: Site, tm
     }
 
     listed = await muster("dead-letters", "list", cwd=tmp_path, **given)
-    shown = await muster("dead-letters", "show", *place, cwd=tmp_path, **given)
+    shown = await muster("dead-letters", "show", *named, cwd=tmp_path, **given)
     sealed = await muster(
-        "dead-letters", "show", *place, cwd=tmp_path, **{**given, "MUSTER_DEAD_LETTER_KEY": ""}
+        "dead-letters", "show", *named, cwd=tmp_path, **{**given, "MUSTER_DEAD_LETTER_KEY": ""}
     )
     others = await muster("replay", "--service", "importer", "--since", "1h", cwd=tmp_path, **given)
-    sent = await muster("dead-letters", "replay", *place, cwd=tmp_path, **given)
+    sent = await muster("dead-letters", "replay", *named, cwd=tmp_path, **given)
 
-    assert place in [row[:4] for row in rows(listed.text)]
+    assert place(offset) in [row[0] for row in rows(listed.text)]
     assert (shown.code, shown.text[-2:]) == (0, "[\n")
     assert (sealed.code, "MUSTER_DEAD_LETTER_KEY" in sealed.text) == (1, True)
     assert (others.code, "history's, which cannot work on importer" in others.text) == (1, True)
     assert (sent.code, sent.text) == (0, "Sent again.\n")
-    assert place not in [row[:4] for row in await site.letters()]
+    assert place(offset) not in [row[0] for row in await site.letters()]
 
 
 async def test_the_owners_address_opens_every_service(site: Site, tmp_path: Path) -> None:
@@ -408,9 +416,9 @@ async def test_the_owners_address_opens_every_service(site: Site, tmp_path: Path
 
     listed = await muster("dead-letters", "list", *named, cwd=tmp_path)
     again = await muster("replay", "--service", "history", "--since", "1h", *named, cwd=tmp_path)
-    nowhere = await muster("dead-letters", "replay", "history", TOPIC, "0", str(offset), *named, cwd=tmp_path)
+    nowhere = await muster("dead-letters", "replay", *place(offset).split(), *named, cwd=tmp_path)
 
-    assert ["history", TOPIC, "0", str(offset)] in [row[:4] for row in rows(listed.text)]
+    assert place(offset) in [row[0] for row in rows(listed.text)]
     assert again.code == 0
     assert (nowhere.code, "--kafka" in nowhere.text) == (1, True)
 
