@@ -39,6 +39,17 @@ logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 T = TypeVar("T")
 
 Data = Annotated[Path, typer.Option("--data", help="The folder that keeps everything.")]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        help="The owner's address, or one service's; else MUSTER_DATABASE__DSN, or the running stack's.",
+    ),
+]
+Kafka = Annotated[
+    str | None,
+    typer.Option("--kafka", help="HOST:PORT; else MUSTER_KAFKA__BOOTSTRAP, or the running stack's."),
+]
 Service = Annotated[str, typer.Option("--service", help="gateway, importer, mapper, syncer or history.")]
 
 
@@ -198,16 +209,16 @@ def migrate(
 
 @app.command()
 def topics(
-    kafka: Annotated[
-        str | None, typer.Option(help="HOST:PORT; else MUSTER_KAFKA__BOOTSTRAP, or the running stack's.")
-    ] = None,
+    kafka: Kafka = None,
     partitions: Annotated[int | None, typer.Option(help="Of every topic; for good.")] = None,
     replicas: Annotated[int, typer.Option(help="Copies of every partition; 3 in production.")] = 1,
     data: Data = Path(".muster"),
 ) -> None:
     """Create the topics that do not exist yet."""
-    bootstrap = kafka or os.environ.get("MUSTER_KAFKA__BOOTSTRAP") or _said(data)["kafka"]
-    count = partitions or int(os.environ.get("MUSTER_KAFKA__PARTITIONS", "12"))
+    bootstrap = kafka or os.environ.get("MUSTER_KAFKA__BOOTSTRAP")
+    found = {} if bootstrap else _said(data)
+    count = partitions or int(os.environ.get("MUSTER_KAFKA__PARTITIONS") or found.get("partitions", 12))
+    bootstrap = bootstrap or found["kafka"]
     made = _run(operate.make_topics(bootstrap, count, replicas))
     console.print("\n".join(made) if made else "Nothing to do.")
 
@@ -220,11 +231,20 @@ def _said(data: Path) -> dict[str, Any]:
         raise typer.Exit(1) from None
 
 
+def _servers(data: Path, database: str | None, kafka: str | None = None) -> operate.Servers:
+    try:
+        return operate.find_servers(data, database, kafka)
+    except StackError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from None
+
+
 @app.command()
 def replay(
     since: Annotated[str, typer.Option(help="A time (2026-11-23T08:00:00+00:00), or hours back (6h).")],
     service: Service,
     data: Data = Path(".muster"),
+    database: Database = None,
 ) -> None:
     """Send again everything a service has said since then. Who heard it already does nothing twice."""
     try:
@@ -238,29 +258,44 @@ def replay(
             "[red]--since is a time such as 2026-11-23T08:00:00+00:00, or hours back such as 6h[/red]"
         )
         raise typer.Exit(2) from None
-    _run(operate.replay(data, service, at if at.tzinfo else at.replace(tzinfo=UTC)))
+    servers = _servers(data, database)
+    _run(operate.replay(servers, service, at if at.tzinfo else at.replace(tzinfo=UTC)))
     console.print(f"{service} says again what it said since {at:%Y-%m-%d %H:%M:%S}.")
 
 
 @letters.command("list")
-def letters_list(data: Data = Path(".muster"), every: Annotated[bool, typer.Option("--all")] = False) -> None:
-    """The parked messages of all services, newest first."""
+def letters_list(
+    data: Data = Path(".muster"),
+    database: Database = None,
+    every: Annotated[bool, typer.Option("--all", help="With those that were sent again.")] = False,
+) -> None:
+    """The parked messages of all services, newest first; each begins with what `show` and `replay` are given."""
     table = Table()
-    for heading in ("Service", "Topic", "Partition", "Offset", "Type", "Reason", "Where", "Parked"):
-        table.add_column(heading)
-    for service, letter in _run(operate.parked(data, replayed=every)):
-        where = (str(letter.partition), str(letter.offset))
-        parked_at = f"{letter.parked_at:%Y-%m-%d %H:%M:%S}"
+    table.add_column("Message", no_wrap=True)
+    for heading in ("Type", "Reason", "Where", "Parked"):
+        table.add_column(heading, overflow="fold")
+    for service, letter in _run(operate.parked(_servers(data, database), replayed=every)):
         table.add_row(
-            service, letter.topic, *where, letter.type or "", letter.reason, letter.detail, parked_at
+            f"{service} {letter.topic} {letter.partition} {letter.offset}",
+            letter.type or "",
+            letter.reason,
+            letter.detail,
+            f"{letter.parked_at:%Y-%m-%d %H:%M:%S}",
         )
     console.print(table if table.row_count else "Nothing is parked.")
 
 
 @letters.command("show")
-def letters_show(service: str, topic: str, partition: int, offset: int, data: Data = Path(".muster")) -> None:
+def letters_show(
+    service: str,
+    topic: str,
+    partition: int,
+    offset: int,
+    data: Data = Path(".muster"),
+    database: Database = None,
+) -> None:
     """One parked message as it came. It may hold personal data."""
-    letter = _run(operate.one_parked(data, service, topic, partition, offset))
+    letter = _run(operate.one_parked(_servers(data, database), service, topic, partition, offset))
     assert letter.raw is not None
     headers = {name: (value or b"").decode(errors="backslashreplace") for name, value in letter.raw.headers}
     console.print_json(data={**headers, "reason": letter.reason, "detail": letter.detail})
@@ -269,8 +304,14 @@ def letters_show(service: str, topic: str, partition: int, offset: int, data: Da
 
 @letters.command("replay")
 def letters_replay(
-    service: str, topic: str, partition: int, offset: int, data: Data = Path(".muster")
+    service: str,
+    topic: str,
+    partition: int,
+    offset: int,
+    data: Data = Path(".muster"),
+    database: Database = None,
+    kafka: Kafka = None,
 ) -> None:
     """Send one parked message again, after what stopped it has been mended."""
-    _run(operate.replay_parked(data, service, topic, partition, offset))
+    _run(operate.replay_parked(_servers(data, database, kafka), service, topic, partition, offset))
     console.print("Sent again.")

@@ -17,8 +17,8 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from muster.client import Client
-from muster.demo import Access, Company, folder, prepare
-from muster.oracle import Verdict, judge
+from muster.demo import Company, folder, prepare
+from muster.oracle import People, Verdict, judge
 from muster.stack import REALMS, TENANTS, Stack
 from shared.db.migrate import SERVICES
 from shared.db.pool import open_database
@@ -51,6 +51,7 @@ async def run(stack: Stack, console: Console, *, kill_every: float | None = None
     """Do the main job on a stack that is up, killing a random service every `kill_every` seconds meanwhile."""
     access = await prepare(stack)
     company = access.companies[0]
+    before = (await _sides(stack, company.direction))[1]
     killer = asyncio.ensure_future(_kill(stack, kill_every)) if kill_every else None
     try:
         async with Client(access.url, patience=PATIENCE_SECONDS) as client:
@@ -66,7 +67,7 @@ async def run(stack: Stack, console: Console, *, kill_every: float | None = None
             with suppress(asyncio.CancelledError):
                 await killer
             await stack.wait_ready()
-    verdict = await _judge(stack, access, records)
+    verdict = await _judge(stack, company.direction, records, before[1])
     parked = sum([await _parked(stack, service) for service in SERVICES])
     _show(console, verdict, parked)
     return Outcome(verdict, parked)
@@ -224,20 +225,22 @@ async def _created(http: httpx.AsyncClient, url: str, scope: str) -> list[str]:
         after = entries[-1]["n"]
 
 
-async def _judge(stack: Stack, access: Access, records: list[dict[str, Any]]) -> Verdict:
-    direction = access.companies[0].direction
-    pairs = json.loads((folder(stack, direction) / "true_pairs.json").read_text())["pairs"]
+async def _sides(stack: Stack, direction: str) -> tuple[tuple[str, People], tuple[str, People]]:
+    """Source and destination, each with its people now."""
     async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
-        linarc = await _everyone(http, stack.urls["sandbox_linarc"], TENANTS[0], "id")
-        quickbooks = await _everyone(http, stack.urls["sandbox_quickbooks"], REALMS[0], "Id")
-        if direction == "linarc-to-qbo":
-            made = await _created(http, stack.urls["sandbox_quickbooks"], REALMS[0])
-            source, destination = ("linarc", linarc), ("quickbooks", quickbooks)
-        else:
-            made = await _created(http, stack.urls["sandbox_linarc"], TENANTS[0])
-            source, destination = ("quickbooks", quickbooks), ("linarc", linarc)
+        linarc = "linarc", await _everyone(http, stack.urls["sandbox_linarc"], TENANTS[0], "id")
+        quickbooks = "quickbooks", await _everyone(http, stack.urls["sandbox_quickbooks"], REALMS[0], "Id")
+    return (linarc, quickbooks) if direction == "linarc-to-qbo" else (quickbooks, linarc)
+
+
+async def _judge(stack: Stack, direction: str, records: list[dict[str, Any]], before: People) -> Verdict:
+    pairs = json.loads((folder(stack, direction) / "true_pairs.json").read_text())["pairs"]
     twins = dict(pairs) if direction == "linarc-to-qbo" else {b: a for a, b in pairs}
-    return judge(records, source, destination, made, twins)
+    source, destination = await _sides(stack, direction)
+    scope = {"linarc": TENANTS[0], "quickbooks": REALMS[0]}[destination[0]]
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        made = await _created(http, stack.urls[f"sandbox_{destination[0]}"], scope)
+    return judge(records, source, destination, made, twins, before)
 
 
 async def _parked(stack: Stack, service: str) -> int:

@@ -1,13 +1,13 @@
-"""What the operator's commands do on a running stack."""
+"""What the operator's commands do: on a running stack, or on servers that are named, as in production."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,21 +17,61 @@ from shared.db.migrate import SERVICES, migrate
 from shared.db.pool import open_database
 from shared.db.seal import Sealer, SealError
 from shared.db.tx import Database
+from shared.errors import Unavailable
 from shared.messaging import dead_letters
 from shared.messaging.broker import create_topics, send_raw
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.outbox import rewind
-from shared.settings import DatabaseSettings
+from shared.settings import PREFIX, DatabaseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The two servers to work on: a running stack's, or those that were named."""
+
+    database: str
+    """An address of the owner, or of one service."""
+    kafka: str | None
+    secrets: Mapping[str, str]
+    """The stack's; none of servers that were named."""
+
+    def services(self) -> Sequence[str]:
+        """Whose tables this address opens."""
+        user = urlsplit(self.database).username
+        return (user,) if user in SERVICES else SERVICES
+
+    def address(self, service: str) -> str:
+        """Where to work on the tables of `service`. Raises `StackError` when this address does not open them."""
+        if service not in SERVICES:
+            msg = f"There is no service {service}. It is one of {', '.join(SERVICES)}."
+            raise StackError(msg)
+        place = urlsplit(self.database)
+        if service in self.secrets:
+            return f"postgresql://{service}:{self.secrets[service]}@{place.hostname}:{place.port or 5432}{place.path}"
+        if service not in self.services():
+            msg = f"The address is {place.username}'s, which cannot work on {service}. Give {service}'s own, or the owner's."
+            raise StackError(msg)
+        return self.database
+
+
+def find_servers(data: Path, database: str | None, kafka: str | None) -> Servers:
+    """The named servers, else the environment's, else those of the stack that runs in `data`. Raises `StackError`."""
+    database = database or os.environ.get(f"{PREFIX}DATABASE__DSN")
+    kafka = kafka or os.environ.get(f"{PREFIX}KAFKA__BOOTSTRAP")
+    if database:
+        return Servers(database, kafka, {})
+    found = running(data)
+    return Servers(found["database"], kafka or found["kafka"], found["secrets"])
 
 
 @asynccontextmanager
-async def _database(found: dict[str, Any], service: str) -> AsyncIterator[Database]:
-    if service not in SERVICES:
-        msg = f"There is no service {service}. It is one of {', '.join(SERVICES)}."
-        raise StackError(msg)
-    place = urlsplit(found["database"])
-    dsn = f"postgresql://{service}:{found['secrets'][service]}@{place.hostname}:{place.port or 5432}{place.path}"
-    database = await open_database(DatabaseSettings.model_validate({"dsn": dsn}), service)
+async def _database(servers: Servers, service: str) -> AsyncIterator[Database]:
+    dsn = servers.address(service)
+    try:
+        database = await open_database(DatabaseSettings.model_validate({"dsn": dsn}), service)
+    except Unavailable:
+        msg = f"PostgreSQL does not answer at {urlsplit(dsn).hostname}:{urlsplit(dsn).port or 5432}."
+        raise StackError(msg) from None
     try:
         yield database
     finally:
@@ -65,31 +105,29 @@ async def make_topics(bootstrap: str, partitions: int, replicas: int) -> list[st
     return await create_topics(bootstrap, partitions=partitions, replication_factor=replicas)
 
 
-async def replay(data: Path, service: str, since: datetime) -> None:
+async def replay(servers: Servers, service: str, since: datetime) -> None:
     """Let a service's relay start again from `since`."""
-    async with _database(running(data), service) as database, database.system() as tx:
+    async with _database(servers, service) as database, database.system() as tx:
         await rewind(tx, since)
 
 
-async def parked(data: Path, *, replayed: bool) -> list[tuple[str, DeadLetter]]:
-    """The parked messages of all services."""
-    found = running(data)
+async def parked(servers: Servers, *, replayed: bool) -> list[tuple[str, DeadLetter]]:
+    """The parked messages of all services that the address opens."""
     letters: list[tuple[str, DeadLetter]] = []
-    for service in SERVICES:
-        async with _database(found, service) as database, database.system() as tx:
+    for service in servers.services():
+        async with _database(servers, service) as database, database.system() as tx:
             letters += [(service, letter) for letter in await dead_letters.list_parked(tx, replayed=replayed)]
     return letters
 
 
-async def one_parked(data: Path, service: str, topic: str, partition: int, offset: int) -> DeadLetter:
+async def one_parked(servers: Servers, service: str, topic: str, partition: int, offset: int) -> DeadLetter:
     """One parked message as it came. Raises `StackError` when there is none, or its key is not here."""
-    found = running(data)
-    keys = os.environ.get("MUSTER_DEAD_LETTER_KEY") or found["secrets"].get("dead_letter")
+    keys = os.environ.get(f"{PREFIX}DEAD_LETTER_KEY") or servers.secrets.get("dead_letter")
     if not keys:
         msg = "Parked messages are sealed. Give their key in the variable MUSTER_DEAD_LETTER_KEY."
         raise StackError(msg)
     try:
-        async with _database(found, service) as database, database.system() as tx:
+        async with _database(servers, service) as database, database.system() as tx:
             letter = await dead_letters.show(tx, Sealer(keys.split(",")), topic, partition, offset)
     except (SealError, ValueError) as error:
         msg = f"This parked message cannot be opened: {error}. Give its key in the variable MUSTER_DEAD_LETTER_KEY."
@@ -100,11 +138,13 @@ async def one_parked(data: Path, service: str, topic: str, partition: int, offse
     return letter
 
 
-async def replay_parked(data: Path, service: str, topic: str, partition: int, offset: int) -> None:
+async def replay_parked(servers: Servers, service: str, topic: str, partition: int, offset: int) -> None:
     """Put one parked message on its topic again and note it."""
-    found = running(data)
-    letter = await one_parked(data, service, topic, partition, offset)
+    if servers.kafka is None:
+        msg = "Where to send it? Name the broker with --kafka, or in the variable MUSTER_KAFKA__BOOTSTRAP."
+        raise StackError(msg)
+    letter = await one_parked(servers, service, topic, partition, offset)
     assert letter.raw is not None
-    await send_raw(found["kafka"], letter.topic, letter.raw, partition=letter.partition)
-    async with _database(found, service) as database, database.system() as tx:
+    await send_raw(servers.kafka, letter.topic, letter.raw, partition=letter.partition)
+    async with _database(servers, service) as database, database.system() as tx:
         await dead_letters.mark_replayed(tx, topic, partition, offset)

@@ -19,6 +19,7 @@ from shared.connectors.limits import Gate
 from shared.connectors.ports import Page, PreparedCall, RawRecord, Tenant, Unread, Write, Written
 from shared.connectors.vault import Credential, Vault
 from shared.contracts.capabilities import LINARC_FIELDS
+from shared.contracts.countries import alpha_3
 from shared.contracts.records import Account, Employee, Remote, System
 from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unauthorized, Unavailable
 
@@ -245,7 +246,9 @@ def _wire(fields: Mapping[str, object], current: Remote | None) -> dict[str, Any
     body: dict[str, Any] = {}
     for name, value in fields.items():
         if name in _ADDRESS:
-            body.setdefault("address", _address(current))[_ADDRESS[name]] = value
+            country = name == "address_country" and isinstance(value, str)
+            part = alpha_3(str(value)) if country else value
+            body.setdefault("address", _address(current))[_ADDRESS[name]] = part
         else:
             amount = name.endswith("_rate") and value is not None
             body[_TO_WIRE[name]] = float(str(value)) if amount else value

@@ -1,4 +1,4 @@
-"""Country names and codes as people and systems write them, to ISO 3166-1 alpha-2 (source: the ISO 3166-1 list)."""
+"""Country names and codes as people and systems write them, to ISO 3166-1 alpha-2 and back (source: the ISO 3166-1 list)."""
 
 _LIST = """
 AD AND Andorra
@@ -265,17 +265,23 @@ _ALSO = {
 }
 
 
-def _table() -> dict[str, str]:
-    table = dict(_ALSO)
+def _table() -> tuple[dict[str, str], dict[str, str]]:
+    codes, longer = dict(_ALSO), {}
     for line in _LIST.strip().splitlines():
         alpha_2, alpha_3, names = line.split(" ", 2)
-        table |= dict.fromkeys((alpha_2.lower(), alpha_3.lower(), *names.lower().split(";")), alpha_2)
-    return table
+        codes |= dict.fromkeys((alpha_2.lower(), alpha_3.lower(), *names.lower().split(";")), alpha_2)
+        longer[alpha_2] = alpha_3
+    return codes, longer
 
 
-_CODES = _table()
+_CODES, _LONGER = _table()
 
 
 def country_code(value: str) -> str:
     """The alpha-2 code of a country given by code or English name; what we do not know stays as given."""
     return _CODES.get(value.lower(), value)
+
+
+def alpha_3(code: str) -> str:
+    """The alpha-3 code of an alpha-2 code, as both systems write a country; what we do not know stays as given."""
+    return _LONGER.get(code, code)

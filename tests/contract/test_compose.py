@@ -58,6 +58,12 @@ def test_it_follows_the_compose_specification() -> None:
     assert problems(COMPOSE) == []
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_operators_commands_find_what_they_need_in_a_services_container(service: str) -> None:
+    needed = {"MUSTER_DATABASE__DSN", "MUSTER_KAFKA__BOOTSTRAP", "MUSTER_DEAD_LETTER_KEY"}
+    assert needed <= environment(service).keys()
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("ports", 8700), ("read_onyl", True), ("healthcheck", {"tests": ["CMD"]})]
 )

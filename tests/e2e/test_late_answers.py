@@ -105,7 +105,8 @@ async def test_what_is_pushed_while_the_directory_is_half_read_waits_and_creates
     await eventually(lambda: _settled(fleet), within=60)
 
     assert run["counts"]["succeeded"] > 30
-    verdict = await _judge(fleet.stack, fleet.access, await _records(fleet))
+    people = {e["Id"]: e for e in before}
+    verdict = await _judge(fleet.stack, fleet.company.direction, await _records(fleet), people)
     left = [w for w in verdict.wrong if not w.endswith("ended as needs_sync (differs)")]
     assert left == []  # a record that moved between choosing and pushing was not pushed, and is still to be
 

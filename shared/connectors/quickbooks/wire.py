@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from shared.connectors.client import MASKED, load_record
 from shared.connectors.ports import RawRecord, Unread, Write
+from shared.contracts.countries import alpha_3
 from shared.contracts.records import Employee, Remote
 
 SCALARS = {
@@ -142,6 +143,8 @@ def _tidy_address(wire: dict[str, Any]) -> None:
 def _set(wire: dict[str, Any], name: str, value: object) -> None:
     if name == "gender" and isinstance(value, str):
         value = value.capitalize()
+    if name == "address_country" and isinstance(value, str):
+        value = alpha_3(value)
     if name.endswith("_rate") and value is not None:
         value = float(str(value))
     if name in SCALARS:

@@ -104,6 +104,12 @@ def test_an_address_goes_whole_so_that_its_other_parts_survive(lin: World) -> No
     assert orjson.loads(call.body) == {"address": {"city": "X"}}
 
 
+def test_a_country_goes_as_three_letters(lin: World) -> None:
+    call = lin.linarc().prepare("k", [Write("create", "i", {"address_country": "US"})])
+    assert orjson.loads(call.body) == {"address": {"country": "USA"}}
+    assert remote(lin, address={"country": "USA"}).employee.address_country == "US"
+
+
 def problem(code: str, field: str | None = None, status: int = 422) -> httpx.Response:
     return httpx.Response(status, json={"status": status, "code": code, "field": field})
 

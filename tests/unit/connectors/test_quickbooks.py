@@ -350,6 +350,12 @@ def test_only_the_changed_part_of_an_address_moves(
     assert update(qbo, fields)["PrimaryAddr"] == expected
 
 
+def test_a_country_goes_as_the_three_letters_that_quickbooks_asks_for(qbo: World) -> None:
+    assert update(qbo, {"address_country": "US"})["PrimaryAddr"]["Country"] == "USA"
+    assert update(qbo, {"address_country": "Freedonia"})["PrimaryAddr"]["Country"] == "Freedonia"
+    assert remote(qbo, PrimaryAddr={"Country": "USA"}).employee.address_country == "US"
+
+
 def test_null_clears_by_leaving_out(qbo: World) -> None:
     body = update(
         qbo, {"email": None, "number": None, "address_line1": None}, PrimaryAddr={"Id": "9", "Line1": "x"}
