@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -131,12 +132,20 @@ class Child:
 
 def start_time(pid: int) -> str | None:
     """When this process started, to tell it from a later one with the same id; None when it is gone."""
+    if sys.platform != "linux":
+        return _start_by_ps(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     state, *rest = stat.rsplit(")", 1)[1].split()
     return None if state == "Z" else rest[18]
+
+
+def _start_by_ps(pid: int) -> str | None:
+    asked = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
+    return None if not found or found[0].startswith("Z") else " ".join(found[1:])
 
 
 def remember(path: Path, children: Sequence[Child]) -> None:

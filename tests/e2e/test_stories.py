@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import pytest
 
+from shared.contracts.records import record_id
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 
@@ -83,7 +86,8 @@ async def test_a_creation_that_timed_out_then_edited_then_retried_exists_once(fl
     synced = await fleet.becomes(remote, "synced", within=60)
 
     (made,) = await fleet.creations("Latecomer")
-    assert synced["destination_remote_id"] in (made, None)
+    assert synced["record_id"] == record["record_id"]
+    assert (await eventually_linked(fleet, remote))["destination_remote_id"] == made
     assert (await fleet.quickbooks(made))["GivenName"] == "Noora"
 
 
@@ -102,9 +106,13 @@ async def test_a_persons_link_stays_while_the_worker_creates(fleet: Fleet) -> No
     record = await fleet.becomes(remote, "needs_sync", reason="not_pushed")
 
     pushing = asyncio.ensure_future(fleet.push(record["record_id"]))
-    await asyncio.sleep(0.8)
+    on_its_way = "SELECT 1 FROM syncer.items WHERE record_id = $1 AND state = 'sending'"
+    await eventually(lambda: stored(fleet, on_its_way, record["record_id"]))
     body = {"destination_record_id": bench["destination_record_id"]}
     await fleet.client.call("PUT", f"{fleet.path}/records/{record['record_id']}/link", json=body)
+    told = "SELECT 1 FROM mapper.links WHERE source_record_id = $1"
+    await eventually(lambda: stored(fleet, told, record["record_id"]))
+    assert await stored(fleet, on_its_way, record["record_id"])
     await pushing
 
     async def settled() -> bool:
@@ -114,7 +122,19 @@ async def test_a_persons_link_stays_while_the_worker_creates(fleet: Fleet) -> No
         )
 
     await eventually(settled)
-    assert len(await fleet.creations("Slowpoke")) == 1
+    (made,) = await fleet.creations("Slowpoke")
+    case = "SELECT destination_record_id FROM mapper.cases WHERE source_record_id = $1 AND kind = 'created_by_us'"
+    double = await eventually(lambda: stored(fleet, case, record["record_id"]))
+    assert double == record_id(UUID(fleet.company.destination), made)
+
+
+async def stored(fleet: Fleet, query: str, record: str) -> Any:
+    """What a service's own table says of a record, where no page shows it."""
+    database = await asyncpg.connect(fleet.stack.database)
+    try:
+        return await database.fetchval(query, UUID(record))
+    finally:
+        await database.close()
 
 
 async def eventually_linked(fleet: Fleet, remote: str) -> dict[str, Any]:

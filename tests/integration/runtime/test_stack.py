@@ -7,15 +7,18 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from muster.postgres import Postgres, scratch
-from muster.processes import start_time
-from muster.stack import Options, Stack, StackError
+from muster.processes import _start_by_ps, start_time
+from muster.stack import Options, Stack, StackError, running
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,10 +27,15 @@ import asyncio, sys
 from pathlib import Path
 from muster.stack import Options, Stack
 async def main():
-    await Stack(Path(sys.argv[1]), Options(services=(), port=0)).start()
+    await Stack(Path(sys.argv[1]), Options(services=("mapper", "history"), port=0)).start()
     print("up", flush=True)
     await asyncio.sleep(600)
 asyncio.run(main())
+"""
+TOPIC = "views.v1"
+_KEEP = """
+INSERT INTO mapper.company_settings (company_id, version, document)
+VALUES ('00000000-0000-0000-0000-000000000001', 1, '{"kept": "yes"}')
 """
 
 
@@ -50,7 +58,7 @@ async def test_a_second_start_on_the_same_folder_is_refused(folder: Path) -> Non
 
 
 async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -> None:
-    """SIGKILL: both servers go too; the next start recovers the same data."""
+    """SIGKILL: servers and services go too; the next start has the same data in both servers."""
     killed = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -65,7 +73,14 @@ async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -
     children = {
         int(pid): started for pid, started in json.loads((folder / "processes.json").read_text()).items()
     }
-    password = (folder / "postgres" / "password").read_text()
+    found = running(folder)
+    database = await asyncpg.connect(found["database"])
+    await database.execute(_KEEP)
+    await database.close()
+    producer = AIOKafkaProducer(bootstrap_servers=found["kafka"], acks="all")
+    await producer.start()
+    kept = await producer.send_and_wait(TOPIC, b"kept", partition=1)
+    await producer.stop()
 
     killed.send_signal(signal.SIGKILL)
     await killed.wait()
@@ -76,9 +91,32 @@ async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -
     await eventually(gone, within=20)
     again = Stack(folder, Options(services=(), port=0))
     await again.start()
-    await again.stop()
-    assert len(children) == 2
-    assert (folder / "postgres" / "password").read_text() == password
+    try:
+        assert len(children) == 4
+        database = await asyncpg.connect(again.database)
+        assert await database.fetchval("SELECT document ->> 'kept' FROM mapper.company_settings") == "yes"
+        await database.close()
+        consumer = AIOKafkaConsumer(bootstrap_servers=again.kafka)
+        await consumer.start()
+        consumer.assign([TopicPartition(TOPIC, 1)])
+        consumer.seek(TopicPartition(TOPIC, 1), kept.offset)
+        assert (await asyncio.wait_for(consumer.getone(), 20)).value == b"kept"
+        await consumer.stop()
+    finally:
+        await again.stop()
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="only systems without /proc need ps")
+def test_where_there_is_no_proc_the_system_is_asked_when_a_process_began() -> None:
+    """The same answer as long as it lives, and none for one that is gone."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    began = _start_by_ps(process.pid)
+    assert began
+    assert began == _start_by_ps(process.pid)
+    process.kill()
+    assert _start_by_ps(process.pid) is None  # dead, and not yet waited for
+    process.communicate()
+    assert _start_by_ps(process.pid) is None
 
 
 async def test_a_server_that_crashes_is_started_again(folder: Path) -> None:
