@@ -180,8 +180,7 @@ class Relay:
                 await producer.send_batch(b, prefix + topic, partition=partition)
                 for b, topic, partition in full
             ]
-            for future in futures:
-                await future
+            await asyncio.gather(*futures)  # all of them: none may fail unseen
 
     async def _ready_producer(self) -> AIOKafkaProducer:
         if self._producer is None:
