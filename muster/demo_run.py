@@ -51,7 +51,7 @@ async def run(stack: Stack, console: Console, *, kill_every: float | None = None
     """Do the main job on a stack that is up, killing a random service every `kill_every` seconds meanwhile."""
     access = await prepare(stack)
     company = access.companies[0]
-    before = (await _sides(stack, company.direction))[1]
+    _, (_, before) = await _sides(stack, company.direction)
     killer = asyncio.ensure_future(_kill(stack, kill_every)) if kill_every else None
     try:
         async with Client(access.url, patience=PATIENCE_SECONDS) as client:
@@ -67,7 +67,7 @@ async def run(stack: Stack, console: Console, *, kill_every: float | None = None
             with suppress(asyncio.CancelledError):
                 await killer
             await stack.wait_ready()
-    verdict = await _judge(stack, company.direction, records, before[1])
+    verdict = await _judge(stack, company.direction, records, before)
     parked = sum([await _parked(stack, service) for service in SERVICES])
     _show(console, verdict, parked)
     return Outcome(verdict, parked)

@@ -73,6 +73,7 @@ async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -
     children = {
         int(pid): started for pid, started in json.loads((folder / "processes.json").read_text()).items()
     }
+    password = (folder / "postgres" / "password").read_text()
     found = running(folder)
     database = await asyncpg.connect(found["database"])
     await database.execute(_KEEP)
@@ -93,6 +94,7 @@ async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -
     await again.start()
     try:
         assert len(children) == 4
+        assert (folder / "postgres" / "password").read_text() == password
         database = await asyncpg.connect(again.database)
         assert await database.fetchval("SELECT document ->> 'kept' FROM mapper.company_settings") == "yes"
         await database.close()
