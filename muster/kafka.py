@@ -43,6 +43,7 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 group.min.session.timeout.ms=2000
 log.retention.check.interval.ms=300000
+log.segment.delete.delay.ms=1000
 {more}
 """
 _SEVERAL = "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500"

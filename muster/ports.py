@@ -1,6 +1,11 @@
 """Free loopback ports, the same ones again where they are still free."""
 
+import random
 import socket
+
+_RANGE = range(20_000, 30_000)
+"""Outside what systems give to outgoing connections (Linux from 32768, others from 49152): while its server is away,
+a port from there may be taken by the very client that knocks at it."""
 
 
 def is_free(port: int) -> bool:
@@ -15,9 +20,10 @@ def is_free(port: int) -> bool:
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted` if it is free, else any free port."""
-    if wanted and is_free(wanted):
-        return wanted
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """`wanted` if it is free, else any free one of `_RANGE`."""
+    tries = [*([wanted] if wanted else []), *random.sample(_RANGE, len(_RANGE))]
+    for port in tries:
+        if is_free(port):
+            return port
+    msg = f"No port from {_RANGE[0]} to {_RANGE[-1]} is free on this machine."
+    raise OSError(msg)

@@ -122,12 +122,13 @@ class Child:
             changed()
 
     def tail(self, lines: int = 5) -> list[str]:
-        """The last lines of its log."""
+        """The last lines of its log, without Java's frames, which would push out what they belong to."""
         if not self.log.exists():
             return []
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - 20_000))
-            return file.read().decode(errors="replace").splitlines()[-lines:]
+            text = file.read().decode(errors="replace")
+        return [line for line in text.splitlines() if not line.startswith("\tat ")][-lines:]
 
 
 def start_time(pid: int) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest_asyncio
@@ -61,21 +62,31 @@ async def _registered(nodes: Sequence[Broker]) -> bool:
         await admin.close()
 
 
-async def topics_on(nodes: Sequence[Broker]) -> KafkaSettings:
-    """Topics of one's own, on as many brokers as there are."""
+@asynccontextmanager
+async def topics_on(nodes: Sequence[Broker]) -> AsyncIterator[KafkaSettings]:
+    """Topics of one's own, on as many brokers as there are; deleted afterwards, as some hundred tests' fill a broker's memory."""
     prefix, addresses = f"t{uuid4().hex[:8]}.", ",".join(node.address for node in nodes)
-    await create_topics(addresses, partitions=PARTITIONS, replication_factor=len(nodes), prefix=prefix)
-    return KafkaSettings(
-        bootstrap=addresses,
-        partitions=PARTITIONS,
-        session_timeout_ms=6000,
-        heartbeat_ms=1000,
-        static_members=False,
-        prefix=prefix,
-    )
+    made = await create_topics(addresses, partitions=PARTITIONS, replication_factor=len(nodes), prefix=prefix)
+    try:
+        yield KafkaSettings(
+            bootstrap=addresses,
+            partitions=PARTITIONS,
+            session_timeout_ms=6000,
+            heartbeat_ms=1000,
+            static_members=False,
+            prefix=prefix,
+        )
+    finally:
+        admin = AIOKafkaAdminClient(bootstrap_servers=addresses)
+        await admin.start()
+        try:
+            await admin.delete_topics(made)
+        finally:
+            await admin.close()
 
 
 @pytest_asyncio.fixture
-async def kafka(broker: Broker) -> KafkaSettings:
+async def kafka(broker: Broker) -> AsyncIterator[KafkaSettings]:
     """Settings whose topics are this test's own."""
-    return await topics_on([broker])
+    async with topics_on([broker]) as settings:
+        yield settings
