@@ -102,6 +102,7 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
                 lane,
                 run_id=command.run_id,
                 actor=event.actor,
+                parts=command.parts,
                 remote_ids=command.remote_ids,
             )
             if command.part == 1:

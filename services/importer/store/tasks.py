@@ -32,6 +32,7 @@ class Task:
     lane: Lane
     run_id: UUID | None
     actor: str | None
+    parts: int
     remote_ids: Sequence[str]
     cursor: str | None
     page: int
@@ -45,9 +46,9 @@ class Task:
 
 
 _ADD_TASK = """
-INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, run_id, actor, remote_ids)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
-WHERE NOT ($10 AND EXISTS (
+INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, run_id, actor, parts, remote_ids)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+WHERE NOT ($11 AND EXISTS (
     SELECT FROM read_tasks WHERE company_id = $1 AND account_id = $3 AND kind IN ($4, 'full') AND done_at IS NULL
       AND run_id IS NULL))
 ON CONFLICT DO NOTHING
@@ -65,6 +66,7 @@ async def add_task(
     *,
     run_id: UUID | None = None,
     actor: str | None = None,
+    parts: int = 1,
     remote_ids: Sequence[str] = (),
     unless_waiting: bool = False,
 ) -> None:
@@ -79,6 +81,7 @@ async def add_task(
         lane,
         run_id,
         actor,
+        parts,
         list(remote_ids),
         unless_waiting,
     )
@@ -95,8 +98,8 @@ WHERE (company_id, task_id) = (
             AND o.task_id <> c.task_id AND o.kind <> 'records' AND o.done_at IS NULL
             AND (o.lease_until >= now() OR (o.due_at, o.task_id) < (c.due_at, c.task_id))))
     ORDER BY lane = 'bulk', due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING company_id, task_id, account_id, kind, phase, cause, lane, run_id, actor, remote_ids, cursor, page, since,
-          watermark, began_at, as_of, counts, attempts, lease_token
+RETURNING company_id, task_id, account_id, kind, phase, cause, lane, run_id, actor, parts, remote_ids, cursor, page,
+          since, watermark, began_at, as_of, counts, attempts, lease_token
 """
 
 
@@ -159,25 +162,37 @@ async def end_task(tx: Tx, task: Task) -> bool:
     return await tx.execute(_END, task.company_id, task.task_id, task.lease_token, counts) == "UPDATE 1"
 
 
-_END_RUN = "UPDATE read_tasks SET done_at = now(), lease_until = NULL WHERE company_id = $1 AND run_id = $2 AND done_at IS NULL"
+_GIVE_UP = """
+UPDATE read_tasks SET done_at = coalesce(done_at, now()), lease_until = NULL, given_up = true
+WHERE company_id = $1 AND run_id = $2
+"""
 
 
-async def end_run(tx: Tx, task: Task) -> None:
-    """The task's run is over, with all its parts."""
-    await tx.execute(_END_RUN, task.company_id, task.run_id)
+async def give_up(tx: Tx, task: Task) -> None:
+    """The task's run has failed: no part of it is read any more."""
+    await tx.execute(_GIVE_UP, task.company_id, task.run_id)
 
 
 _OTHERS = """
-SELECT count(*) FILTER (WHERE done_at IS NULL), coalesce(json_agg(counts), '[]')
+SELECT count(*) FILTER (WHERE done_at IS NOT NULL), coalesce(bool_or(given_up), false), coalesce(json_agg(counts), '[]')
 FROM read_tasks WHERE company_id = $1 AND run_id = $2 AND task_id <> $3
 """
 
 
-async def other_parts(tx: Tx, task: Task) -> tuple[int, list[Mapping[str, int]]]:
-    """The run's other tasks: how many are open, and the counts of all."""
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The other parts of a task's run: how many have not ended (they may not have arrived), and the counts of all."""
+
+    waiting: int
+    given_up: bool
+    counts: Sequence[Mapping[str, int]]
+
+
+async def other_parts(tx: Tx, task: Task) -> Others:
+    """How far the run has come beside `task`."""
     row = await tx.fetchrow(_OTHERS, task.company_id, task.run_id, task.task_id)
     assert row is not None
-    return row[0], orjson.loads(row[1])
+    return Others(max(0, task.parts - 1 - row[0]), row[1], orjson.loads(row[2]))
 
 
 _ATTEMPTS = """

@@ -76,10 +76,12 @@ class Finisher:
     async def _run_end(self, tx: Tx, task: Task) -> list[Outgoing]:
         if task.run_id is None:
             return []
-        waiting, others = await tasks.other_parts(tx, task)
-        counts = {n: sum(c.get(n, 0) for c in (task.counts, *others)) for n in tasks.COUNTS}
-        kind = ImportProgressed if waiting else ImportCompleted
-        body = kind(run_id=task.run_id, **shown(counts, *(("removed",) if waiting else ())))
+        others = await tasks.other_parts(tx, task)
+        if others.given_up:
+            return []
+        counts = {n: sum(c.get(n, 0) for c in (task.counts, *others.counts)) for n in tasks.COUNTS}
+        kind = ImportProgressed if others.waiting else ImportCompleted
+        body = kind(run_id=task.run_id, **shown(counts, *(("removed",) if others.waiting else ())))
         return [Outgoing(body, task.company_id, run_id=task.run_id, actor=task.actor)]
 
     async def failed(self, task: Task, error: MusterError) -> None:
@@ -98,14 +100,18 @@ class Finisher:
                     error.retry_after if isinstance(error, RateLimited) else core.backoff_seconds(attempts)
                 )
                 await tasks.retry_task(tx, task, delay)
-            else:
-                await tasks.end_run(tx, task)
-                reason = error.reason if isinstance(error, Rejected) else "unauthorized"
-                reason = reason if hopeless else "unavailable"
-                failed = ImportFailed(run_id=task.run_id, reason=reason)
-                await self._outbox.append(
-                    tx, [Outgoing(failed, task.company_id, run_id=task.run_id, actor=task.actor)]
-                )
+                return
+            reason = error.reason if isinstance(error, Rejected) else "unauthorized"
+            failed = ImportFailed(run_id=task.run_id, reason=reason if hopeless else "unavailable")
+            await self._give_up(tx, task, failed)
+
+    async def _give_up(self, tx: Tx, task: Task, failed: ImportFailed) -> None:
+        """The run ends with this part, whatever the others do; it is told once."""
+        others = await tasks.other_parts(tx, task)
+        await tasks.give_up(tx, task)
+        if not others.given_up:
+            said = Outgoing(failed, task.company_id, run_id=task.run_id, actor=task.actor)
+            await self._outbox.append(tx, [said])
 
 
 def shown(counts: Mapping[str, int], *without: str) -> dict[str, int]:

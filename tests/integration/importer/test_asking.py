@@ -188,6 +188,22 @@ async def test_an_import_in_parts_ends_once_with_the_counts_of_all(world: World)
     assert (3, 0, 1, 2, 0) == tuple(end[n] for n in ("read", "staged", "changed", "unchanged", "unreadable"))
 
 
+async def test_a_part_that_arrives_after_the_others_were_read_is_waited_for(world: World) -> None:
+    """The run ends with it, and not before."""
+    world.source.put("a", "b", "c")
+    await world.start()
+
+    for part, named in ((1, "a"), (2, "b")):
+        await world.ask("selected", named, part=part, parts=3)
+    await world.read()
+    assert [] == await world.news("import.completed")
+    await world.ask("selected", "c", part=3, parts=3)
+    await world.read()
+
+    (end,) = await world.news("import.completed")
+    assert 3 == end.body["read"]
+
+
 async def test_parts_that_end_at_the_same_moment_end_their_run_once(world: World) -> None:
     """The later one waits for the earlier, even where it found nobody to stage."""
     await world.start("a")

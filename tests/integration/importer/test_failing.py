@@ -147,6 +147,22 @@ async def test_an_import_of_which_a_part_fails_ends_once(world: World) -> None:
     assert [] == await world.open()
 
 
+async def test_a_part_that_arrives_after_its_import_has_failed_says_nothing_more(world: World) -> None:
+    """Neither that it went on nor, where it fails as well, that the import failed."""
+    await world.start(*EVERYONE)
+    await world.ask("selected", EVERYONE[1], part=1, parts=3)
+    world.source.refuses = set(EVERYONE[1:3])
+    await world.read()
+
+    for part in (2, 3):
+        await world.ask("selected", EVERYONE[part], part=part, parts=3)
+    await world.read()
+
+    ends = await world.news("import.failed", "import.progressed", "import.completed")
+    assert ["import.failed"] == [s.kind for s in ends]
+    assert [] == await world.open()
+
+
 async def test_an_account_that_is_not_connected_is_not_read(world: World) -> None:
     """Whoever waits is told in the end; the rest waits for the connection."""
     await world.start(*EVERYONE)
