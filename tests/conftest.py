@@ -13,14 +13,16 @@ from tests.support.postgres import addresses, postgres
 
 __all__ = ["addresses", "broker", "cluster", "kafka", "postgres"]
 HERE = Path(__file__).parent
+KINDS = ("unit", "property", "contract", "integration", "e2e")
+"""The stacks of `e2e` stay up to the end: they must not take the others' time."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the first folder below tests/, so that `-m "unit or contract"` works."""
+    """Mark each test with the first folder below tests/, so that `-m "unit or contract"` works; the quick kinds go first."""
     for item in items:
         kind = item.path.relative_to(HERE).parts[0]
-        if kind in ("unit", "property", "contract", "integration", "e2e"):
-            item.add_marker(kind)
+        item.add_marker(kind)
+    items.sort(key=lambda item: KINDS.index(item.path.relative_to(HERE).parts[0]))
 
 
 @pytest.fixture(scope="session", autouse=True)
