@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaRouter
 from faststream.message import AckStatus
@@ -24,6 +25,8 @@ from shared.messaging.subscription import Handler, Subscription
 from shared.settings import ServiceSettings
 
 MAX_RECORDS = 500
+LISTEN_MS = 1000
+"""So often an idle subscriber looks whether its group is well; what comes meanwhile it hears at once."""
 PASSED_OVER_SECONDS = 5.0
 """So long the offsets of batches without anything for the handler may go uncommitted: read again, they do as little."""
 
@@ -91,14 +94,13 @@ class Consume:
     def _register(self, router: KafkaRouter, subscription: Subscription, lane: Lane, most: int) -> None:
         kafka, service, topic = self._settings.kafka, self._database.service, subscription.topic
 
-        @router.subscriber(
+        subscriber = router.subscriber(
             kafka.prefix + topic,
             group_id=f"{kafka.prefix}{service}.{topic}",
             group_instance_id=f"{service}-{self._settings.instance}" if kafka.static_members else None,
             batch=True,
             max_records=most,
-            # As long as this FastStream is deaf after an empty poll, and a waiting fetch is answered at once.
-            batch_timeout_ms=10 if lane is Lane.REAL_TIME else 200,
+            batch_timeout_ms=200,  # as long it is deaf after an empty poll; in bulk, batches fill meanwhile
             fetch_max_wait_ms=1000,
             ack_policy=AckPolicy.NACK_ON_ERROR,
             auto_offset_reset="earliest",
@@ -112,6 +114,10 @@ class Consume:
             max_poll_interval_ms=300_000,
             isolation_level="read_committed",
         )
+        if lane is Lane.REAL_TIME:
+            subscriber.get_msg = partial(_listen, most=most)  # type: ignore[method-assign]
+
+        @subscriber
         async def consume(message: Any) -> None:
             records, started = message.raw_message, asyncio.get_running_loop().time()
             heard = await subscription.take(records)
@@ -123,6 +129,12 @@ class Consume:
             # FastStream keeps the message in a context variable, and every timer made meanwhile keeps the context
             # (asyncpg's run for five minutes): what has been handled goes, or ten and more batches stay in memory.
             message.raw_message = records[:1]
+
+
+async def _listen(consumer: AIOKafkaConsumer, *, most: int) -> tuple[ConsumerRecord[bytes, bytes], ...]:
+    """The next batch as soon as it comes. FastStream's own poll is deaf after it has listened in vain, for as long."""
+    found = await consumer.getmany(timeout_ms=LISTEN_MS, max_records=most)
+    return tuple(record for records in found.values() for record in records)
 
 
 async def _total_parser(

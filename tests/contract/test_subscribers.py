@@ -20,6 +20,7 @@ from shared.contracts.topics import TOPICS
 from shared.db.migrate import SERVICES
 from shared.db.tx import Database
 from shared.http.app import Base, Parts
+from shared.messaging import consume
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox
 from shared.settings import ServiceSettings
@@ -67,6 +68,7 @@ def wrong(service: str, router: KafkaRouter) -> list[str]:
             "one topic": len(names) == 1 and name in known and each.pattern is None,
             "its own group": each.group_id == f"{service}.{name}",
             "a batch": type(each).__name__ == "BatchSubscriber",
+            "always listening": ".bulk." in name or getattr(each.get_msg, "func", None) is consume._listen,
         }
         found += [f"{name}: not {rule}" for rule, kept in rules.items() if not kept]
     return found + [f"{group}: twice" for group, count in groups.items() if count > 1]
@@ -88,7 +90,10 @@ async def test_another_form_is_found() -> None:
         async def handler(body: dict[str, Any]) -> None: ...
 
     assert wrong("mapper", router) == [
-        *[f"employees.v1: not {rule}" for rule in ("NACK_ON_ERROR", "no auto commit", "earliest", "no_reply", "a batch")] * 2,
+        *[
+            f"employees.v1: not {rule}"
+            for rule in ("NACK_ON_ERROR", "no auto commit", "earliest", "no_reply", "a batch", "always listening")
+        ] * 2,
         "mapper.employees.v1/employees.v1: twice",
     ]  # fmt: skip
 

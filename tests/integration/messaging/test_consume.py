@@ -61,6 +61,18 @@ async def test_the_same_event_three_times_has_one_effect(probe: Probe) -> None:
     await probe.has(known, last)
 
 
+async def test_what_comes_while_a_subscriber_listens_is_heard_at_once(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it would listen for ten minutes."""
+    monkeypatch.setattr(consuming, "LISTEN_MS", 600_000)
+    await probe.start()
+    first = await probe.send()
+    await probe.has(first)
+    second = await probe.send()
+    await probe.has(first, second)
+
+
 async def test_without_the_inbox_it_would_have_three(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control."""
 
