@@ -94,16 +94,20 @@ def marks(world: World) -> list[Message[Any]]:
     ]
 
 
-async def told(world: World) -> None:
-    """One batch after the other, each of all companies."""
-    told, destination = world.handlers, System.QUICKBOOKS
-    await world.batch(told.on_settings, [world.message(document(1, c), c) for c in FORTY])
-    await world.batch(told.on_links, marks(world))
+async def told(world: World) -> dict[str, UUID]:
+    """One batch after the other, each of all companies; by a message's id, whose it was."""
     people = [(staged(System.LINARC, c), c) for c in FORTY]
-    people += [(staged(destination, c), c) for c in SAME]
-    people += [(staged(destination, c, first_name="Anna"), c) for c in OTHER]
-    await world.batch(told.on_employees, [world.message(body, c) for body, c in people])
-    await world.batch(told.on_links, [world.message(answer(c), c) for c in FORTY])
+    people += [(staged(System.QUICKBOOKS, c), c) for c in SAME]
+    people += [(staged(System.QUICKBOOKS, c, first_name="Anna"), c) for c in OTHER]
+    batches = [
+        (world.handlers.on_settings, [world.message(document(1, c), c) for c in FORTY]),
+        (world.handlers.on_links, marks(world)),
+        (world.handlers.on_employees, [world.message(body, c) for body, c in people]),
+        (world.handlers.on_links, [world.message(answer(c), c) for c in FORTY]),
+    ]
+    for handler, batch in batches:
+        await world.batch(handler, batch)
+    return {str(message.id): message.company_id for _, batch in batches for message in batch}
 
 
 async def statuses(world: World) -> dict[tuple[UUID, UUID], tuple[str, str]]:
@@ -123,7 +127,7 @@ async def said(world: World, kind: str) -> list[tuple[UUID, dict[str, str], dict
 
 async def test_each_of_forty_companies_gets_its_own_status_and_its_own_push(world: World) -> None:
     """Settings, directories, people, matches and commands, each in one batch of one transaction."""
-    await told(world)
+    whose = await told(world)
 
     expected = dict.fromkeys(UNMATCHED, ("needs_sync", "not_pushed"))
     expected |= dict.fromkeys(SAME, ("needs_sync", "never_pushed"))
@@ -134,6 +138,7 @@ async def test_each_of_forty_companies_gets_its_own_status_and_its_own_push(worl
     assert {body["record_id"] for _, _, body in news} == {str(here(c)) for c in FORTY}
     assert all(body["record_id"] == str(here(c)) for c, _, body in news)
     assert all(headers["ce_companyid"] == str(c) for c, headers, _ in news)
+    assert all(whose[headers["ce_causationid"]] == c for c, headers, _ in news)
 
     commands = [
         SyncRecords.model_validate(
@@ -151,17 +156,16 @@ async def test_each_of_forty_companies_gets_its_own_status_and_its_own_push(worl
         world.handlers.on_commands, [world.message(b, c) for b, c in zip(commands, FORTY, strict=True)]
     )
 
-    plans = {
-        c: (body["record_id"], headers["ce_runid"], body["action"], body["fields"])
-        for c, headers, body in await said(world, "push.planned")
-    }
+    planned = await said(world, "push.planned")
+    plans = {c: (body["record_id"], h["ce_runid"], body["action"], body["fields"]) for c, h, body in planned}
+    accounts = {c: body["basis"]["destination_account_id"] for c, _, body in planned}
     own = {c: (str(here(c)), str(uuid5(NAMESPACE, str(c)))) for c in FORTY}
     renamed = {"first_name": {"before": "Anna", "after": "Ana"}}
     assert {c: plans[c] for c in OTHER} == {c: (*own[c], "update", renamed) for c in OTHER}
     assert {c: plans[c][:3] for c in UNMATCHED} == {c: (*own[c], "create") for c in UNMATCHED}
     assert all(plans[c][3]["last_name"]["after"] == name(c) for c in UNMATCHED)
     assert {c: plans[c] for c in SAME} == {c: (*own[c], "no_change", {}) for c in SAME}
-    assert plans.keys() == set(FORTY) - set(DISPUTED)
+    assert accounts == {c: str(account_of(System.QUICKBOOKS, c)) for c in {*FORTY} - {*DISPUTED}}
 
 
 @pytest_asyncio.fixture
