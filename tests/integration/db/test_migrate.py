@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ import pytest_asyncio
 from muster.postgres import Postgres
 from shared.db import migrate as migrating
 from shared.db.migrate import SERVICES, ChangedMigrationError, migrate
+from tests.support.command import muster
 from tests.support.eventually import eventually
 
-ROOT = Path(__file__).resolve().parents[3]
 MADE = "SELECT name FROM muster.migrations WHERE package = 'made_up' ORDER BY name"
 
 
@@ -74,17 +73,10 @@ async def test_the_command_says_which_in_one_sentence(empty: str) -> None:
     owner = await asyncpg.connect(empty)
     await owner.execute("UPDATE muster.migrations SET checksum = '' WHERE name = '0001_vault.sql'")
     await owner.close()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "muster", "migrate", "--database", empty),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    told, _ = await process.communicate()
+    done = await muster("migrate", "--database", empty)
 
-    assert process.returncode == 1
-    assert "0001_vault.sql changed after it ran in vault" in " ".join(told.decode().split())
-    assert b"Traceback" not in told
+    assert done.code == 1
+    assert "0001_vault.sql changed after it ran in vault" in done.text
 
 
 async def _two_at_once(empty: str) -> Sequence[list[str] | BaseException]:

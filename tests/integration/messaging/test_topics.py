@@ -29,6 +29,7 @@ from shared.messaging.relay import Relay
 from shared.settings import KafkaSettings, ServiceSettings
 from tests.integration.messaging.conftest import Probe
 from tests.support.broker import PARTITIONS, topics_on
+from tests.support.command import muster
 from tests.support.eventually import eventually
 from tests.support.probe import COMPANY
 
@@ -159,6 +160,8 @@ async def test_topics_that_the_broker_refuses_are_not_said_to_be_made(broker: Br
     """Three copies of each cannot be on one broker."""
     with pytest.raises(Unavailable, match=r"employees\.v1.*[Rr]eplication"):
         await create_topics(broker.address, partitions=PARTITIONS, replication_factor=3, prefix="refused.")
+    done = await muster("topics", "--kafka", broker.address, "--replicas", "3")
+    assert (done.code, "refuses the topic employees.v1" in done.text) == (1, True)
 
 
 async def _on_the_wire(probe: Probe, *outgoing: Outgoing) -> list[ConsumerRecord[bytes, bytes]]:
