@@ -23,6 +23,8 @@ from muster.kafka import JarError, fetch_jars
 from muster.postgres import scratch
 from muster.screen import Screen
 from muster.stack import GATEWAY_PORT, Options, Stack, StackError, running
+from shared.db.migrate import ChangedMigrationError
+from shared.errors import MusterError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,7 +59,7 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
     """Run it; what a person can mend is said in one sentence, not as a traceback."""
     try:
         return asyncio.run(main)
-    except (StackError, JarError, RuntimeError) as error:
+    except (StackError, JarError, RuntimeError, MusterError, ChangedMigrationError) as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from None
 

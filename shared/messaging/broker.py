@@ -2,9 +2,11 @@
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import NoError, TopicAlreadyExistsError
 from faststream.kafka import KafkaBroker, KafkaRouter
 
 from shared.contracts.topics import TOPICS
+from shared.errors import Unavailable
 from shared.messaging.dead_letters import Raw
 from shared.settings import KafkaSettings
 
@@ -34,7 +36,10 @@ def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> K
 async def create_topics(
     bootstrap: str, *, partitions: int, replication_factor: int = 1, prefix: str = ""
 ) -> list[str]:
-    """Create the topics that do not exist yet, as `contracts.topics` says; returns their names."""
+    """Create the topics that do not exist yet, as `contracts.topics` says; returns their names.
+
+    Raises `Unavailable` when the broker refuses one. Those that another made meanwhile are none of that.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="muster-topics")
     await admin.start()
     try:
@@ -56,9 +61,12 @@ async def create_topics(
             for name in topic.names()
             if prefix + name not in there
         ]
-        if new:
-            await admin.create_topics(new)
-        return [topic.name for topic in new]
+        answers = (await admin.create_topics(new)).topic_errors if new else []
+        for name, code, why in answers:
+            if code not in (NoError.errno, TopicAlreadyExistsError.errno):
+                msg = f"Apache Kafka refuses the topic {name}: {why}"
+                raise Unavailable(msg)
+        return [name for name, code, _ in answers if code == NoError.errno]
     finally:
         await admin.close()
 

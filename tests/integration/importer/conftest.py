@@ -24,31 +24,16 @@ from shared.contracts.events import (
     DirectoryWanted,
     Message,
     PushSucceeded,
-    SettingsChanged,
     SourceChanged,
 )
-from shared.contracts.records import (
-    Account,
-    CompanySettings,
-    Employee,
-    Lane,
-    Remote,
-    Route,
-    Rules,
-    System,
-    account_id,
-    record_id,
-)
+from shared.contracts.records import Account, Employee, Lane, Remote, System, record_id
 from shared.db.pool import open_database
 from shared.db.tx import Database
 from shared.errors import Rejected
 from shared.messaging.outbox import LANES, Outbox
 from shared.settings import DatabaseSettings, KafkaSettings, VaultSettings
+from tests.support.companies import COMPANY, DESTINATION, NAMESPACE, SOURCE, document
 
-NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
-COMPANY = UUID(int=1)
-SOURCE = account_id(COMPANY, "linarc", "test", "1")
-DESTINATION = account_id(COMPANY, "quickbooks", "test", "1")
 PARTITIONS = 3
 
 
@@ -186,30 +171,12 @@ class World:
             await handlers[bodies[0].topic.name](messages, tx)
 
     async def configure(
-        self, *, active: bool = True, connected: bool = True, both: bool = True, **rules: bool
+        self, *, active: bool = True, connected: bool = True, routed: bool = True, **rules: bool
     ) -> None:
         """The company's next settings: a route from Linarc to QuickBooks; `connected` is Linarc."""
         self.version += 1
-        accounts = [
-            Account(
-                account_id=account,
-                system=system,
-                environment="test",
-                tenant_id="1",
-                base_url="http://x",
-                connected=connected or account != SOURCE,
-            )
-            for account, system in ((SOURCE, System.LINARC), (DESTINATION, System.QUICKBOOKS))
-        ]
-        route = Route(source=SOURCE, destination=DESTINATION, rules=Rules(**rules), active=active)
-        document = CompanySettings(
-            company_id=COMPANY,
-            version=self.version,
-            name="x",
-            accounts=tuple(accounts),
-            route=route if both else None,
-        )
-        await self.tell(SettingsChanged(company_id=COMPANY, settings=document))
+        off = None if connected else System.LINARC
+        await self.tell(document(self.version, disconnected=off, active=active, routed=routed, **rules))
 
     async def start(self, *remotes: str, **rules: bool) -> None:
         """A company whose two accounts have been read; these people stand in the source."""

@@ -14,7 +14,8 @@ from services.importer.worker.finishing import Finisher
 from shared.contracts.events import DirectoryWanted
 from shared.contracts.records import Lane
 from shared.db import work
-from tests.integration.importer.conftest import COMPANY, DESTINATION, SOURCE, people, pushed
+from tests.integration.importer.conftest import people, pushed
+from tests.support.companies import COMPANY, DESTINATION, SOURCE
 from tests.support.eventually import eventually
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ async def test_an_account_that_comes_back_is_read_completely(world: World, stopp
     """After it was connected again, and after its route was made active again."""
     await world.start("a")
     await world.configure(
-        connected=stopped != "disconnected", active=stopped != "route inactive", both=stopped != "no route"
+        connected=stopped != "disconnected", active=stopped != "route inactive", routed=stopped != "no route"
     )
     assert [] == await world.open()
 

@@ -9,7 +9,8 @@ import pytest
 
 from shared.contracts.reasons import REASONS
 from shared.errors import MusterError, RateLimited, Rejected, Unauthorized, Unavailable
-from tests.integration.importer.conftest import SOURCE, people
+from tests.integration.importer.conftest import people
+from tests.support.companies import SOURCE
 
 if TYPE_CHECKING:
     from tests.integration.importer.conftest import World

@@ -11,7 +11,8 @@ import pytest
 from services.importer.worker.reading import OVERLAP
 from shared.contracts.records import Lane
 from shared.errors import Unavailable
-from tests.integration.importer.conftest import DESTINATION, PARTITIONS, SOURCE, people
+from tests.integration.importer.conftest import PARTITIONS, people
+from tests.support.companies import DESTINATION, SOURCE
 from tests.support.eventually import eventually
 
 if TYPE_CHECKING:

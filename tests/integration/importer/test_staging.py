@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.contracts.records import record_id
-from tests.integration.importer.conftest import DESTINATION, SOURCE, people, pushed
+from tests.integration.importer.conftest import people, pushed
+from tests.support.companies import DESTINATION, SOURCE
 
 if TYPE_CHECKING:
     from shared.connectors.ports import Page

@@ -28,28 +28,16 @@ from shared.contracts.events import (
     EmployeeRemoved,
     EmployeeStaged,
     Message,
-    SettingsChanged,
 )
-from shared.contracts.records import (
-    Account,
-    Cause,
-    CompanySettings,
-    Employee,
-    Lane,
-    Route,
-    Rules,
-    System,
-    account_id,
-    record_id,
-)
+from shared.contracts.records import Cause, Employee, Lane, System, record_id
 from shared.db.pool import open_database
 from shared.db.tx import Database
 from shared.messaging.outbox import Outbox
 from shared.settings import DatabaseSettings, KafkaSettings
+from tests.support.companies import COMPANY, NAMESPACE, account_of, document
 
 PARTITIONS = 3
 START = datetime(2026, 1, 1, tzinfo=UTC)
-NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
 
 
 @pytest.fixture
@@ -66,11 +54,12 @@ class World:
     settings: Settings
     deciding: Deciding
     number: int = 0
-    company: UUID = UUID(int=1)
+    company: UUID = COMPANY
     revs: dict[UUID, int] = field(default_factory=dict)
 
     def account(self, side: str, company: UUID | None = None) -> UUID:
-        return account_id(company or self.company, side, "test", "1")
+        system = System.LINARC if side == "source" else System.QUICKBOOKS
+        return account_of(system, company or self.company)
 
     def id(self, side: str, remote: str, company: UUID | None = None) -> UUID:
         return record_id(self.account(side, company), remote)
@@ -127,22 +116,7 @@ class World:
         self, company: UUID | None = None, version: int = 1, *, flipped: bool = False, **rules: Any
     ) -> Message[Any]:
         company = company or self.company
-        accounts = [
-            Account(
-                account_id=self.account(side, company),
-                system=system,
-                environment="test",
-                tenant_id="1",
-                base_url="http://x",
-            )
-            for side, system in (("source", System.LINARC), ("destination", System.QUICKBOOKS))
-        ]
-        source, destination = reversed(accounts) if flipped else accounts
-        route = Route(source=source.account_id, destination=destination.account_id, rules=Rules(**rules))
-        settings = CompanySettings(
-            company_id=company, version=version, name="x", accounts=tuple(accounts), route=route
-        )
-        return self.message(SettingsChanged(company_id=company, settings=settings), company)
+        return self.message(document(version, company, flipped=flipped, **rules), company)
 
     async def tell(self, *messages: Message[Any], database: Database | None = None) -> None:
         """One batch of `employees`."""

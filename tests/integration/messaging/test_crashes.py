@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from faststream import AckPolicy
 
 from shared.clock import SystemClock
@@ -189,6 +192,70 @@ async def test_without_drain_and_inbox_a_rebalance_doubles_effects(
     monkeypatch.setattr(inbox, "remember", forgetful)
     sent = await _rebalanced(probe)
     assert len(await probe.effects()) > len(sent)
+
+
+async def _group(probe: Probe) -> tuple[str, int]:
+    """What the broker says of the group: its state, and how many belong to it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=probe.settings.kafka.bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups(
+            [f"{probe.settings.kafka.prefix}mapper.notifications.v1"]
+        )
+    finally:
+        await admin.close()
+    ((_, _, state, _, _, members, *_),) = answer.groups
+    return state, len(members)
+
+
+async def _a_copy_joins_while_a_batch_runs(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> tuple[bool, list[int]]:
+    """Whether the partitions move meanwhile, and how often each message is handled; no inbox refuses repeats."""
+    monkeypatch.setattr(inbox, "remember", forgetful)
+    runs: Counter[UUID] = Counter()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def fault(events: Sequence[Message[Any]]) -> None:
+        runs.update(event.id for event in events)
+        begun.set()
+        await may_end.wait()
+
+    async def moved() -> bool:
+        return await _group(probe) == ("Stable", 2)
+
+    probe.fault = fault
+    sent = [await probe.send() for _ in range(3)]
+    await probe.start()
+    await begun.wait()
+    joining = asyncio.ensure_future(probe.start())
+    with suppress(AssertionError):
+        await eventually(moved, within=4)
+    at_once = await moved()
+    may_end.set()
+    await joining
+    last = await probe.send()
+    await eventually(lambda: _has_all(probe, [last]))
+    return at_once, [runs[event] for event in sent]
+
+
+async def test_a_batch_that_runs_while_a_copy_joins_is_handled_once(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its partitions go when it has ended and its offset is committed: the drain alone sees to it."""
+    assert await _a_copy_joins_while_a_batch_runs(probe, monkeypatch) == (False, [1, 1, 1])
+
+
+async def test_without_the_drain_it_is_handled_again(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: only the wait is off, and the partitions go while the batch runs."""
+
+    async def at_once(_: Any, __: Any) -> None: ...
+
+    monkeypatch.setattr(Subscription, "on_partitions_revoked", at_once)
+    moved, runs = await _a_copy_joins_while_a_batch_runs(probe, monkeypatch)
+
+    assert moved
+    assert max(runs) > 1
 
 
 async def _told_to_stop(probe: Probe, by: signal.Signals) -> tuple[int, int, int]:

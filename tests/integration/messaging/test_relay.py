@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import pytest
 
 from shared.clock import SystemClock
 from shared.contracts.records import Lane
+from shared.messaging import outbox as saying
 from shared.messaging import relay as relaying
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.relay import Relay
@@ -98,6 +100,46 @@ async def test_two_relays_and_only_one_leads(probe: Probe, relay: tuple[Relay, O
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def _is_sent(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch, *, notify: bool, poll_seconds: float, within: float
+) -> bool:
+    """Whether what is committed while the relay rests is heard in time."""
+    monkeypatch.setattr(relaying, "POLL_SECONDS", poll_seconds)
+    if not notify:
+        monkeypatch.setattr(saying, "_APPEND", saying._APPEND.replace("pg_notify($3, '')", "$3::text"))
+    outbox = Outbox(SystemClock())
+    await probe.start()
+    await say(probe, outbox, 1)
+    task = asyncio.ensure_future(Relay(probe.settings, probe.database).run())
+    try:
+        await probe.has(*await probe.said())  # found by its first look; now it rests
+        await say(probe, outbox, 1)
+        both = await probe.said()
+        with suppress(AssertionError):
+            await probe.has(*both, within=within)
+        return sorted(both) == sorted(await probe.effects())
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_commit_wakes_a_relay_that_never_polls(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NOTIFY alone carries it, within a moment."""
+    assert await _is_sent(probe, monkeypatch, notify=True, poll_seconds=3600, within=2)
+
+
+async def test_without_notify_a_relay_that_never_polls_sleeps_on(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control."""
+    assert not await _is_sent(probe, monkeypatch, notify=False, poll_seconds=3600, within=2)
+
+
+async def test_without_notify_polling_alone_carries_it(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as it does in earnest."""
+    assert await _is_sent(probe, monkeypatch, notify=False, poll_seconds=relaying.POLL_SECONDS, within=5)
 
 
 async def test_a_message_over_the_brokers_limit_cannot_exist(probe: Probe) -> None:

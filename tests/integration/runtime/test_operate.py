@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,9 +25,9 @@ from shared.contracts.records import Cause, Employee
 from shared.db.pool import open_database
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.settings import DatabaseSettings
+from tests.support.command import Done, muster
 from tests.support.eventually import eventually
 
-ROOT = Path(__file__).resolve().parents[3]
 TOPIC = "employees.v1"
 COMPANY, ACCOUNT = UUID(int=11), UUID(int=12)
 FAMILY = "Quillfeather"
@@ -48,33 +45,6 @@ STATE = (
     "SELECT c::text FROM history.counters c ORDER BY 1",
     "SELECT event_id FROM history.outbox ORDER BY 1",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a command ended, and what it said."""
-
-    code: int
-    text: str
-
-
-async def muster(*arguments: str, cwd: Path = ROOT, **environment: str) -> Done:
-    """Run the command to its end; wide, so that no line is folded."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "muster",
-        *arguments,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "250", **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    text = said.decode()
-    assert "Traceback" not in text, text
-    return Done(process.returncode, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,30 +24,14 @@ from shared.contracts.events import (
     Message,
     RecordLinked,
     RecordUnmatched,
-    SettingsChanged,
 )
-from shared.contracts.records import (
-    Account,
-    Cause,
-    CompanySettings,
-    Employee,
-    Lane,
-    Remote,
-    Route,
-    System,
-    account_id,
-    record_id,
-)
+from shared.contracts.records import Account, Cause, Employee, Lane, Remote, System, record_id
 from shared.db.pool import open_database
 from shared.db.tx import Database
 from shared.errors import Unavailable
 from shared.messaging.outbox import Outbox
 from shared.settings import DatabaseSettings, KafkaSettings, VaultSettings
-
-NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
-COMPANY = UUID(int=1)
-SOURCE = account_id(COMPANY, "linarc", "test", "1")
-DESTINATION = account_id(COMPANY, "quickbooks", "test", "1")
+from tests.support.companies import COMPANY, DESTINATION, NAMESPACE, SOURCE, document
 
 
 class Destination:
@@ -137,34 +121,26 @@ class World:
     def id(self, remote: str) -> UUID:
         return record_id(SOURCE, remote)
 
-    async def _tell(self, handler: Callable[..., Any], *bodies: Any, lane: Lane = Lane.BULK) -> None:
-        messages = []
-        for body in bodies:
-            self.number += 1
-            run = getattr(body, "run_id", None)
-            key = uuid5(NAMESPACE, str(self.number))
-            messages.append(Message(key, datetime.now(UTC), COMPANY, lane, body, run, actor="ann"))
-        async with self.database.transaction([COMPANY]) as tx:
+    def message(self, body: Any, company: UUID = COMPANY, lane: Lane = Lane.BULK) -> Message[Any]:
+        """A new one."""
+        self.number += 1
+        key, run = uuid5(NAMESPACE, str(self.number)), getattr(body, "run_id", None)
+        return Message(key, datetime.now(UTC), company, lane, body, run, actor="ann")
+
+    async def batch(
+        self, handler: Callable[..., Any], messages: Sequence[Message[Any]], database: Database | None = None
+    ) -> None:
+        """One batch, in one transaction."""
+        async with (database or self.database).transaction(m.company_id for m in messages) as tx:
             await handler(messages, tx)
+
+    async def _tell(self, handler: Callable[..., Any], *bodies: Any, lane: Lane = Lane.BULK) -> None:
+        await self.batch(handler, [self.message(body, lane=lane) for body in bodies])
 
     async def set(self, version: int, *, connected: bool = True) -> None:
         """The company's settings; QuickBooks may be disconnected."""
-        accounts = [
-            Account(
-                account_id=account,
-                system=system,
-                environment="test",
-                tenant_id="1",
-                base_url="http://x",
-                connected=connected or account == SOURCE,
-            )
-            for account, system in ((SOURCE, System.LINARC), (DESTINATION, System.QUICKBOOKS))
-        ]
-        route = Route(source=SOURCE, destination=DESTINATION)
-        document = CompanySettings(
-            company_id=COMPANY, version=version, name="x", accounts=tuple(accounts), route=route
-        )
-        await self._tell(self.handlers.on_settings, SettingsChanged(company_id=COMPANY, settings=document))
+        off = None if connected else System.QUICKBOOKS
+        await self._tell(self.handlers.on_settings, document(version, disconnected=off))
 
     async def start(self) -> None:
         """A company from Linarc to QuickBooks whose destination has been read."""

@@ -17,7 +17,7 @@ from shared.contracts.records import Lane, record_id
 from shared.db.companies import load_settings
 from shared.errors import Unavailable
 from shared.messaging.outbox import LANES
-from tests.integration.syncer.conftest import COMPANY, DESTINATION, NAMESPACE
+from tests.support.companies import COMPANY, DESTINATION, NAMESPACE
 
 if TYPE_CHECKING:
     from tests.integration.syncer.conftest import World
