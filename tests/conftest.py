@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.broker import broker, cluster, kafka
 from tests.support.postgres import addresses, postgres
@@ -15,6 +16,12 @@ __all__ = ["addresses", "broker", "cluster", "kafka", "postgres"]
 HERE = Path(__file__).parent
 KINDS = ("unit", "property", "contract", "integration", "e2e")
 """The stacks of `e2e` stay up to the end: they must not take the others' time."""
+
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile(
+    "repeatable"
+)  # the same examples for everybody; `--hypothesis-profile=default` tries others
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

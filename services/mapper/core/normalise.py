@@ -16,8 +16,11 @@ def folded(text: str) -> str:
     """Without case, accents and ligatures."""
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
-    return "".join(c for c in text if not unicodedata.combining(c))
+    for _ in range(
+        2
+    ):  # taken apart, a letter may have a case that it did not show (Unicode, section 3.13, D146)
+        text = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in text.translate(_LETTERS) if not unicodedata.combining(c))
 
 
 _LONGEST_DROPPED = 6
