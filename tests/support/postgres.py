@@ -38,7 +38,7 @@ async def addresses(postgres: Postgres) -> AsyncIterator[Callable[[str], str]]:
     """A fresh migrated database: its address as a service's role, or as `owner`."""
     name = f"test_{uuid4().hex}"
     owner = await asyncpg.connect(postgres.dsn())
-    await owner.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+    await owner.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY file_copy")  # a fifth of the time
 
     def address(role: str) -> str:
         return postgres.dsn(database=name) if role == "owner" else postgres.dsn(role, PASSWORD, name)
