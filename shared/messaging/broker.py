@@ -2,9 +2,11 @@
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker, KafkaRouter
 
 from shared.contracts.topics import TOPICS
+from shared.errors import Unavailable
 from shared.messaging.dead_letters import Raw
 from shared.settings import KafkaSettings
 
@@ -31,13 +33,25 @@ def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> K
     return broker
 
 
+async def _start(client: AIOKafkaAdminClient | AIOKafkaProducer) -> None:
+    try:
+        await client.start()
+    except (
+        KafkaError,
+        OSError,
+        OverflowError,
+        ValueError,
+    ) as error:  # the last two: no port is such a number
+        raise Unavailable(f"kafka: {type(error).__name__}") from error
+
+
 async def create_topics(
     bootstrap: str, *, partitions: int, replication_factor: int = 1, prefix: str = ""
 ) -> list[str]:
-    """Create the topics that do not exist yet, as `contracts.topics` says; returns their names."""
+    """Create the topics that do not exist yet, as `contracts.topics` says; returns their names. Raises `Unavailable`."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="muster-topics")
-    await admin.start()
     try:
+        await _start(admin)
         there = set(await admin.list_topics())
         new = [
             NewTopic(
@@ -64,10 +78,10 @@ async def create_topics(
 
 
 async def send_raw(bootstrap: str, topic: str, raw: Raw, *, partition: int) -> None:
-    """Put one message on a topic as it is: for sending a parked one again."""
+    """Put one message on a topic as it is: for sending a parked one again. Raises `Unavailable`."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
-    await producer.start()
     try:
+        await _start(producer)
         await producer.send_and_wait(topic, raw.body, raw.key, partition, headers=list(raw.headers))
     finally:
         await producer.stop()
