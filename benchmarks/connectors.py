@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 
-from benchmarks.measure import Figure, show
+from benchmarks.measure import Figure, judge, show
 from muster.postgres import Postgres, scratch
 from shared.connectors.ports import Connector, Write
 from shared.contracts.records import System
@@ -55,7 +54,11 @@ async def _limited(people: int, *, json: bool) -> None:
         await side.admin_post("/reset")
         pushed = await push(side, people, processes=3)
         seen = (await side.admin_get("/limits"))[side.scope]
-        _judge(seen["refused"] == 0 and len(await side.rows()) == people, f"within every limit: {seen}")
+        judge(
+            "connectors",
+            f"within every limit: {seen}",
+            good=seen["refused"] == 0 and len(await side.rows()) == people,
+        )
     seconds = pushed.seconds * SPEED
     allowed = BATCHES_A_MINUTE * BATCH / 60
     figure = Figure(
@@ -73,7 +76,7 @@ async def _limited(people: int, *, json: bool) -> None:
 async def _unlimited(people: int, *, json: bool) -> None:
     async with _side(NO_LIMITS, "--limits", "off") as side:
         pushed = await push(side, people, processes=1)
-        _judge(len(await side.rows()) == people, "everybody is there once")
+        judge("connectors", "everybody is there once", good=len(await side.rows()) == people)
     figure = Figure(
         "connectors: push without limits", people / pushed.seconds, pushed.seconds, people, ">= 400 writes/s"
     )
@@ -86,9 +89,9 @@ async def _race(*, json: bool) -> None:
         started = time.perf_counter()
         refreshes = await race(side, workers=WORKERS, rounds=ROUNDS)
         seconds = time.perf_counter() - started
-        _judge(refreshes == [1] * ROUNDS, f"one refresh in each round: {refreshes}")
+        judge("connectors", f"one refresh in each round: {refreshes}", good=refreshes == [1] * ROUNDS)
         (health,) = await side.vault.health(COMPANY)
-        _judge(health.state == "connected", "the connection is well")
+        judge("connectors", "the connection is well", good=health.state == "connected")
     count = WORKERS * ROUNDS
     name = f"connectors: {WORKERS} workers at expiry, {ROUNDS} rounds"
     show(Figure(name, count / seconds, seconds, count, "1 refresh a round"), json=json)
@@ -105,8 +108,12 @@ async def _lost(*, json: bool) -> None:
         found = [i for part in await asyncio.gather(*(_write(c, waiting) for c in connectors)) for i in part]
         seconds = time.perf_counter() - started
         rows = await side.rows()
-        _judge(len(found) == LOST_WRITES, "every outcome is known")
-        _judge(len(set(found)) == LOST_WRITES and sorted(rows) == sorted(found), "no duplicate")
+        judge("connectors", "every outcome is known", good=len(found) == LOST_WRITES)
+        judge(
+            "connectors",
+            "no duplicate",
+            good=len(set(found)) == LOST_WRITES and sorted(rows) == sorted(found),
+        )
     name = "connectors: writes, every tenth answer lost"
     show(Figure(name, LOST_WRITES / seconds, seconds, LOST_WRITES, "0 twice, 0 unknown"), json=json)
 
@@ -119,11 +126,6 @@ async def _write(connector: Connector, numbers: Iterator[int]) -> list[str]:
         if done.remote is not None:
             found.append(done.remote.remote_id)
     return found
-
-
-def _judge(good: bool, what: str) -> None:  # noqa: FBT001  (a verdict)
-    if not good:
-        sys.exit(f"connectors: NOT {what}")
 
 
 async def main(_: str, *, json: bool, employees: int) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import orjson
+
+from muster.stack import Stack
+from shared.db.migrate import SERVICES
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -54,6 +58,27 @@ def show(figure: Figure, *, json: bool) -> None:
     if figure.peak_mib:
         out.write("  peak MiB: " + ", ".join(f"{n} {v:.0f}" for n, v in figure.peak_mib.items()) + "\n")
     out.flush()
+
+
+def judge(name: str, what: str, *, good: bool) -> None:
+    """End the measurement with a plain word unless it is `good`; the exit code is then 1."""
+    if not good:
+        sys.exit(f"{name}: NOT {what}")
+
+
+def cpu_of(stack: Stack) -> dict[str, float]:
+    """CPU seconds of each process of a stack."""
+    return {name: cpu_seconds(child.pid) for name, child in stack.children.items() if child.pid}
+
+
+def spent(stack: Stack, before: Mapping[str, float], records: int) -> dict[str, float]:
+    """CPU microseconds a record of each process since `before`."""
+    return {n: (v - before.get(n, 0.0)) / records * 1e6 for n, v in cpu_of(stack).items()}
+
+
+def peaks_of(stack: Stack) -> dict[str, float]:
+    """The most memory each service has had, in MiB."""
+    return {n: peak_mib(c.pid) for n, c in stack.children.items() if c.pid and n in SERVICES}
 
 
 def cpu_seconds(pid: int) -> float:

@@ -9,7 +9,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
-from benchmarks.measure import Figure, show
+from benchmarks.measure import Figure, cpu_of, show, spent
 from muster.postgres import scratch
 from muster.stack import Options, Stack
 from shared.clock import SystemClock
@@ -38,22 +38,25 @@ async def main(name: str, *, json: bool, employees: int) -> None:
                 kafka=KafkaSettings(bootstrap=stack.kafka, partitions=stack.options.partitions),
                 internal_token=SecretStr("x"),
             )
-            await _measure(settings, name, json=json, count=employees // ROUNDS)
+            await _measure(stack, settings, name, json=json, count=employees // ROUNDS)
         finally:
             await stack.stop()
 
 
-async def _measure(settings: ServiceSettings, name: str, *, json: bool, count: int) -> None:
+async def _measure(stack: Stack, settings: ServiceSettings, name: str, *, json: bool, count: int) -> None:
     database = await open_database(settings.database, "importer")
     relay = Relay(settings, database)
     relayed, raw = [], []
+    used: list[dict[str, float]] = []
     try:
         for _ in range(ROUNDS):
             rows = await _say(database, count)
-            started = time.perf_counter()
+            before, own, started = cpu_of(stack), time.process_time(), time.perf_counter()
             while (await relay.step())[0]:
                 pass
             relayed.append(time.perf_counter() - started)
+            mine = (time.process_time() - own) / count * 1e6
+            used.append({"relay": mine, **spent(stack, before, count)})
             raw.append(await _send_raw(settings, rows))
     finally:
         await relay.close()
@@ -67,6 +70,7 @@ async def _measure(settings: ServiceSettings, name: str, *, json: bool, count: i
         ">= 0.35 of raw",
         "raw send_batch of the same bytes",
         count / limit,
+        {process: sum(one[process] for one in used) / ROUNDS for process in used[0]},
     )
     show(figure, json=json)
 

@@ -6,62 +6,35 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import warnings
-from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from muster import connections, operate
-from muster.kafka import JarError, fetch_jars
+from muster import connections, letters, operate
+from muster.command import FOLDER, Commands, Data, Database, Kafka, Service, console
+from muster.folder import running
+from muster.kafka import fetch_jars
 from muster.postgres import scratch
 from muster.screen import Screen
-from muster.stack import GATEWAY_PORT, Options, Stack, StackError, running
-from shared.db.migrate import ChangedMigrationError
-from shared.errors import MusterError
+from muster.stack import GATEWAY_PORT, Options, Stack
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     help="Muster keeps a workforce directory the same in two systems.",
 )
-letters = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
-app.add_typer(letters, name="dead-letters")
+app.add_typer(letters.app, name="dead-letters")
 app.add_typer(connections.app, name="connections")
 
-console = Console()
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-T = TypeVar("T")
-
-Data = Annotated[Path, typer.Option("--data", help="The folder that keeps everything.")]
-Database = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        help="The owner's address, or one service's; else MUSTER_DATABASE__DSN, or the running stack's.",
-    ),
-]
-Kafka = Annotated[
-    str | None,
-    typer.Option("--kafka", help="HOST:PORT; else MUSTER_KAFKA__BOOTSTRAP, or the running stack's."),
-]
-Service = Annotated[str, typer.Option("--service", help="gateway, importer, mapper, syncer or history.")]
-
-
-def _run(main: Coroutine[Any, Any, T]) -> T:
-    """Run it; what a person can mend is said in one sentence, not as a traceback."""
-    try:
-        return asyncio.run(main)
-    except (StackError, JarError, RuntimeError, MusterError, ChangedMigrationError) as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from None
+for library in ("aiokafka", "jgo"):  # what they warn of is said in our words, or is nothing
+    logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def _jars(kafka: str | None) -> None:
@@ -70,16 +43,12 @@ def _jars(kafka: str | None) -> None:
         return
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("Fetching Apache Kafka", total=None)
-        try:
-            fetch_jars(lambda done, all_: progress.update(task, completed=done, total=all_))
-        except JarError as error:
-            console.print(f"[red]{error}[/red]")
-            raise typer.Exit(1) from None
+        fetch_jars(lambda done, all_: progress.update(task, completed=done, total=all_))
 
 
 @app.command()
 def up(
-    data: Data = Path(".muster"),
+    data: Data = FOLDER,
     demo: Annotated[
         bool, typer.Option("--demo", help="With both sandboxes, people in them, and two companies.")
     ] = False,
@@ -94,7 +63,7 @@ def up(
 ) -> None:
     """Start everything here; Ctrl-C stops it."""
     _jars(kafka)
-    _run(_up(data, Options(demo=demo, employees=employees, kafka=kafka, database=database, port=port)))
+    asyncio.run(_up(data, Options(demo=demo, employees=employees, kafka=kafka, database=database, port=port)))
 
 
 async def _up(data: Path, options: Options) -> None:
@@ -156,7 +125,7 @@ def demo_run(
     _jars(None)
     options = Options(demo=True, employees=employees, directions=(direction,), port=0)
     with scratch("muster-") as temporary:
-        good = _run(_demo_run(data or temporary, options, kill_every))
+        good = asyncio.run(_demo_run(data or temporary, options, kill_every))
     raise typer.Exit(0 if good else 1)
 
 
@@ -183,9 +152,9 @@ async def _demo_run(data: Path, options: Options, kill_every: float | None) -> b
 
 
 @app.command()
-def status(data: Data = Path(".muster")) -> None:
+def status(data: Data = FOLDER) -> None:
     """What runs, where, and whether it is ready."""
-    found = _run(operate.status(data))
+    found = asyncio.run(operate.status(data))
     table = Table()
     for heading in ("Service", "Where", "State"):
         table.add_column(heading)
@@ -201,11 +170,11 @@ def migrate(
     database: Annotated[
         str | None, typer.Option(help="Owner's address; else MUSTER_DATABASE__DSN, or the running stack's.")
     ] = None,
-    data: Data = Path(".muster"),
+    data: Data = FOLDER,
 ) -> None:
     """Bring the database up to date. Passwords of the services' roles come from MUSTER_PASSWORD_<SERVICE>."""
-    dsn = database or os.environ.get("MUSTER_DATABASE__DSN") or _said(data)["database"]
-    ran = _run(operate.migrate_database(dsn))
+    dsn = database or os.environ.get("MUSTER_DATABASE__DSN") or running(data)["database"]
+    ran = asyncio.run(operate.migrate_database(dsn))
     console.print("\n".join(ran) if ran else "Nothing to do.")
 
 
@@ -214,38 +183,22 @@ def topics(
     kafka: Kafka = None,
     partitions: Annotated[int | None, typer.Option(help="Of every topic; for good.")] = None,
     replicas: Annotated[int, typer.Option(help="Copies of every partition; 3 in production.")] = 1,
-    data: Data = Path(".muster"),
+    data: Data = FOLDER,
 ) -> None:
     """Create the topics that do not exist yet."""
     bootstrap = kafka or os.environ.get("MUSTER_KAFKA__BOOTSTRAP")
-    found = {} if bootstrap else _said(data)
+    found = {} if bootstrap else running(data)
     count = partitions or int(os.environ.get("MUSTER_KAFKA__PARTITIONS") or found.get("partitions", 12))
     bootstrap = bootstrap or found["kafka"]
-    made = _run(operate.make_topics(bootstrap, count, replicas))
+    made = asyncio.run(operate.make_topics(bootstrap, count, replicas))
     console.print("\n".join(made) if made else "Nothing to do.")
-
-
-def _said(data: Path) -> dict[str, Any]:
-    try:
-        return running(data)
-    except StackError as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from None
-
-
-def _servers(data: Path, database: str | None, kafka: str | None = None) -> operate.Servers:
-    try:
-        return operate.find_servers(data, database, kafka)
-    except StackError as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from None
 
 
 @app.command()
 def replay(
     since: Annotated[str, typer.Option(help="A time (2026-11-23T08:00:00+00:00), or hours back (6h).")],
     service: Service,
-    data: Data = Path(".muster"),
+    data: Data = FOLDER,
     database: Database = None,
 ) -> None:
     """Send again everything a service has said since then. Who heard it already does nothing twice."""
@@ -260,60 +213,6 @@ def replay(
             "[red]--since is a time such as 2026-11-23T08:00:00+00:00, or hours back such as 6h[/red]"
         )
         raise typer.Exit(2) from None
-    servers = _servers(data, database)
-    _run(operate.replay(servers, service, at if at.tzinfo else at.replace(tzinfo=UTC)))
+    servers = operate.find_servers(data, database, None)
+    asyncio.run(operate.replay(servers, service, at if at.tzinfo else at.replace(tzinfo=UTC)))
     console.print(f"{service} says again what it said since {at:%Y-%m-%d %H:%M:%S}.")
-
-
-@letters.command("list")
-def letters_list(
-    data: Data = Path(".muster"),
-    database: Database = None,
-    every: Annotated[bool, typer.Option("--all", help="With those that were sent again.")] = False,
-) -> None:
-    """The parked messages of all services, newest first; each begins with what `show` and `replay` are given."""
-    table = Table()
-    table.add_column("Message", no_wrap=True)
-    for heading in ("Type", "Reason", "Where", "Parked"):
-        table.add_column(heading, overflow="fold")
-    for service, letter in _run(operate.parked(_servers(data, database), replayed=every)):
-        table.add_row(
-            f"{service} {letter.topic} {letter.partition} {letter.offset}",
-            letter.type or "",
-            letter.reason,
-            letter.detail,
-            f"{letter.parked_at:%Y-%m-%d %H:%M:%S}",
-        )
-    console.print(table if table.row_count else "Nothing is parked.")
-
-
-@letters.command("show")
-def letters_show(
-    service: str,
-    topic: str,
-    partition: int,
-    offset: int,
-    data: Data = Path(".muster"),
-    database: Database = None,
-) -> None:
-    """One parked message as it came. It may hold personal data."""
-    letter = _run(operate.one_parked(_servers(data, database), service, topic, partition, offset))
-    assert letter.raw is not None
-    headers = {name: (value or b"").decode(errors="backslashreplace") for name, value in letter.raw.headers}
-    console.print_json(data={**headers, "reason": letter.reason, "detail": letter.detail})
-    sys.stdout.write((letter.raw.body or b"").decode(errors="backslashreplace") + "\n")
-
-
-@letters.command("replay")
-def letters_replay(
-    service: str,
-    topic: str,
-    partition: int,
-    offset: int,
-    data: Data = Path(".muster"),
-    database: Database = None,
-    kafka: Kafka = None,
-) -> None:
-    """Send one parked message again, after what stopped it has been mended."""
-    _run(operate.replay_parked(_servers(data, database, kafka), service, topic, partition, offset))
-    console.print("Sent again.")

@@ -12,14 +12,14 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from muster.client import ApiError, Client
-from muster.stack import StackError, running
+from muster.client import Client
+from muster.command import FOLDER, console
+from muster.errors import StackError
+from muster.folder import running
 
 app = typer.Typer(no_args_is_help=True, help="A company's connections to Linarc and QuickBooks Online.")
-console = Console()
 EMAIL = "admin@muster.example"
 
 Data = Annotated[Path, typer.Option("--data", help="The folder of a stack that runs here.")]
@@ -32,9 +32,7 @@ Account = Annotated[str, typer.Argument(help="The account's id, as `muster conne
 
 
 @app.command("list")
-def show(
-    company: Company = None, data: Data = Path(".muster"), url: Url = None, email: Email = EMAIL
-) -> None:
+def show(company: Company = None, data: Data = FOLDER, url: Url = None, email: Email = EMAIL) -> None:
     """How the connections are, what to do, and what the calls of this month have used."""
 
     async def ask(client: Client, path: str) -> list[dict[str, Any]]:
@@ -60,7 +58,7 @@ def connect(
     environment: Annotated[str, typer.Option(help="production or sandbox.")] = "production",
     account: Annotated[str | None, typer.Option(help="Connect this account again, and no other.")] = None,
     company: Company = None,
-    data: Data = Path(".muster"),
+    data: Data = FOLDER,
     url: Url = None,
     email: Email = EMAIL,
 ) -> None:
@@ -90,7 +88,7 @@ def connect(
 def check(
     account: Account,
     company: Company = None,
-    data: Data = Path(".muster"),
+    data: Data = FOLDER,
     url: Url = None,
     email: Email = EMAIL,
 ) -> None:
@@ -104,7 +102,7 @@ def check(
 def disconnect(
     account: Account,
     company: Company = None,
-    data: Data = Path(".muster"),
+    data: Data = FOLDER,
     url: Url = None,
     email: Email = EMAIL,
 ) -> None:
@@ -129,11 +127,7 @@ def _run(
         async with _signed_in(data, url, email) as client:
             return await ask(client, await _company(client, company))
 
-    try:
-        return asyncio.run(main())
-    except (ApiError, StackError) as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from None
+    return asyncio.run(main())
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from muster.client import ApiError, Client
+from muster.errors import StackError
 from muster.stack import CLIENT_ID, CLIENT_SECRET, REALMS, TENANTS, Stack
 from shared.clock import SystemClock
 from shared.db.pool import open_database
@@ -101,7 +102,7 @@ async def seed(stack: Stack, number: int, direction: str) -> None:
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
     if await process.wait():
         msg = "the made-up people could not be made"
-        raise RuntimeError(msg)
+        raise StackError(msg)
     async with httpx.AsyncClient(timeout=120, trust_env=False) as http:
         for system, scope in (("linarc", TENANTS[number]), ("quickbooks", REALMS[number])):
             people = json.loads((out / f"{system}.json").read_text())[scope]
@@ -136,7 +137,7 @@ async def _account(client: Client, path: str, body: dict[str, Any]) -> str:
         made = await client.call("POST", f"{path}/accounts", json=body)
     except ApiError as error:
         msg = f"{body['name']} could not be connected: {error}"
-        raise RuntimeError(msg) from error
+        raise StackError(msg) from error
     return str(made["account_id"])
 
 

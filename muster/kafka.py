@@ -17,8 +17,10 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from muster.errors import JarError, StackError
 from muster.ports import free_port
 from muster.processes import Child
+from shared.errors import Unavailable
 
 START_SECONDS = 90.0
 _PROPERTIES = """\
@@ -49,10 +51,6 @@ log.segment.delete.delay.ms=1000
 _SEVERAL = "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500"
 
 
-class JarError(Exception):
-    """A jar of Apache Kafka could not be had; the text says which, and the two ways out."""
-
-
 def _lock() -> list[tuple[str, str]]:
     text = resources.files("muster").joinpath("kafka.lock").read_text("utf-8")
     pairs = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
@@ -70,7 +68,7 @@ def _fetch(coordinate: str, digest: str) -> Path:
     group, artifact, version = coordinate.split(":")
     mirror = os.environ.get("MUSTER_MAVEN_REPOSITORY")
     try:
-        context = MavenContext(remote_repos={"mirror": mirror}) if mirror else MavenContext()
+        context = MavenContext(remote_repos={"mirror": mirror.rstrip("/")}) if mirror else MavenContext()
         path = Path(context.project(group, artifact).at_version(version).artifact().resolve())
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except Exception as error:
@@ -86,9 +84,11 @@ def _fetch(coordinate: str, digest: str) -> Path:
     return path
 
 
-def fetch_jars(progress: Callable[[int, int], None] = lambda _done, _all: None) -> list[Path]:
-    """The jars of the lock, each with the hash that the lock says. Fetched side by side the first time."""
-    wanted = _lock()
+def fetch_jars(
+    progress: Callable[[int, int], None] = lambda _done, _all: None, wanted: Sequence[tuple[str, str]] = ()
+) -> list[Path]:
+    """The jars of the lock, or those `wanted`: coordinate and sha256, each with that hash. Fetched side by side once."""
+    wanted = list(wanted) or _lock()
     stamp = _stamp() / (hashlib.sha256(repr(wanted).encode()).hexdigest()[:16] + ".txt")
     if stamp.exists():
         known = [Path(line) for line in stamp.read_text().splitlines()]
@@ -165,7 +165,7 @@ class Broker:
             )
             if done.returncode != 0:
                 msg = f"Apache Kafka could not format {self.folder}: {done.stderr.decode(errors='replace')[-500:]}"
-                raise RuntimeError(msg)
+                raise StackError(msg)
         self.child = Child(
             f"kafka-{self.node}" if len(self.ports) > 1 else "kafka",
             [*java, "kafka.Kafka", str(properties)],
@@ -191,14 +191,14 @@ class Broker:
         )
 
     async def ready(self) -> None:
-        """Wait until clients are served. Raises when it ended instead."""
+        """Wait until clients are served. Raises `StackError` when it ended instead."""
         await wait_for_broker(self.address, self.child)
 
 
 async def wait_for_broker(
     address: str, child: Child | None = None, *, seconds: float = START_SECONDS
 ) -> None:
-    """Return when a client is served at `address`."""
+    """Return when a client is served at `address`. Raises `Unavailable` when none is in time."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while True:
@@ -210,16 +210,16 @@ async def wait_for_broker(
         ):
             lines = "\n".join(child.tail(10))
             msg = f"Apache Kafka ended with {child.process.returncode}:\n{lines}"
-            raise RuntimeError(msg)
+            raise StackError(msg)
         admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=2000)
         try:
             async with asyncio.timeout(4):
                 await admin.start()
                 await admin.list_topics()
-        except (KafkaError, OSError, TimeoutError):
+        except (KafkaError, OSError, OverflowError, TimeoutError, ValueError):
             if loop.time() > until:
-                msg = f"No Apache Kafka answers at {address}"
-                raise RuntimeError(msg) from None
+                msg = f"Apache Kafka does not answer at {address}"
+                raise Unavailable(msg) from None
             await asyncio.sleep(0.1)
         else:
             return

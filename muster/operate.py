@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from muster.stack import StackError, running
+from muster.errors import StackError, database_at, kafka_at, place_of
+from muster.folder import running
 from shared.db.migrate import SERVICES, migrate
 from shared.db.pool import open_database
 from shared.db.seal import Sealer, SealError
 from shared.db.tx import Database
-from shared.errors import Unavailable
 from shared.messaging import dead_letters
 from shared.messaging.broker import create_topics, send_raw
 from shared.messaging.dead_letters import DeadLetter
@@ -59,6 +59,7 @@ def find_servers(data: Path, database: str | None, kafka: str | None) -> Servers
     database = database or os.environ.get(f"{PREFIX}DATABASE__DSN")
     kafka = kafka or os.environ.get(f"{PREFIX}KAFKA__BOOTSTRAP")
     if database:
+        place_of(database)
         return Servers(database, kafka, {})
     found = running(data)
     return Servers(found["database"], kafka or found["kafka"], found["secrets"])
@@ -67,15 +68,12 @@ def find_servers(data: Path, database: str | None, kafka: str | None) -> Servers
 @asynccontextmanager
 async def _database(servers: Servers, service: str) -> AsyncIterator[Database]:
     dsn = servers.address(service)
-    try:
+    with database_at(dsn):
         database = await open_database(DatabaseSettings.model_validate({"dsn": dsn}), service)
-    except Unavailable:
-        msg = f"PostgreSQL does not answer at {urlsplit(dsn).hostname}:{urlsplit(dsn).port or 5432}."
-        raise StackError(msg) from None
-    try:
-        yield database
-    finally:
-        await database.close()
+        try:
+            yield database
+        finally:
+            await database.close()
 
 
 async def status(data: Path) -> dict[str, tuple[str, str]]:
@@ -97,12 +95,14 @@ async def status(data: Path) -> dict[str, tuple[str, str]]:
 async def migrate_database(dsn: str) -> list[str]:
     """Bring a database up to date, with the roles' passwords from the environment."""
     passwords = {s: p for s in SERVICES if (p := os.environ.get(f"MUSTER_PASSWORD_{s.upper()}"))}
-    return await migrate(dsn, passwords)
+    with database_at(dsn):
+        return await migrate(dsn, passwords)
 
 
 async def make_topics(bootstrap: str, partitions: int, replicas: int) -> list[str]:
     """Create the topics that do not exist yet."""
-    return await create_topics(bootstrap, partitions=partitions, replication_factor=replicas)
+    with kafka_at(bootstrap):
+        return await create_topics(bootstrap, partitions=partitions, replication_factor=replicas)
 
 
 async def replay(servers: Servers, service: str, since: datetime) -> None:
@@ -145,6 +145,7 @@ async def replay_parked(servers: Servers, service: str, topic: str, partition: i
         raise StackError(msg)
     letter = await one_parked(servers, service, topic, partition, offset)
     assert letter.raw is not None
-    await send_raw(servers.kafka, letter.topic, letter.raw, partition=letter.partition)
+    with kafka_at(servers.kafka):
+        await send_raw(servers.kafka, letter.topic, letter.raw, partition=letter.partition)
     async with _database(servers, service) as database, database.system() as tx:
         await dead_letters.mark_replayed(tx, topic, partition, offset)

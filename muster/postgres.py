@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from muster.errors import StackError
 from muster.ports import free_port
 from muster.processes import Child
 from shared.db.pool import ensure_database
@@ -138,7 +139,7 @@ class Postgres:
             secret.unlink()
             if done.returncode != 0:
                 msg = f"PostgreSQL could not make its folder: {done.stderr.decode(errors='replace')[-500:]}"
-                raise RuntimeError(msg)
+                raise StackError(msg)
         return binaries
 
     async def start(self) -> Child:
@@ -160,17 +161,18 @@ class Postgres:
 
     async def ready(self) -> None:
         """Wait until it answers, and make the database `muster` the first time."""
+        dsn = self.dsn(database="postgres")
         loop = asyncio.get_running_loop()
         until = loop.time() + START_SECONDS
         while True:
             try:
-                await ensure_database(self.dsn(database="postgres"), "muster")
+                await ensure_database(dsn, "muster")
             except Unavailable:
                 process = self.child.process if self.child else None
                 if loop.time() > until or (process is not None and process.returncode is not None):
                     lines = "\n".join(self.child.tail(10)) if self.child else ""
                     msg = f"PostgreSQL did not start:\n{lines}"
-                    raise RuntimeError(msg) from None
+                    raise StackError(msg) from None
                 await asyncio.sleep(0.05)
             else:
                 return

@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import fcntl
-import json
 import os
-import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from muster.errors import StackError, database_at, kafka_at
+from muster.folder import Folder
 from muster.kafka import Broker, wait_for_broker
 from muster.ports import free_port
 from muster.postgres import Postgres
 from muster.processes import Child, end_leftovers, remember
 from shared.db.migrate import SERVICES, migrate
+from shared.db.pool import knock
 from shared.messaging.broker import create_topics
 from shared.settings import PREFIX, unknown_variables, variables
 
 READY_SECONDS = 90.0
+NAMED_SECONDS = 3.0
 GATEWAY_PORT = 8700
 TENANTS = ("stonecourse", "millbridge")
 REALMS = ("9130350000000417", "9130350000000833")
 CLIENT_ID, CLIENT_SECRET = "muster-demo", "muster-demo-secret"
-
-
-class StackError(Exception):
-    """The stack cannot run; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,8 @@ class Stack:
 
     def __init__(self, data: Path, options: Options, changed: Callable[[], None] = lambda: None) -> None:
         """`changed` is called whenever what is up has moved."""
-        self.data = data.resolve()
+        self._folder = Folder(data)
+        self.data = self._folder.path
         self.options = options
         self.children: dict[str, Child] = {}
         self.urls: dict[str, str] = {}
@@ -69,7 +65,6 @@ class Stack:
         self.database = options.database or ""
         self._changed = changed
         self._watchers: list[asyncio.Task[None]] = []
-        self._lock: int | None = None
         self._secrets: dict[str, str] = {}
         self._broker: Broker | None = None
         self._postgres: Postgres | None = None
@@ -77,77 +72,68 @@ class Stack:
     async def start(self) -> None:
         """Bring everything up. Raises `StackError` when it cannot."""
         _check_environment(self.options.environment)
-        self._claim_folder()
+        self._folder.claim()
         end_leftovers(self.data / "processes.json")
-        self._secrets = self._load_secrets()
+        self._secrets = self._folder.secrets()
+        await self._ask_named()
         self._say("starting PostgreSQL and Apache Kafka")
         await asyncio.gather(self._start_database(), self._start_kafka())
         self._say("preparing the database and the topics")
         passwords = {service: self._secrets[service] for service in SERVICES}
-        await asyncio.gather(
-            migrate(self.database, passwords), create_topics(self.kafka, partitions=self.options.partitions)
-        )
+        with database_at(self.database), kafka_at(self.kafka):
+            await asyncio.gather(
+                migrate(self.database, passwords),
+                create_topics(self.kafka, partitions=self.options.partitions),
+            )
         if self.options.demo:
             self._say("starting the sandboxes")
             await asyncio.gather(self._start_quickbooks(), self._start_linarc())
         self._say("starting the services")
         await self._start_services()
         await self.wait_ready()
-        self._write()
+        self._folder.write(
+            {
+                "urls": self.urls,
+                "kafka": self.kafka,
+                "database": self.database,
+                "secrets": self._secrets,
+                "partitions": self.options.partitions,
+                "pids": {name: child.pid for name, child in self.children.items()},
+            }
+        )
         self._say("up")
 
     def _say(self, phase: str) -> None:
         self.phase = phase
         self._changed()
 
-    def _claim_folder(self) -> None:
-        self.data.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            pid = os.pread(self._lock, 32, 0).decode() or "another process"
-            msg = f"Muster already runs in {self.data} (process {pid.strip()}). Stop it, or name another folder with --data."
-            raise StackError(msg) from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
-
-    def _load_secrets(self) -> dict[str, str]:
-        file = self.data / "secrets.json"
-        known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-        names = (*SERVICES, "internal", "administrator", "linarc_0", "linarc_1", "refresh_0", "refresh_1")
-        for name in names:
-            known.setdefault(name, secrets.token_urlsafe(18))
-        for name in ("vault", "dead_letter"):
-            known.setdefault(name, base64.b64encode(secrets.token_bytes(32)).decode())
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(known))
-        return known
+    async def _ask_named(self) -> None:
+        """The servers that were named answer before anything of ours is started."""
+        if self.database:
+            self._say("asking PostgreSQL")
+            with database_at(self.database):
+                await knock(self.database)
+        if self.kafka:
+            self._say("asking Apache Kafka")
+            with kafka_at(self.kafka):
+                await wait_for_broker(self.kafka, seconds=NAMED_SECONDS)
 
     async def _start_database(self) -> None:
         if self.database:
             return
-        self._postgres = Postgres(self.data / "postgres", self._port("postgres"))
+        self._postgres = Postgres(self.data / "postgres", self._folder.port("postgres"))
         self._add(await self._postgres.start())
         await self._postgres.ready()
         self.database = self._postgres.dsn()
 
     async def _start_kafka(self) -> None:
         if self.kafka:
-            await wait_for_broker(self.kafka, seconds=20)
             return
-        ports = [(free_port(self._port("kafka")), free_port(self._port("kafka_controller")))]
+        ports = [(free_port(self._folder.port("kafka")), free_port(self._folder.port("kafka_controller")))]
         self._broker = Broker(self.data / "kafka", ports=ports)
         self._add(await self._broker.start())
         await self._broker.ready()
         self.kafka = self._broker.address
-
-    def _port(self, name: str) -> int:
-        file = self.data / "ports.json"
-        known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-        known[name] = free_port(known.get(name, 0))
-        file.write_text(json.dumps(known))
-        return known[name]
 
     def _add(self, child: Child) -> None:
         self.children[child.name] = child
@@ -182,7 +168,7 @@ class Stack:
     async def _start_sandbox(self, name: str, arguments: Sequence[str]) -> None:
         folder = self.data / "sandbox"
         folder.mkdir(exist_ok=True)
-        port = self._port(f"sandbox_{name}")
+        port = self._folder.port(f"sandbox_{name}")
         command = [
             sys.executable,
             "-m",
@@ -201,13 +187,13 @@ class Stack:
 
     async def _start_services(self) -> None:
         ports = {
-            s: free_port(self.options.port) if s == "gateway" else self._port(s)
+            s: free_port(self.options.port) if s == "gateway" else self._folder.port(s)
             for s in self.options.services
         }
         self.urls |= {service: f"http://127.0.0.1:{port}" for service, port in ports.items()}
         for service in self.options.services:
             for copy in range(self.options.copies.get(service, 1)):
-                port = ports[service] if copy == 0 else self._port(f"{service}_{copy}")
+                port = ports[service] if copy == 0 else self._folder.port(f"{service}_{copy}")
                 name = service if copy == 0 else f"{service}-{copy}"
                 self.urls[name] = f"http://127.0.0.1:{port}"
                 child = Child(
@@ -264,20 +250,6 @@ class Stack:
                     raise StackError(msg)
                 await asyncio.sleep(0.1)
 
-    def _write(self) -> None:
-        """For the other commands: where everything is."""
-        found: dict[str, Any] = {
-            "urls": self.urls,
-            "kafka": self.kafka,
-            "database": self.database,
-            "secrets": self._secrets,
-            "partitions": self.options.partitions,
-            "pids": {name: child.pid for name, child in self.children.items()},
-        }
-        file = self.data / "stack.json"
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(found, indent=1))
-
     def secret(self, name: str) -> str:
         """A secret of this data folder."""
         return self._secrets[name]
@@ -297,10 +269,7 @@ class Stack:
         await asyncio.gather(*(self.children[n].stop() for n in servers if n in self.children))
         for watcher in self._watchers:
             watcher.cancel()
-        (self.data / "processes.json").unlink(missing_ok=True)
-        (self.data / "stack.json").unlink(missing_ok=True)
-        if self._lock is not None:
-            os.close(self._lock)
+        self._folder.release()
         self._say("stopped")
 
 
@@ -338,13 +307,3 @@ def _application(url: str) -> dict[str, str]:
         "MUSTER_APPLICATION__REVOKE_URL": f"{url}/v2/oauth2/tokens/revoke",
         "MUSTER_APPLICATION__SANDBOX_URL": url,
     }
-
-
-def running(data: Path) -> dict[str, Any]:
-    """What `up` wrote about the stack that runs in `data`. Raises `StackError` when none does."""
-    file = data.resolve() / "stack.json"
-    if not file.exists():
-        msg = f"Muster does not run in {data}. Start it with: muster up"
-        raise StackError(msg)
-    found: dict[str, Any] = json.loads(file.read_text())
-    return found

@@ -14,6 +14,8 @@ CREATE INDEX IF NOT EXISTS employees_updated ON employees(scope, updated_at, num
 CREATE TABLE IF NOT EXISTS journal(
     n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, scope TEXT NOT NULL, request_id TEXT, item TEXT,
     operation TEXT NOT NULL, remote_id TEXT, outcome TEXT NOT NULL, code TEXT, body TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS journal_unchanged BEFORE UPDATE ON journal
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TABLE IF NOT EXISTS replays(
     scope TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, status INTEGER NOT NULL,
     headers TEXT NOT NULL, body BLOB NOT NULL, fingerprint TEXT NOT NULL,
@@ -36,6 +38,10 @@ CREATE TABLE IF NOT EXISTS logins(
     scope TEXT NOT NULL, num INTEGER NOT NULL, token TEXT, hash TEXT, PRIMARY KEY(scope, num)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+KEEP_JOURNAL = """CREATE TRIGGER IF NOT EXISTS journal_kept BEFORE DELETE ON journal
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"""
+EMPTY_JOURNAL = "DROP TRIGGER journal_kept"
+"""Only a reset may, inside one transaction with `KEEP_JOURNAL`."""
 LATER_COLUMNS = (
     ("employees", "former", "TEXT"),
     ("tokens", "born", "INTEGER NOT NULL DEFAULT 0"),

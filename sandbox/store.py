@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import orjson
 
-from sandbox.schema import LATER_COLUMNS, LATER_INDEXES, SCHEMA
+from sandbox.schema import EMPTY_JOURNAL, KEEP_JOURNAL, LATER_COLUMNS, LATER_INDEXES, SCHEMA
 
 Clock = Callable[[], float]
 Key = Literal["name_key", "number_key", "email_key"]
@@ -105,12 +105,14 @@ class Store:
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = OFF")
         self.db.execute("PRAGMA cache_size = -32768")
+        self.db.execute("PRAGMA recursive_triggers = ON")  # so that REPLACE asks the journal's too
         self.db.create_function("fold", 1, fold, deterministic=True)
         self.db.executescript(SCHEMA)
         for table, column, kind in LATER_COLUMNS:
             if all(row[1] != column for row in self.db.execute(f"PRAGMA table_info({table})")):
                 self.db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
         self.db.execute(LATER_INDEXES)
+        self.db.execute(KEEP_JOURNAL)
 
     def close(self) -> None:
         self.db.close()
@@ -232,6 +234,7 @@ class Store:
         self._lines.append((self.now(), scope, *line, entry.body.decode()))
 
     def journal(self, after: int, limit: int) -> list[dict[str, Any]]:
+        """Its lines with a higher number, in order; nothing but `reset` takes one away."""
         names = ("n", "at", "scope", "request_id", "item", "operation", "remote_id", "outcome", "code")
         return [
             {**dict(zip(names, row, strict=False)), "body": orjson.Fragment(row[9])}
@@ -286,5 +289,7 @@ class Store:
         """Forget employees, journal and remembered answers; tokens stay."""
         self._next.clear()
         with self.transaction():
+            self.db.execute(EMPTY_JOURNAL)
             for table in ("employees", "removed", "logins", "journal", "replays"):
                 self.db.execute(f"DELETE FROM {table} WHERE ?1 IS NULL OR scope = ?1", (scope,))
+            self.db.execute(KEEP_JOURNAL)

@@ -8,6 +8,8 @@ from importlib import resources
 
 import asyncpg
 
+from shared.db.pool import connecting
+
 SERVICES = ("gateway", "importer", "mapper", "syncer", "history")
 _STEPS: tuple[tuple[str, str], ...] = (
     ("muster", "shared.db"),
@@ -37,7 +39,7 @@ END $$
 
 
 class ChangedMigrationError(Exception):
-    """A migration that has already run is not the same text any more. Restore it, and put the change in a new file."""
+    """A migration that has already run is not the same text any more."""
 
 
 def _files(package: str) -> list[tuple[str, str]]:
@@ -52,7 +54,8 @@ async def migrate(dsn: str, passwords: Mapping[str, str] | None = None) -> list[
 
     Makes one schema and two roles a service; `passwords` by service name are set each time. Safe to run side by side.
     """
-    connection = await asyncpg.connect(dsn, timeout=10)
+    with connecting():
+        connection = await asyncpg.connect(dsn, timeout=10)
     try:
         await connection.execute(_LOCK)
         await connection.execute(_TABLE)
@@ -68,7 +71,8 @@ async def migrate(dsn: str, passwords: Mapping[str, str] | None = None) -> list[
                 if known == checksum:
                     continue
                 if known is not None:
-                    msg = f"{package}/migrations/{name} changed after it ran in {schema}"
+                    msg = f"{package}/migrations/{name} changed after it ran in {schema}."
+                    msg += " Restore it, and put the change in a new file."
                     raise ChangedMigrationError(msg)
                 async with connection.transaction():
                     await connection.execute(f"SET LOCAL search_path = {schema}, public")

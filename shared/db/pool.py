@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import asyncpg
 
 from shared.db.tx import Database, Record
@@ -30,13 +33,34 @@ generic; `Database.reading` asks for others (decision 0005).
 """
 
 
+class RefusedError(Exception):
+    """PostgreSQL answers and does not take us; the text is its own, which holds no password."""
+
+
+@contextmanager
+def connecting() -> Iterator[None]:
+    """While a connection is made. Raises `Unavailable` when nobody answers, `RefusedError` when we are not let in."""
+    try:
+        yield
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        raise Unavailable(f"database: {type(error).__name__}") from error
+    except (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.InsufficientPrivilegeError,
+    ) as error:
+        raise RefusedError(str(error)) from error
+    except (asyncpg.ClientConfigurationError, ValueError):
+        raise RefusedError("this is no address of a database") from None
+
+
 async def _nothing_to_reset(connection: object) -> None:
     """Whatever a transaction of ours sets ends with it, so a connection comes back as it was, without a round trip."""
 
 
 async def open_database(settings: DatabaseSettings, service: str) -> Database:
     """The pool of `service`, logged in as its own role. Raises `Unavailable` when PostgreSQL does not answer."""
-    try:
+    with connecting():
         pool = await asyncpg.create_pool(
             settings.dsn.get_secret_value(),
             min_size=1,
@@ -47,8 +71,6 @@ async def open_database(settings: DatabaseSettings, service: str) -> Database:
             reset=_nothing_to_reset,
             server_settings={"application_name": service, "search_path": service, **_SETTINGS},
         )
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
-        raise Unavailable(f"database: {type(error).__name__}") from error
     return Database(pool, service, acquire_timeout=settings.acquire_timeout_seconds)
 
 
@@ -67,12 +89,17 @@ async def open_relay_connection(settings: DatabaseSettings, service: str) -> asy
     )
 
 
+async def knock(dsn: str) -> None:
+    """Whether this address lets us in. Raises as `connecting` does."""
+    with connecting():
+        connection = await asyncpg.connect(dsn, timeout=5)
+    await connection.close()
+
+
 async def ensure_database(dsn: str, name: str) -> None:
     """Make the database `name` if it is not there, over an owner's address. Raises `Unavailable` while nobody answers."""
-    try:
+    with connecting():
         connection = await asyncpg.connect(dsn, timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise Unavailable(f"database: {type(error).__name__}") from error
     try:
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
             quoted = await connection.fetchval("SELECT quote_ident($1)", name)

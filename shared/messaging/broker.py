@@ -2,7 +2,7 @@
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import NoError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError
 from faststream.kafka import KafkaBroker, KafkaRouter
 
 from shared.contracts.topics import TOPICS
@@ -13,6 +13,10 @@ from shared.settings import KafkaSettings
 FOURTEEN_DAYS_MS = 14 * 24 * 3600 * 1000
 GRACEFUL_SECONDS = 40
 """So long a batch that runs may take to end when the process is told to stop."""
+
+
+class RefusedTopicError(Exception):
+    """Apache Kafka does not make a topic as it was asked to; the text says which, and why."""
 
 
 def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> KafkaBroker:
@@ -33,16 +37,29 @@ def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> K
     return broker
 
 
+async def _start(client: AIOKafkaAdminClient | AIOKafkaProducer) -> None:
+    try:
+        await client.start()
+    except (
+        KafkaError,
+        OSError,
+        OverflowError,
+        ValueError,
+    ) as error:  # the last two: no port is such a number
+        raise Unavailable(f"kafka: {type(error).__name__}") from error
+
+
 async def create_topics(
     bootstrap: str, *, partitions: int, replication_factor: int = 1, prefix: str = ""
 ) -> list[str]:
     """Create the topics that do not exist yet, as `contracts.topics` says; returns their names.
 
-    Raises `Unavailable` when the broker refuses one. Those that another made meanwhile are none of that.
+    Raises `Unavailable` when no broker answers, `RefusedTopicError` when it refuses one; those that another made
+    meanwhile are none of that.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="muster-topics")
-    await admin.start()
     try:
+        await _start(admin)
         there = set(await admin.list_topics())
         new = [
             NewTopic(
@@ -65,17 +82,17 @@ async def create_topics(
         for name, code, why in answers:
             if code not in (NoError.errno, TopicAlreadyExistsError.errno):
                 msg = f"Apache Kafka refuses the topic {name}: {why}"
-                raise Unavailable(msg)
+                raise RefusedTopicError(msg)
         return [name for name, code, _ in answers if code == NoError.errno]
     finally:
         await admin.close()
 
 
 async def send_raw(bootstrap: str, topic: str, raw: Raw, *, partition: int) -> None:
-    """Put one message on a topic as it is: for sending a parked one again."""
+    """Put one message on a topic as it is: for sending a parked one again. Raises `Unavailable`."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
-    await producer.start()
     try:
+        await _start(producer)
         await producer.send_and_wait(topic, raw.body, raw.key, partition, headers=list(raw.headers))
     finally:
         await producer.stop()

@@ -1,4 +1,4 @@
-"""The command `muster`, as a person runs it."""
+"""The command `muster`, as a person runs it: a process of its own."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Done:
     text: str
 
 
-async def muster(*arguments: str, cwd: Path = ROOT, **environment: str) -> Done:
-    """Run the command to its end; wide, so that no line is folded."""
-    process = await asyncio.create_subprocess_exec(
+async def begun(*arguments: str, cwd: Path = ROOT, **environment: str) -> asyncio.subprocess.Process:
+    """The command, running; wide, so that no line is folded."""
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "muster",
@@ -31,6 +31,11 @@ async def muster(*arguments: str, cwd: Path = ROOT, **environment: str) -> Done:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+
+
+async def muster(*arguments: str, cwd: Path = ROOT, **environment: str) -> Done:
+    """Run the command to its end; no end of it is a traceback."""
+    process = await begun(*arguments, cwd=cwd, **environment)
     said, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode is not None
     text = said.decode()

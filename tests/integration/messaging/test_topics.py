@@ -22,8 +22,7 @@ from shared.clock import SystemClock
 from shared.contracts.events import EmployeeRemoved, Message
 from shared.contracts.records import Cause, Lane
 from shared.contracts.topics import MAX_BODY_BYTES
-from shared.errors import Unavailable
-from shared.messaging.broker import create_topics
+from shared.messaging.broker import RefusedTopicError, create_topics
 from shared.messaging.outbox import Outbox, Outgoing, partition_of
 from shared.messaging.relay import Relay
 from shared.settings import KafkaSettings, ServiceSettings
@@ -158,7 +157,7 @@ async def test_two_that_make_them_at_once_both_end_well(broker: Broker, admin: A
 
 async def test_topics_that_the_broker_refuses_are_not_said_to_be_made(broker: Broker) -> None:
     """Three copies of each cannot be on one broker."""
-    with pytest.raises(Unavailable, match=r"employees\.v1.*[Rr]eplication"):
+    with pytest.raises(RefusedTopicError, match=r"employees\.v1.*[Rr]eplication"):
         await create_topics(broker.address, partitions=PARTITIONS, replication_factor=3, prefix="refused.")
     done = await muster("topics", "--kafka", broker.address, "--replicas", "3")
     assert (done.code, "refuses the topic employees.v1" in done.text) == (1, True)

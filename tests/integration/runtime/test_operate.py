@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -440,11 +442,71 @@ async def test_where_nothing_runs_the_commands_say_what_to_do(
     assert "muster up" in done.text
 
 
-async def test_a_database_that_is_away_is_said_in_a_sentence(tmp_path: Path) -> None:
-    """Without the password of its address."""
-    address = f"postgresql://muster:ixion@127.0.0.1:{free_port()}/muster"
+LETTER = ("history", TOPIC, "0", "0")
+ON_A_DATABASE = [
+    ("migrate",),
+    ("replay", "--service", "importer", "--since", "1h"),
+    ("dead-letters", "list"),
+    ("dead-letters", "show", *LETTER),
+    ("dead-letters", "replay", *LETTER),
+    ("up",),
+]
 
-    done = await muster("dead-letters", "list", "--database", address, cwd=tmp_path)
 
-    assert (done.code, "PostgreSQL does not answer at 127.0.0.1" in done.text) == (1, True)
+async def refused(site: Site, folder: Path, *arguments: str) -> str:
+    """What a command says, in one line beside how far it got; its exit code is 1, and it keeps the passwords."""
+    environment = {
+        "MUSTER_KAFKA__BOOTSTRAP": site.stack.kafka,
+        "MUSTER_DEAD_LETTER_KEY": site.stack.secret("dead_letter"),
+    }
+    data = ("--data", str(folder / uuid4().hex))
+    done = await muster(*arguments, *data, cwd=folder, **environment)
+    assert done.code == 1
     assert "ixion" not in done.text
+    assert str(urlsplit(site.stack.database).password) not in done.text
+    (line,) = [line for line in done.text.splitlines() if not line.startswith("Muster: ")]
+    return line
+
+
+@pytest.mark.parametrize("arguments", ON_A_DATABASE, ids=" ".join)
+async def test_a_database_that_is_away_or_refuses_is_said_in_a_sentence(
+    site: Site, arguments: Sequence[str], tmp_path: Path
+) -> None:
+    """Where it is, what is wrong and what to do, and never the password of its address."""
+    password = urlsplit(site.stack.database).password
+    there, dead = f"127.0.0.1:{urlsplit(site.stack.database).port}", f"127.0.0.1:{free_port()}"
+
+    kafka = ("--kafka", site.stack.kafka) if arguments == ("up",) else ()
+
+    async def told(access: str, address: str) -> str:
+        named = ("--database", f"postgresql://muster:{access}@{address}")
+        return await refused(site, tmp_path, *arguments, *named, *kafka)
+
+    away, wrong, other = await asyncio.gather(
+        told("ixion", f"{dead}/muster"),
+        told("ixion", f"{there}/muster"),
+        told(f"{password}", f"{there}/elsewhere"),
+    )
+    said, hint = f"PostgreSQL at {there} refuses", "Mend the address that was given with --database."
+    assert away == f"PostgreSQL does not answer at {dead}. Start it, or give another address with --database."
+    assert wrong == f'{said}: password authentication failed for user "muster". {hint}'
+    assert other == f'{said}: database "elsewhere" does not exist. {hint}'
+
+
+async def test_a_broker_that_is_away_is_said_in_a_sentence(site: Site, tmp_path: Path) -> None:
+    """With the address that was given, and what to do; a message that could not be sent again stays parked."""
+    offset = await site.send(b"(")
+    await site.letter(offset)
+    dead, database = f"127.0.0.1:{free_port()}", ("--database", site.stack.database)
+    replay = ("dead-letters", "replay", *place(offset).split(), *database)
+
+    lines = await asyncio.gather(
+        *(
+            refused(site, tmp_path, *arguments, "--kafka", dead)
+            for arguments in (replay, ("topics",), ("up", *database))
+        )
+    )
+
+    said = f"Apache Kafka does not answer at {dead}. Start it, or give another address with --kafka."
+    assert lines == [said] * 3
+    assert place(offset) in [row[0] for row in await site.letters()]

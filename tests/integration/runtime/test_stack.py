@@ -9,17 +9,28 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
+from muster.errors import StackError
+from muster.folder import running
+from muster.kafka import Broker, wait_for_broker
 from muster.postgres import Postgres, scratch
 from muster.processes import _start_by_ps, start_time
-from muster.stack import Options, Stack, StackError, running
+from muster.stack import Options, Stack
+from shared.contracts.topics import TOPICS
+from shared.db.migrate import SERVICES, migrate
+from tests.support.command import begun, muster
 from tests.support.eventually import eventually
+from tests.support.postgres import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
@@ -47,14 +58,18 @@ def folder() -> Iterator[Path]:
 
 
 async def test_a_second_start_on_the_same_folder_is_refused(folder: Path) -> None:
-    """With the process that holds it, and what to do."""
+    """With the process that holds it, and what to do; the first one stays known to the other commands."""
     first, second = (Stack(folder, Options(services=(), port=0)) for _ in range(2))
     await first.start()
     try:
         with pytest.raises(StackError, match=rf"process {os.getpid()}.*--data"):
             await second.start()
+        await second.stop()
+        assert running(folder)["pids"]["kafka"] == first.children["kafka"].pid
     finally:
         await first.stop()
+    with pytest.raises(StackError, match="muster up"):
+        running(folder)
 
 
 async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -> None:
@@ -106,6 +121,70 @@ async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -
         await consumer.stop()
     finally:
         await again.stop()
+
+
+@pytest_asyncio.fixture
+async def given(broker: Broker, postgres: Postgres) -> AsyncIterator[tuple[str, str]]:
+    """A broker and an empty database that run already; afterwards as they were."""
+    name = f"given_{uuid4().hex}"
+    owner = await asyncpg.connect(postgres.dsn())
+    await owner.execute(f"CREATE DATABASE {name}")
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.address)
+    await admin.start()
+    before = set(await admin.list_topics())
+    try:
+        yield broker.address, postgres.dsn(database=name)
+    finally:
+        await admin.delete_topics(list(set(await admin.list_topics()) - before))
+        await admin.close()
+        await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await owner.close()
+        # A role is the whole server's, and `up` gave each a password of its own.
+        await migrate(postgres.dsn(database="migrated"), dict.fromkeys(SERVICES, PASSWORD))
+
+
+async def test_on_servers_that_run_already_only_the_services_are_started(
+    given: tuple[str, str], broker: Broker, postgres: Postgres, tmp_path: Path
+) -> None:
+    """Twice, by Ctrl-C in between: migrated and with topics the first time; the servers go on, and keep what they have."""
+    kafka, address = given
+    command = ("up", "--kafka", kafka, "--database", address, "--data", str(tmp_path), "--port", "0")
+    assert broker.child is not None and postgres.child is not None
+    servers = (broker.child.pid, postgres.child.pid)
+    database = await asyncpg.connect(address)
+    made: list[tuple[int, ...]] = []
+    for _ in range(2):
+        process = await begun(*command)
+
+        async def up(process: Process = process) -> bool:
+            assert process.returncode is None, await process.stdout.read() if process.stdout else ""
+            return (tmp_path / "stack.json").exists()
+
+        try:
+            await eventually(up, within=60)
+            found = running(tmp_path)
+            status = await muster("status", "--data", str(tmp_path))
+        finally:
+            process.send_signal(signal.SIGINT)
+            said, _ = await asyncio.wait_for(process.communicate(), 30)
+
+        assert (process.returncode, b"Traceback" in said) == (0, False)
+        assert status.code == 0, status.text
+        assert set(found["pids"]) == set(SERVICES)
+        assert not any(start_time(pid) for pid in found["pids"].values())
+        assert not any((tmp_path / own).exists() for own in ("postgres", "kafka", "stack.json"))
+        await wait_for_broker(kafka)
+        assert servers == (broker.child.pid, postgres.child.pid)
+        migrations = "SELECT count(*), max(extract(epoch FROM applied_at)) FROM muster.migrations"
+        made.append(tuple(await database.fetchrow(migrations) or ()))
+    await database.close()
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    topics = {name for topic in TOPICS for name in topic.names()}
+    assert topics <= set(await admin.list_topics())
+    await admin.close()
+    assert made[0][0] > 0
+    assert made[0] == made[1]
 
 
 @pytest.mark.skipif(shutil.which("ps") is None, reason="only systems without /proc need ps")

@@ -1,6 +1,8 @@
 """The Linarc stand-in over HTTP, in process."""
 
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +12,29 @@ import pytest_asyncio
 
 from sandbox.linarc.app import make_app
 from sandbox.store import Store
+from tests.unit.sandbox.conftest import Clock
 
 EMPLOYEES = "/api/v1/employees"
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    with closing(Store(tmp_path / "linarc.db", clock)) as opened:
+        yield opened
+
+
 @pytest_asyncio.fixture
-async def linarc(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    store = Store(tmp_path / "linarc.db")
+async def linarc(store: Store) -> AsyncIterator[httpx.AsyncClient]:
     app, _ = make_app(store, {"acme": "key-a", "zeta": "key-z"})
     transport = httpx.ASGITransport(app)
     headers = {"Authorization": "Bearer key-a"}
     async with httpx.AsyncClient(transport=transport, base_url="http://linarc", headers=headers) as http:
         yield http
-    store.close()
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str, str | None]:
@@ -99,6 +111,65 @@ async def test_an_idempotency_key_replays_and_binds_the_body(linarc: httpx.Async
         EMPLOYEES, json={"first_name": "Ana"}, headers={**key, "Authorization": "Bearer key-z"}
     )
     assert "idempotency-replayed" not in elsewhere.headers
+
+
+@pytest.mark.asyncio
+async def test_an_idempotency_key_is_kept_for_a_day_and_no_longer(
+    linarc: httpx.AsyncClient, clock: Clock
+) -> None:
+    """Within it nobody is created a second time; after it the same call is a new one, and kept again."""
+    call = {"json": {"first_name": "Ana"}, "headers": {"Idempotency-Key": "k-1"}}
+    ids = []
+    for hours in (0, 23.99, 0.02, 23.97, 0.04):
+        clock.now += hours * 3600
+        answer = await linarc.request("POST", EMPLOYEES, **call)
+        ids.append((answer.status_code, answer.json()["id"], "idempotency-replayed" in answer.headers))
+    assert ids == [
+        (201, "lin_000001", False),
+        (201, "lin_000001", True),
+        (201, "lin_000002", False),
+        (201, "lin_000002", True),
+        (201, "lin_000003", False),
+    ]
+    people = (await linarc.get(EMPLOYEES)).json()["employees"]
+    assert [person["id"] for person in people] == ["lin_000001", "lin_000002", "lin_000003"]
+
+
+@pytest.mark.asyncio
+async def test_the_journal_is_read_in_order_and_nothing_in_it_changes(
+    linarc: httpx.AsyncClient, store: Store
+) -> None:
+    """By its numbers, page by page; only a reset empties it, and what it says then goes on."""
+    names = [f"P{n}" for n in range(7)]
+    for name in names:
+        await create(linarc, first_name=name)
+
+    async def read(after: int = 0) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        while True:
+            asked = {"after": str(found[-1][0] if found else after), "limit": "3"}
+            page = (await linarc.get("/admin/journal", params=asked)).json()["entries"]
+            found += [(entry["n"], entry["body"]["first_name"]) for entry in page]
+            if len(page) < 3:
+                return found
+
+    whole = await read()
+    assert whole == list(enumerate(names, 1))
+    for sql in (
+        "UPDATE journal SET outcome = 'refused' WHERE n = 2",
+        "DELETE FROM journal WHERE n = 2",
+        "DELETE FROM journal",
+        "INSERT OR REPLACE INTO journal SELECT n, at, scope, '', '', '', '', '', '', body FROM journal WHERE n = 2",
+    ):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            store.db.execute(sql)
+    assert await read() == whole
+
+    await linarc.post("/admin/reset")
+    await create(linarc, first_name="Ana")
+    assert await read() == [(8, "Ana")]
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        store.db.execute("DELETE FROM journal")
 
 
 @pytest.mark.asyncio

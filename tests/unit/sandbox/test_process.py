@@ -97,10 +97,17 @@ def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> N
                 name_key TEXT, number_key TEXT, email_key TEXT, data TEXT NOT NULL);
             INSERT INTO employees VALUES ('77', 4, 0, 1, 0, 0, 'ana', NULL, NULL, '{"Id":"4"}');
             CREATE TABLE tokens(value TEXT PRIMARY KEY, kind TEXT NOT NULL, scope TEXT NOT NULL,
-                expires_at INTEGER NOT NULL) WITHOUT ROWID;"""
+                expires_at INTEGER NOT NULL) WITHOUT ROWID;
+            CREATE TABLE journal(
+                n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, scope TEXT NOT NULL, request_id TEXT,
+                item TEXT, operation TEXT NOT NULL, remote_id TEXT, outcome TEXT NOT NULL, code TEXT,
+                body TEXT NOT NULL);
+            INSERT INTO journal VALUES (1, 0, '77', NULL, NULL, 'create', '4', 'applied', NULL, 'null');"""
         )
     store = Store(path)
     row = store.get("77", 4)
     assert row is not None and (row.data, row.former) == (b'{"Id":"4"}', None)
     assert store.next_num("77") == 5
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        store.db.execute("DELETE FROM journal")
     store.close()

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from muster.stack import Options, Stack, StackError
+from muster.errors import StackError
+from muster.folder import Folder
+from muster.stack import Options, Stack
 from services.mapper.settings import Settings
 from shared.settings import variables
 
@@ -97,7 +99,7 @@ def test_a_service_in_the_stack_gets_only_what_it_reads(
     monkeypatch.setenv("MUSTER_RETRY_SECONDS", "9")
     monkeypatch.setenv("MUSTER_DATABASE__DSN", "postgresql://elsewhere/x")
     stack = Stack(tmp_path, Options(database="postgresql://owner:x@127.0.0.1:5/muster", kafka="127.0.0.1:6"))
-    stack._secrets = stack._load_secrets()
+    stack._secrets = Folder(tmp_path).secrets()
     mapper, syncer = (stack.environment(name, 0, 7) for name in ("mapper", "syncer"))
 
     assert "MUSTER_VAULT__KEY" not in mapper
