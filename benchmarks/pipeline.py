@@ -17,7 +17,8 @@ from muster.client import Client
 from muster.demo import Access, prepare
 from muster.demo_run import settled
 from muster.postgres import scratch
-from muster.stack import REALMS, Options, Stack
+from muster.sandboxes import REALMS
+from muster.stack import Options, Stack
 
 PATIENCE_SECONDS = 600.0
 TIMES_MORE, WARM = 10, 5_000
