@@ -39,15 +39,16 @@ def main() -> None:
     )
     given = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    wrong: list[str] = []
+    wrong = False
     for name in names(given.name):
         module = importlib.import_module(f"benchmarks.{NAMES[name]}")
         employees = given.employees or EMPLOYEES.get(name, OTHERS)
         try:
             asyncio.run(module.main(name, json=given.json, employees=employees))
         except SystemExit as judged:
-            wrong.append(str(judged))
-    sys.exit("\n".join(wrong) or 0)
+            sys.stderr.write(f"{judged}\n")
+            wrong = True
+    sys.exit(wrong)
 
 
 if __name__ == "__main__":

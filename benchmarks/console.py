@@ -18,11 +18,13 @@ from uuid import UUID
 import orjson
 from playwright.async_api import Browser, CDPSession, Page
 
+from benchmarks.measure import judge
 from muster.client import Client
 from muster.demo import Access, prepare
 from muster.demo_run import settled
 from muster.postgres import scratch
 from muster.stack import Options, Stack
+from services.gateway.console import STATIC
 from shared.clock import SystemClock
 from shared.contracts.events import ViewChanged
 from shared.contracts.records import Lane
@@ -98,6 +100,7 @@ class Figures:
 
 async def main(_: str, *, json: bool, employees: int) -> None:
     """Measure, and print."""
+    judge("console", "built (make setup does it)", good=(STATIC / "index.html").exists())
     with scratch("muster-bench-") as folder:
         options = Options(demo=True, employees=employees, overlap=0, directions=("linarc-to-qbo",), port=0)
         stack = Stack(folder, options)

@@ -17,10 +17,12 @@ from muster.client import Client
 from muster.demo import Access, prepare
 from muster.demo_run import settled
 from muster.postgres import scratch
-from muster.stack import REALMS, Options, Stack
+from muster.sandboxes import REALMS
+from muster.stack import Options, Stack
 
 PATIENCE_SECONDS = 600.0
-TIMES_MORE = 10
+TIMES_MORE, WARM = 10, 5_000
+"""Many are so many times few; with fewer than `WARM` people a process still grows into its work."""
 MOST_MIB, MOST_GROWTH = 150, 0.25
 """A service's peak, and how much of it many people may add to what few took."""
 
@@ -30,9 +32,8 @@ async def main(name: str, *, json: bool, employees: int) -> None:
     if name != "memory":
         await _run(name, json=json, employees=employees)
         return
-    few, many = [
-        await _run(name, json=json, employees=count) for count in (employees // TIMES_MORE, employees)
-    ]
+    start = min(employees, max(WARM, employees // TIMES_MORE))
+    few, many = [await _run(name, json=json, employees=count) for count in (start, employees)]
     wrong = heavy(few, many)
     judge(name, f"light and flat: {'; '.join(wrong)}", good=not wrong)
 

@@ -23,7 +23,8 @@ from muster.client import Client
 from muster.demo import RULES, prepare
 from muster.demo_run import settled
 from muster.postgres import scratch
-from muster.stack import TENANTS, Options, Stack
+from muster.sandboxes import TENANTS
+from muster.stack import Options, Stack
 from shared.contracts.records import record_id
 from shared.db.tx import Record
 from tests.support.fleet import Fleet

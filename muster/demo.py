@@ -15,7 +15,8 @@ import httpx
 
 from muster.client import ApiError, Client
 from muster.errors import StackError
-from muster.stack import CLIENT_ID, CLIENT_SECRET, REALMS, TENANTS, Stack
+from muster.sandboxes import CLIENT_ID, CLIENT_SECRET, REALMS, TENANTS
+from muster.stack import Stack
 from shared.clock import SystemClock
 from shared.db.pool import open_database
 from shared.settings import DatabaseSettings

@@ -19,7 +19,8 @@ from rich.table import Table
 from muster.client import Client
 from muster.demo import Company, folder, prepare
 from muster.oracle import People, Verdict, judge
-from muster.stack import REALMS, TENANTS, Stack
+from muster.sandboxes import REALMS, TENANTS
+from muster.stack import Stack
 from shared.db.migrate import SERVICES
 from shared.db.pool import open_database
 from shared.messaging.dead_letters import list_parked

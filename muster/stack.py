@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from muster import sandboxes
 from muster.errors import StackError, database_at, kafka_at
 from muster.folder import Folder
 from muster.kafka import Broker, wait_for_broker
@@ -28,9 +29,6 @@ from shared.settings import PREFIX, unknown_variables, variables
 READY_SECONDS = 90.0
 NAMED_SECONDS = 3.0
 GATEWAY_PORT = 8700
-TENANTS = ("stonecourse", "millbridge")
-REALMS = ("9130350000000417", "9130350000000833")
-CLIENT_ID, CLIENT_SECRET = "muster-demo", "muster-demo-secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,10 @@ class Stack:
             )
         if self.options.demo:
             self._say("starting the sandboxes")
-            await asyncio.gather(self._start_quickbooks(), self._start_linarc())
+            await asyncio.gather(
+                self._start_sandbox("quickbooks", sandboxes.quickbooks(self._secrets)),
+                self._start_sandbox("linarc", sandboxes.linarc(self._secrets)),
+            )
         self._say("starting the services")
         await self._start_services()
         await self.wait_ready()
@@ -144,27 +145,6 @@ class Stack:
         remember(self.data / "processes.json", list(self.children.values()))
         self._changed()
 
-    async def _start_quickbooks(self) -> None:
-        tokens = [
-            f"--refresh-token={realm}:{self._secrets[f'refresh_{i}']}" for i, realm in enumerate(REALMS)
-        ]
-        await self._start_sandbox(
-            "quickbooks",
-            [
-                *(f"--realm={realm}" for realm in REALMS),
-                *tokens,
-                "--limits=off",
-                "--client-id",
-                CLIENT_ID,
-                "--client-secret",
-                CLIENT_SECRET,
-            ],
-        )
-
-    async def _start_linarc(self) -> None:
-        tenants = [f"--tenant={tenant}:{self._secrets[f'linarc_{i}']}" for i, tenant in enumerate(TENANTS)]
-        await self._start_sandbox("linarc", [*tenants, "--limits=off"])
-
     async def _start_sandbox(self, name: str, arguments: Sequence[str]) -> None:
         folder = self.data / "sandbox"
         folder.mkdir(exist_ok=True)
@@ -220,7 +200,7 @@ class Stack:
             "MUSTER_INSTANCE": str(copy),
             "MUSTER_HTTP__PORT": str(port),
             **{f"MUSTER_URLS__{s.upper()}": self.urls.get(s, "") for s in SERVICES if s != "gateway"},
-            **(_application(self.urls["sandbox_quickbooks"]) if "sandbox_quickbooks" in self.urls else {}),
+            **(sandboxes.application(url) if (url := self.urls.get("sandbox_quickbooks")) else {}),
             "MUSTER_VAULT__KEY": self._secrets["vault"],
             "MUSTER_LIMITS__ENFORCED": "false",  # the sandboxes have none unless they are told to
             "MUSTER_DEAD_LETTER_KEY": self._secrets["dead_letter"],
@@ -295,15 +275,3 @@ def _check_environment(given: Mapping[str, str]) -> None:
 def _root() -> Path:
     """Where the packages are, so that a child finds them whatever the folder it was started from."""
     return Path(__file__).resolve().parent.parent
-
-
-def _application(url: str) -> dict[str, str]:
-    """Our application at the QuickBooks sandbox."""
-    return {
-        "MUSTER_APPLICATION__CLIENT_ID": CLIENT_ID,
-        "MUSTER_APPLICATION__CLIENT_SECRET": CLIENT_SECRET,
-        "MUSTER_APPLICATION__AUTHORISE_URL": f"{url}/connect/oauth2",
-        "MUSTER_APPLICATION__TOKEN_URL": f"{url}/oauth2/v1/tokens/bearer",
-        "MUSTER_APPLICATION__REVOKE_URL": f"{url}/v2/oauth2/tokens/revoke",
-        "MUSTER_APPLICATION__SANDBOX_URL": url,
-    }

@@ -17,7 +17,8 @@ from muster.client import Client
 from muster.demo import prepare
 from muster.demo_run import _judge
 from muster.postgres import scratch
-from muster.stack import REALMS, Options, Stack
+from muster.sandboxes import REALMS
+from muster.stack import Options, Stack
 from shared.connectors.quickbooks import PAGE
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet

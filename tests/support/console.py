@@ -9,7 +9,7 @@ from typing import Any
 from playwright.async_api import Locator, Page, expect
 
 from muster.demo import Access, Company
-from muster.stack import REALMS, TENANTS
+from muster.sandboxes import REALMS, TENANTS
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 

@@ -11,7 +11,8 @@ import httpx
 
 from muster.client import Client
 from muster.demo import Access, Company
-from muster.stack import REALMS, TENANTS, Stack
+from muster.sandboxes import REALMS, TENANTS
+from muster.stack import Stack
 from tests.support.eventually import eventually
 
 
