@@ -115,20 +115,18 @@ class Handlers:
                 if known is None or known.body.link_rev < event.body.link_rev:
                     newest[event.body.record_id] = event
         linked = [e for e in newest.values() if type(e.body) is RecordLinked]
-        confirmed = await subjects.confirmed(
-            tx,
-            [
-                (e.company_id, e.body.record_id, e.body.destination_record_id)
-                for e in linked
-                if not e.body.then_push
-            ],
-        )
+        pairs = {
+            e.body.record_id: (e.company_id, e.body.record_id, e.body.destination_record_id) for e in linked
+        }
+        plain = [pairs[e.body.record_id] for e in linked if not e.body.then_push]
+        confirmed = await subjects.confirmed(tx, plain)
         await subjects.save_links(tx, [core.link_of(e) for e in newest.values()])
+        disowned = await subjects.disown(tx, list(pairs.values()))
         failed = [e for e in events if type(e.body) is MatchFailed]
         for event in failed:
             await self._fail(tx, event.company_id, event.body.record_id, settings)
         asked = {e.body.record_id: self._asked(e, settings, str(e.id)) for e in linked if e.body.then_push}
-        records = [*(newest.keys() - confirmed), *(e.body.record_id for e in failed)]
+        records = [*(newest.keys() - confirmed), *disowned, *(e.body.record_id for e in failed)]
         await self._decide(tx, records, settings, events, {r: i for r, i in asked.items() if i})
 
     async def on_commands(self, events: Sequence[Message[Any]], tx: Tx) -> None:

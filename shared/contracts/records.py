@@ -227,8 +227,12 @@ class Employee(BaseModel):
 
     def only_known(self) -> "Employee":
         """This record without what may not be seen."""
-        names = self.model_fields_set - {"masked", *self.masked}
-        return Employee.model_construct(_fields_set=names, **{n: getattr(self, n) for n in names})
+        return self.only(self.model_fields_set - {"masked"})
+
+    def only(self, names: Iterable[str]) -> "Employee":
+        """These of its fields, as far as they are known."""
+        values = {n: getattr(self, n) for n in names if self.known(n)}
+        return Employee.model_construct(_fields_set=set(values), **values)
 
     def overlaid(self, newer: Self) -> Self:
         """This record with every value that `newer` knows."""

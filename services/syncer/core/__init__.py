@@ -10,22 +10,23 @@ from services.syncer.core.case import (
     Plan,
     Standing,
     Stored,
+    newest,
     replaces,
     same,
 )
 from services.syncer.core.pushing import (
     Recheck,
     answered,
+    awaited,
     backoff_seconds,
     can_be_found,
     careful,
     decide,
     ended,
+    exchanged,
     leaves_unknown,
     postponed,
-    read_again,
     recheck,
-    sent,
     skipped,
     source_rev,
     still_wanted,
@@ -37,8 +38,8 @@ from services.syncer.core.told import FACTS, Link, fact_of, link_of, stored
 
 __all__ = [
     "FACTS", "RETRYABLE", "WAITING_REASONS", "Case", "Decision", "Fact", "Failure", "Fields",
-    "Item", "Link", "Plan", "Recheck", "Standing", "Stored", "answered", "backoff_seconds", "can_be_found",
-    "careful", "decide", "differing", "ended", "fact_of", "in_json", "leaves_unknown", "link_of", "plan",
-    "postponed", "read_again", "recheck", "replaces", "same", "sent", "skipped", "source_rev", "standing",
+    "Item", "Link", "Plan", "Recheck", "Standing", "Stored", "answered", "awaited", "backoff_seconds", "can_be_found",
+    "careful", "decide", "differing", "ended", "exchanged", "fact_of", "in_json", "leaves_unknown", "link_of", "newest", "plan",
+    "postponed", "recheck", "replaces", "same", "skipped", "source_rev", "standing",
     "still_wanted", "stored", "succeeded", "values",
 ]  # fmt: skip

@@ -155,14 +155,22 @@ class Decision(NamedTuple):
 
 def replaces(stored: Stored | None, newer: Fact) -> bool:
     """Whether a fact is newer than what is stored, which may be the answer to our own last write."""
-    if stored is None:
-        return True
-    if newer.rev <= stored.rev:
-        return False
-    old, new = stored.remote_version, newer.remote_version
+    return stored is None or (newer.rev > stored.rev and _is_later(stored, newer))
+
+
+def newest(known: Fact | None, answered: Fact) -> Fact:
+    """What is known of a record with an answer of its system's: what was told of it meanwhile may be newer."""
+    if known is None or known.record_id != answered.record_id:
+        return answered
+    later = known.state == "present" and _is_later(known, answered)
+    return answered._replace(rev=known.rev) if later else known
+
+
+def _is_later(known: Stored | Fact, newer: Fact) -> bool:
+    old, new = known.remote_version, newer.remote_version
     if old is not None and new is not None and old != new and old.isdigit() and new.isdigit():
         return int(new) > int(old)
-    return stored.read_at is None or newer.read_at is None or newer.read_at >= stored.read_at
+    return known.read_at is None or newer.read_at is None or newer.read_at >= known.read_at
 
 
 def same(stored: Stored | None, newer: Stored) -> bool:

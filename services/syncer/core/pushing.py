@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 from services.syncer.core.case import Case, Decision, Fact, Failure, Item
 from services.syncer.core.standing import WAITING_REASONS, in_json, plan, standing
 from shared.contracts.commands import Selected
-from shared.contracts.records import Employee, Remote, Situation, Status, record_id
+from shared.contracts.records import FIELDS, Employee, Remote, Situation, Status, record_id
 from shared.errors import MusterError, Unauthorized, Unavailable
 
 
@@ -115,6 +115,11 @@ def recheck(case: Case, item: Item) -> Recheck:
     return Recheck(item, held=True)
 
 
+def awaited(case: Case) -> UUID | None:
+    """The call of unknown outcome that may have created this record: a push waits for it, unless it has gone elsewhere."""
+    return None if case.created or case.situation is Situation.LINKED else case.unknown_call
+
+
 def values(item: Item) -> dict[str, Any]:
     """What a creation writes."""
     return {name: change["after"] for name, change in item.fields.items()}
@@ -146,44 +151,68 @@ def source_rev(case: Case, item: Item) -> int:
     return item.basis.source_rev if item.basis else case.source.rev
 
 
-def sent(case: Case, item: Item) -> Employee:
-    """What the destination now holds from us: the source's values, or, if they moved meanwhile, what was planned."""
+def exchanged(
+    case: Case, item: Item, there: Employee, *, same: bool, looked_up: bool = False
+) -> tuple[Employee, Employee]:
+    """What this push gave the destination, and what that made of it, added to what is kept of the `same` record.
+
+    A field counts when it was planned, or when both are equal; another's value is no answer to ours, and neither is what
+    a look-up found.
+    """
     assert case.source is not None
-    source = case.source.employee
-    if item.basis is not None and item.basis.source_rev == case.source.rev:
-        return source.only_known() if source.masked else source
-    planned = Employee.model_validate(values(item))
-    return (case.sent or Employee()).overlaid(planned)
+    given = case.source.employee
+    if item.basis is None or item.basis.source_rev != case.source.rev:
+        given = Employee.model_validate(values(item))
+    planned = () if looked_up else item.fields
+    names = [
+        n
+        for n in FIELDS
+        if given.known(n) and (n in planned or (there.known(n) and getattr(given, n) == getattr(there, n)))
+    ]
+    sent, answered = (given.only(names), there.only(names))
+    if same:
+        sent = (case.sent or Employee()).overlaid(sent)
+        answered = (case.answered or Employee()).overlaid(answered)
+    return sent, answered
 
 
-def answered(case: Case, item: Item, remote: Remote, at: datetime) -> Fact:
+def answered(item: Item, remote: Remote, at: datetime) -> Fact:
     """The destination record as it was answered; importer's rev for it is not known yet."""
     there = record_id(item.account_id, remote.remote_id)
-    known = case.destination
-    rev = known.rev if known is not None and known.record_id == there else 0
-    return Fact(there, item.account_id, remote.remote_id, rev, "present", remote.employee, remote.version, at)
+    return Fact(there, item.account_id, remote.remote_id, 0, "present", remote.employee, remote.version, at)
 
 
-def read_again(known: Fact, remote: Remote, at: datetime) -> Fact:
-    """A destination record as a fresh read found it."""
-    return known._replace(employee=remote.employee, remote_version=remote.version, read_at=at)
+def succeeded(
+    case: Case,
+    item: Item,
+    there: Fact,
+    known: Fact,
+    *,
+    action: str,
+    at: datetime,
+    taken: bool = False,
+    looked_up: bool = False,
+) -> Case:
+    """The case after the destination answered `there`, by `known` perhaps not its newest.
 
-
-def succeeded(case: Case, item: Item, there: Fact, *, action: str, at: datetime) -> Case:
-    """The case after the destination took this push. A person who linked the record meanwhile keeps that link."""
+    A link made meanwhile stays: of this record to another one, or of another record to what was created (`taken`).
+    """
     over = _without(case, item)
-    if action == "create" and case.situation is Situation.LINKED:
-        return over
+    linked = case.situation is Situation.LINKED
+    if (linked and case.destination_record_id != there.record_id) or (action == "create" and taken):
+        return over._replace(created_before=True)
+    same = case.destination_record_id == there.record_id
+    gave, got = exchanged(case, item, there.employee, same=same, looked_up=looked_up)
     newer = case.automatic_rev is not None and case.automatic_rev > source_rev(case, item)
     return over._replace(
-        destination=there,
+        destination=known,
         destination_record_id=there.record_id,
         destination_remote_id=there.remote_id,
-        created=case.created or (action == "create" and case.situation is not Situation.LINKED),
+        created=case.created or (action == "create" and not linked),
         unknown_call=None,
         synced_at=at,
-        sent=sent(case, item),
-        answered=there.employee,
+        sent=gave,
+        answered=got,
         failure=None,
         automatic_rev=case.automatic_rev if newer else None,
     )

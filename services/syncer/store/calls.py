@@ -187,6 +187,19 @@ async def close_creations(tx: Tx, company: UUID, account: UUID, made: Sequence[t
         await tx.execute(_CREATED, [company] * len(made), records, [account] * len(made), remote_ids)
 
 
+_NOT_MADE = """
+DELETE FROM creations c USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (company_id, record_id, call_id)
+WHERE c.company_id = n.company_id AND c.record_id = n.record_id AND c.call_id = n.call_id AND c.remote_id IS NULL
+"""
+
+
+async def not_made(tx: Tx, company: UUID, missing: Sequence[tuple[UUID, UUID]]) -> None:
+    """A look-up did not find what these (record, call) were to create: whatever becomes of the call, they may be created."""
+    if missing:
+        records, call_ids = zip(*missing, strict=True)
+        await tx.execute(_NOT_MADE, [company] * len(missing), records, call_ids)
+
+
 _RESUME = """
 UPDATE calls SET state = 'unknown', attempts = 0, due_at = now(), resumed = true
 WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'given_up'

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import orjson
 
-from services.syncer.core import Case, Decision, Fact, Failure, Link
+from services.syncer.core import Case, Decision, Failure, Link
 from services.syncer.store.directories import directories_read
+from services.syncer.store.facts import fact_at
 from services.syncer.store.pushes import item_of
 from shared.contracts.records import CompanySettings, Employee, Situation, Status
 from shared.db.tx import Tx
@@ -59,6 +60,37 @@ async def save_links(tx: Tx, links: Sequence[Link]) -> None:
     """Keep mapper's newest answers; a creation of ours outranks them until they say `linked`."""
     if links:
         await tx.execute(_LINK, links)
+
+
+_DISOWN = """
+UPDATE subjects s SET created = false, destination_record_id = NULL, destination_remote_id = NULL, sent = NULL, answered = NULL
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (company_id, record_id, destination_id)
+JOIN subjects o ON o.company_id = n.company_id AND o.record_id = n.record_id AND o.situation = 'linked'
+ AND o.destination_record_id = n.destination_id
+WHERE s.company_id = n.company_id AND s.destination_record_id = n.destination_id AND s.created AND s.record_id <> n.record_id
+RETURNING s.record_id
+"""
+
+
+async def disown(tx: Tx, links: Sequence[tuple[UUID, UUID, UUID]]) -> list[UUID]:
+    """The records for which we created what these (company, source, destination) link to another one: it is theirs no more."""
+    if not links:
+        return []
+    return [row["record_id"] for row in await tx.fetch(_DISOWN, *zip(*links, strict=True))]
+
+
+_OWNERS = """
+SELECT record_id, destination_record_id FROM subjects
+WHERE company_id = ANY ($1::uuid[]) AND destination_record_id = ANY ($2::uuid[]) AND situation = 'linked'
+"""
+
+
+async def owners(tx: Tx, destinations: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The source record that mapper has linked each of these destination records to, where there is one."""
+    if not destinations:
+        return {}
+    rows = await tx.fetch(_OWNERS, list(tx.companies), destinations)
+    return {row["destination_record_id"]: row["record_id"] for row in rows}
 
 
 _CONFIRMED = """
@@ -131,8 +163,8 @@ def _case(row: tuple[Any, ...], settings: CompanySettings | None, directory_read
     parts = (
         *row[:2],
         settings,
-        _fact(row[20:29]) if row[20] else None,
-        _fact(row[29:38]) if row[29] else None,
+        fact_at(row[20:29]) if row[20] else None,
+        fact_at(row[29:38]) if row[29] else None,
         _SITUATIONS.get(row[2]),
         *row[3:11],
         _STATUSES[row[11]],
@@ -145,10 +177,6 @@ def _case(row: tuple[Any, ...], settings: CompanySettings | None, directory_read
         directory_read,
     )
     return Case._make(parts)
-
-
-def _fact(row: tuple[Any, ...]) -> Fact:
-    return Fact._make((*row[:5], Employee.model_validate_json(row[5]), *row[6:]))
 
 
 _STAND = """

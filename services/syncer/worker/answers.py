@@ -15,7 +15,7 @@ from services.syncer.store.calls import Call
 from services.syncer.worker.recording import Outcome, Recorder
 from shared.connectors.ports import Written
 from shared.db.tx import Database
-from shared.errors import Unavailable
+from shared.errors import Rejected, Unavailable
 from shared.telemetry.metrics import WORK
 
 TOGETHER = 10
@@ -30,17 +30,22 @@ class Answer:
     items: Mapping[str, Item]
     written: Sequence[Written]
     requested_at: datetime
+    looked_up: bool = False
 
     @property
     def state(self) -> str:
         """How the call ended: a member of unknown outcome keeps it open for a look-up."""
-        unknown = any(isinstance(w.error, Unavailable) and w.error.outcome_unknown for w in self.written)
-        return "given_up" if unknown else "answered"
+        return "given_up" if any(map(_unknown, self.written)) else "answered"
 
     def left_out(self) -> list[Item]:
         """The members that nothing was answered of: a look-up did not find them."""
         told = {w.item_id for w in self.written}
         return [item for item_id, item in self.items.items() if item_id not in told]
+
+
+def _unknown(written: Written) -> bool:
+    """Whether even a look-up did not tell if this was carried out."""
+    return isinstance(written.error, Unavailable) and written.error.outcome_unknown
 
 
 class Answers:
@@ -79,12 +84,21 @@ class Answers:
                     w.error,
                     action=answer.call.action,
                     requested_at=answer.requested_at,
+                    looked_up=answer.looked_up,
                 )
                 for answer in mine
                 for w in answer.written
                 if (item := answer.items.get(w.item_id))
             ]
+            unknown = {
+                answer.items[w.item_id].record_id for answer in mine for w in answer.written if _unknown(w)
+            }
+            waiting = await calls.waiting_for(tx, company, [a.call for a in mine])
+            gone = Rejected("outcome_unknown")
+            outcomes += [Outcome(i, error=gone) for i in waiting if i.record_id in unknown]
             await self._recorder.record(tx, company, outcomes)
-            later = await calls.waiting_for(tx, company, [a.call for a in mine])
+            missing = [(i.record_id, a.call.call_id) for a in mine if a.looked_up for i in a.left_out()]
+            await calls.not_made(tx, company, missing)
+            later = [i for i in waiting if i.record_id not in unknown]
             later += [item for answer in mine for item in answer.left_out()]
             await pushes.postpone(tx, company, later, 0, attempt=False)

@@ -76,8 +76,8 @@ class Claimer:
         for item in items:
             case = cases[item.record_id]
             found = core.recheck(case, item)
-            if case.unknown_call is not None and not case.created:
-                resumed.append((item.item_id, case.unknown_call))
+            if (call_id := core.awaited(case)) is not None:
+                resumed.append((item.item_id, call_id))
             elif found.held:
                 over.append(Outcome(item, held=True))
             elif found.ended:

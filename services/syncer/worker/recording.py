@@ -36,6 +36,8 @@ class Outcome(NamedTuple):
     held: bool = False
     cancelled: bool = False
     requested_at: datetime | None = None
+    looked_up: bool = False
+    """The remote was found, not answered."""
 
 
 class Recorder:
@@ -54,30 +56,36 @@ class Recorder:
             settings = await load_settings(tx, [company])
             cases = await subjects.load_cases(tx, [o.item.record_id for o in outcomes], settings)
         now, after = self._clock.now(), dict(cases)
+        heard = await _heard(tx, outcomes, now)
         said: list[Outgoing] = []
         again: list[Item] = []
         ended: list[tuple[UUID, str]] = []
-        known: list[core.Fact] = []
         made: list[tuple[UUID, str]] = []
         for outcome in (o for o in outcomes if o.item.record_id in after):
             item = outcome.item
             case = after[item.record_id]
-            if outcome.moved is not None and outcome.remote is not None and case.destination is not None:
-                moved = core.read_again(case.destination, outcome.remote, now)
-                case = case._replace(destination=moved)
-                known.append(moved)
+            answer = heard.get(item.item_id)
+            if answer is not None and case.destination_record_id == answer.there.record_id:
+                case = case._replace(destination=answer.newest)
             if self._tries_again(outcome):
                 again.append(item)
                 after[item.record_id] = core.postponed(case, item)
                 continue
-            if outcome.remote is not None and outcome.moved is None:
-                there = core.answered(case, item, outcome.remote, now)
-                after[item.record_id] = core.succeeded(case, item, there, action=outcome.action, at=now)
-                known.append(there)
+            if answer is not None and outcome.moved is None:
+                after[item.record_id] = core.succeeded(
+                    case,
+                    item,
+                    answer.there,
+                    answer.newest,
+                    action=outcome.action,
+                    at=now,
+                    taken=answer.owner not in {None, item.record_id},
+                    looked_up=outcome.looked_up,
+                )
                 ended.append((item.item_id, "succeeded"))
-                said.append(_succeeded(company, outcome, case, there, now))
+                said.append(_succeeded(company, outcome, case, answer.there, now))
                 if outcome.action == "create":
-                    made.append((item.record_id, there.remote_id))
+                    made.append((item.record_id, answer.there.remote_id))
                 continue
             name, reason, field = _end(outcome)
             after[item.record_id] = core.ended(case, item, reason, field)
@@ -85,6 +93,7 @@ class Recorder:
             if reason is not None:
                 said.append(_failed(company, outcome, reason, field))
         await pushes.postpone(tx, company, again, 0.0, attempt=True)
+        known = [answer.newest for answer in heard.values()]
         await facts.save_facts(tx, [(company, fact, fact.employee.text()) for fact in known])
         if made:
             await calls.close_creations(tx, company, outcomes[0].item.account_id, made)
@@ -114,6 +123,25 @@ class Recorder:
         """A stale version is read and planned again; so is a field that moved, if nobody asked for the push in person."""
         cures = isinstance(outcome.error, Conflict) or (outcome.moved is not None and outcome.item.automatic)
         return cures and outcome.item.attempts + 1 < self._settings.send_attempts
+
+
+class _Answer(NamedTuple):
+    """A destination record as it was answered, the newest that is known of it, and whom mapper has linked it to."""
+
+    there: core.Fact
+    newest: core.Fact
+    owner: UUID | None
+
+
+async def _heard(tx: Tx, outcomes: Sequence[Outcome], now: datetime) -> dict[UUID, _Answer]:
+    """The answers by push."""
+    answers = {o.item.item_id: core.answered(o.item, o.remote, now) for o in outcomes if o.remote is not None}
+    ids = [there.record_id for there in answers.values()]
+    told, owners = await facts.load_whole(tx, ids), await subjects.owners(tx, ids)
+    return {
+        i: _Answer(there, core.newest(told.get(there.record_id), there), owners.get(there.record_id))
+        for i, there in answers.items()
+    }
 
 
 def _caused(outcome: Outcome) -> Item:

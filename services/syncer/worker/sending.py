@@ -223,7 +223,8 @@ class Sender:
         except MusterError as error:
             await self._call_failed(call, error, again=True)
             return
-        await self._answers.record(Answer(call, {str(i.item_id): i for i in items}, written, asked_at))
+        members = {str(i.item_id): i for i in items}
+        await self._answers.record(Answer(call, members, written, asked_at, looked_up=True))
 
     async def _transmit(
         self,

@@ -76,10 +76,12 @@ class Destination:
         written = []
         for member, told in zip(call.members, orjson.loads(call.body), strict=True):
             remote_id = told["id"] or str(len(self.people) + 1)
-            known = self.people[remote_id].employee if told["id"] else Employee(active=True)
+            old = self.people[remote_id] if told["id"] else None
+            known = old.employee if old else Employee(active=True)
             employee = known.overlaid(Employee(**told["values"]))
+            version = str(int(old.version or 0) + 1 if old else 1)
             self.people[remote_id] = Remote(
-                remote_id=remote_id, version="1", updated_at=None, employee=employee, payload="{}"
+                remote_id=remote_id, version=version, updated_at=None, employee=employee, payload="{}"
             )
             written.append(Written(member, self.people[remote_id]))
         if self.loses:

@@ -13,7 +13,7 @@ import pytest
 from services.syncer.store import calls, pushes, subjects
 from services.syncer.store.calls import Call
 from services.syncer.worker.answers import TOGETHER
-from shared.contracts.records import Lane, record_id
+from shared.contracts.records import Employee, Lane, Remote, record_id
 from shared.db.companies import load_settings
 from shared.errors import Unavailable
 from shared.messaging.outbox import LANES
@@ -366,6 +366,111 @@ async def test_an_old_call_that_nothing_can_be_looked_for_by_is_left_to_a_person
 
     assert [] == world.destination.calls
     assert {world.id("a"): ("failed", "outcome_unknown")} == await world.statuses()
+
+
+async def test_a_push_behind_a_call_that_nobody_can_settle_fails_with_it(world: World) -> None:
+    """The person tries again, and is told again; nothing is looked for in a circle."""
+    await died(world, "2 hours", number=None)
+    await over(world)
+    await world.later()
+    world.destination.calls.clear()
+
+    await world.sync("a", name="again")
+    await over(world)
+
+    assert [] == world.destination.calls
+    assert {world.id("a"): ("failed", "outcome_unknown")} == await world.statuses()
+
+
+async def test_who_was_looked_for_and_not_found_is_created_though_the_call_of_it_stays_unknown(
+    world: World,
+) -> None:
+    """Another one in the same batch has nothing to be looked for by."""
+
+    async def die() -> None:
+        world.destination.before_send = None
+        raise asyncio.CancelledError
+
+    await world.staged("a", number="N-1")
+    await world.staged("b")
+    await world.unmatched("a", "b")
+    await world.sync("a", "b")
+    world.destination.before_send = die
+    with pytest.raises(asyncio.CancelledError):
+        await world.send()
+    await world.rows(
+        "UPDATE calls SET lease_until = now() - interval '1 hour', sent_at = now() - interval '2 hours',"
+        " created_at = now() - interval '2 hours'"
+    )
+    await over(world)
+
+    assert ["N-1"] == [one.employee.number for one in world.destination.people.values()]
+    statuses = await world.statuses()
+    assert ("synced", "") == statuses[world.id("a")]
+    assert ("failed", "outcome_unknown") == statuses[world.id("b")]
+
+
+async def test_who_was_linked_since_is_not_created_after_all(world: World) -> None:
+    """The creation's outcome stayed unknown and a person said who it is: the push is an update, no second person is made."""
+    world.destination.people["7"] = Remote(
+        remote_id="7", version="1", updated_at=None, employee=Employee(last_name="Lia"), payload="{}"
+    )
+    await world.staged("a")
+    await world.unmatched("a")
+    world.destination.fails_on = "Ana"
+    await world.sync("a")
+    await over(world)
+    world.destination.fails_on = None
+
+    await world.echo("7")
+    await world.linked("a", "7")
+    await world.sync("a", name="again")
+    await over(world)
+
+    assert ["7"] == list(world.destination.people)
+    assert "Ana" == world.destination.people["7"].employee.first_name
+    assert {world.id("a"): ("synced", "")} == await world.statuses()
+
+
+async def test_what_was_read_before_an_answer_was_recorded_stays(world: World) -> None:
+    """Somebody edits the new record while its answer is on its way, and Muster reads that first: the record differs."""
+
+    async def edited() -> None:
+        world.destination.before_send = None
+        remote = Remote(
+            remote_id="1", version="5", updated_at=None, employee=Employee(first_name="Eva"), payload="{}"
+        )
+        world.destination.people["1"] = remote
+        await world.echo("1", rev=9)
+        del world.destination.people["1"]
+
+    await world.staged("a")
+    await world.unmatched("a")
+    await world.sync("a")
+    world.destination.before_send = edited
+    await world.send()
+
+    assert {world.id("a"): ("needs_sync", "changed")} == await world.statuses()
+
+
+@pytest.mark.parametrize("first", ["the link", "the answer"])
+async def test_what_was_created_for_one_and_linked_to_another_is_written_for_the_other_only(
+    world: World, first: str
+) -> None:
+    """A person saw the new record before its answer came to mapper, and chose it for somebody else."""
+
+    async def chosen() -> None:
+        world.destination.before_send = None
+        await world.linked("b", "1")
+
+    await world.staged("a", "b")
+    await world.unmatched("a", "b")
+    await world.sync("a")
+    world.destination.before_send = chosen if first == "the link" else None
+    await world.send()
+    await world.linked("b", "1")
+
+    assert ("needs_action", "created_before") == (await world.statuses())[world.id("a")]
 
 
 async def test_an_old_call_that_may_still_be_on_its_way_waits(world: World) -> None:

@@ -389,8 +389,36 @@ def test_what_was_sent_is_the_plan_when_the_source_moved_on() -> None:
     item = planned(case())
     moved = case(source=fact(SOURCE, LINARC, rev=9, first_name="Anne", last_name="Li", active=True))
 
-    assert "Ana" == core.sent(case(), item).first_name
-    assert "Ana" == core.sent(moved, item).first_name
+    there = Employee(first_name="Ana", last_name="Li", active=True)
+
+    assert "Ana" == core.exchanged(case(), item, there, same=False)[0].first_name
+    assert "Ana" == core.exchanged(moved, item, there, same=False)[0].first_name
+
+
+def test_what_another_wrote_is_no_answer_to_us() -> None:
+    """Only a planned field is remembered as its system changed it; so whoever else edits a record makes it differ."""
+    item = planned(case())._replace(fields={"last_name": {"before": None, "after": "Li"}})
+    there = Employee(first_name="Anna", last_name="LI", active=True)
+
+    sent, answered = core.exchanged(case(), item, there, same=False)
+    assert {"last_name", "active"} == sent.model_fields_set == answered.model_fields_set
+    assert ("Li", "LI") == (sent.last_name, answered.last_name)
+
+    found, _ = core.exchanged(case(), item, there, same=False, looked_up=True)
+    assert {"active"} == found.model_fields_set
+
+
+def test_a_late_answer_does_not_replace_what_was_told_meanwhile() -> None:
+    """By version, then by time; and who is gone stays gone."""
+    known = fact(DESTINATION, QBO, rev=5, first_name="Anna")._replace(remote_version="10", read_at=NOW)
+    answer = known._replace(rev=0, remote_version="9")
+
+    assert core.newest(known, answer) == known
+    assert core.newest(known, answer._replace(remote_version="11")) == known._replace(remote_version="11")
+    assert (
+        core.newest(known._replace(state="removed"), answer._replace(remote_version="11")).state == "removed"
+    )
+    assert core.newest(None, answer) == answer
 
 
 def test_a_failure_stands_only_for_its_versions() -> None:
