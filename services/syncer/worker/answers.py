@@ -15,7 +15,7 @@ from services.syncer.store.calls import Call
 from services.syncer.worker.recording import Outcome, Recorder
 from shared.connectors.ports import Written
 from shared.db.tx import Database
-from shared.errors import Rejected, Unavailable
+from shared.errors import MusterError, Rejected, Unavailable
 from shared.telemetry.metrics import WORK
 
 TOGETHER = 10
@@ -35,7 +35,7 @@ class Answer:
     @property
     def state(self) -> str:
         """How the call ended: a member of unknown outcome keeps it open for a look-up."""
-        return "given_up" if any(map(_unknown, self.written)) else "answered"
+        return "given_up" if any(_is_unknown(w.error) for w in self.written) else "answered"
 
     def left_out(self) -> list[Item]:
         """The members that nothing was answered of: a look-up did not find them."""
@@ -43,9 +43,9 @@ class Answer:
         return [item for item_id, item in self.items.items() if item_id not in told]
 
 
-def _unknown(written: Written) -> bool:
-    """Whether even a look-up did not tell if this was carried out."""
-    return isinstance(written.error, Unavailable) and written.error.outcome_unknown
+def _is_unknown(error: MusterError | None) -> bool:
+    """Whether even a look-up did not tell if the change was made."""
+    return isinstance(error, Unavailable) and error.outcome_unknown
 
 
 class Answers:
@@ -90,9 +90,7 @@ class Answers:
                 for w in answer.written
                 if (item := answer.items.get(w.item_id))
             ]
-            unknown = {
-                answer.items[w.item_id].record_id for answer in mine for w in answer.written if _unknown(w)
-            }
+            unknown = {o.item.record_id for o in outcomes if _is_unknown(o.error)}
             waiting = await calls.waiting_for(tx, company, [a.call for a in mine])
             gone = Rejected("outcome_unknown")
             outcomes += [Outcome(i, error=gone) for i in waiting if i.record_id in unknown]
