@@ -107,6 +107,7 @@ def stage(
         stored = known.get(one.record_id)
         if stored is not None and not is_newer(stored, one):
             result.unchanged += 1
+            _remind(result, stored, one, max(stored.rev + 1, milliseconds), cause)
         elif not takes(rules, cause, is_source=is_source, is_known=stored is not None, only_new=only_new):
             result.unchanged += 1
             result.seen.append(one)
@@ -114,6 +115,27 @@ def stage(
             rev = max(stored.rev + 1 if stored else 0, milliseconds)
             _take(result, stored, one, rev, cause)
     return result
+
+
+def _remind(result: Staging, stored: Snapshot, one: Fresh, rev: int, cause: Cause) -> None:
+    """Say again what stands when the answer to a write of ours came late: whoever believed the answer must hear it."""
+    if one.written_for is None or one.employee is None or stored.state != "present":
+        return
+    if moved := delta(one.employee, stored.employee):
+        result.saved.append(stored._replace(rev=rev))
+        result.events.append(
+            EmployeeChanged(
+                record_id=stored.record_id,
+                account_id=stored.account_id,
+                remote_id=stored.remote_id,
+                rev=rev,
+                employee=stored.employee,
+                remote_version=stored.remote_version,
+                read_at=stored.answered_at,
+                cause=cause,
+                changes=moved,
+            )
+        )
 
 
 def _take(result: Staging, stored: Snapshot | None, one: Fresh, rev: int, cause: Cause) -> None:

@@ -142,6 +142,19 @@ def test_our_own_write_is_always_told() -> None:
     assert event.written_for == UUID(int=9)
 
 
+def test_a_late_answer_to_our_own_write_makes_what_stands_be_told_again() -> None:
+    """Its writer believes the answer; the record was edited and read meanwhile, perhaps back to what had been told before."""
+    late = fresh(ANNA, version="2", seconds=-60)._replace(written_for=UUID(int=9))
+    staging = stage(stored(), late, cause=Cause.PUSH)
+
+    (event,) = staging.events
+    assert isinstance(event, EmployeeChanged)
+    assert (ANA, "3", stored().rev + 1) == (event.employee, event.remote_version, event.rev)
+    assert [event.rev] == [s.rev for s in staging.saved]
+    assert [] == stage(stored(), late._replace(written_for=None), cause=Cause.PUSH).events
+    assert [] == stage(stored(), late._replace(employee=ANA), cause=Cause.PUSH).events
+
+
 def test_a_record_that_comes_back_is_staged_anew() -> None:
     """Removed at one generation, there again at the next."""
     assert isinstance(stage(stored(state="removed"), fresh(ANA)).events[0], EmployeeStaged)
