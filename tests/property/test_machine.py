@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -66,7 +67,7 @@ class Machine(RuleBasedStateMachine):
         self.standing: dict[UUID, StatusChanged] = {}
         self.plans: dict[UUID, list[PushPlanned]] = defaultdict(list)
         self.decided: dict[UUID, Any] = {}
-        self.wishes: dict[UUID, list[Any]] = defaultdict(list)
+        self.wishes: dict[UUID, list[datetime]] = defaultdict(list)
         self.newest: dict[tuple[str, UUID], Any] = {}
         self.applied: dict[tuple[UUID, str], int] = {}
         self.versions: dict[UUID, int] = {}
@@ -381,9 +382,10 @@ class Machine(RuleBasedStateMachine):
                 assert answer.origin == "created"
 
     def _nobody_is_created_twice(self) -> None:
-        made: dict[UUID, list[Any]] = defaultdict(list)
+        """Of those who are still there: who was removed before we knew of it may be created again."""
+        made: dict[UUID, list[datetime]] = defaultdict(list)
         for wrote in self.world.destination.journal:
-            if wrote.current is None:
+            if wrote.current is None and wrote.remote_id in self.world.destination.people:
                 made[self.world.syncer.items[wrote.item_id].record_id].append(wrote.at)
         for record, times in made.items():
             wishes = [w for w in self.wishes[record] if w >= times[0]]
