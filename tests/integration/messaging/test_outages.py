@@ -233,8 +233,12 @@ async def _one_of_three_dies(probe: Probe, nodes: list[Broker]) -> tuple[list[UU
     """Frozen under load and then killed, so that what only it had is gone; what was said, and what arrived."""
     async with relaying(probe) as outbox:
         await probe.start()
-        await say(probe, outbox, 20)
-        await probe.has(*await probe.said(), within=40)
+
+        async def heard() -> bool:
+            await say(probe, outbox)
+            return bool(await probe.effects())
+
+        await eventually(heard, within=40)
         leader = await _leader(probe, nodes)
 
         saying = asyncio.ensure_future(say_for(probe, outbox, ONE_OF_THREE_SECONDS))
