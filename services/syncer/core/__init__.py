@@ -33,7 +33,15 @@ from services.syncer.core.pushing import (
     succeeded,
     values,
 )
-from services.syncer.core.standing import RETRYABLE, WAITING_REASONS, differing, in_json, plan, standing
+from services.syncer.core.standing import (
+    RETRYABLE,
+    WAITING_REASONS,
+    differing,
+    in_json,
+    plan,
+    standing,
+    unchecked,
+)
 from services.syncer.core.told import FACTS, Link, fact_of, link_of, stored
 
 __all__ = [
@@ -41,5 +49,5 @@ __all__ = [
     "Item", "Link", "Plan", "Recheck", "Standing", "Stored", "answered", "awaited", "backoff_seconds", "can_be_found",
     "careful", "decide", "differing", "ended", "exchanged", "fact_of", "in_json", "leaves_unknown", "link_of", "newest", "plan",
     "postponed", "recheck", "replaces", "same", "skipped", "source_rev", "standing",
-    "still_wanted", "stored", "succeeded", "values",
+    "still_wanted", "stored", "succeeded", "unchecked", "values",
 ]  # fmt: skip

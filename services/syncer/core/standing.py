@@ -81,7 +81,7 @@ def standing(case: Case, item: Item | None) -> Standing:
     if source.state == "removed":
         return Standing(Status.NEEDS_ACTION, "deleted_at_source")
     linked = case.situation is Situation.LINKED or case.created
-    if not linked and (case.situation is None or case.link_source_rev != source.rev):
+    if not linked and unchecked(case):
         failed = case.link_reason if case.situation is None else ""
         return Standing(Status.FAILED, failed) if failed else Standing(Status.NEEDS_SYNC, "checking")
     if not linked and case.situation is not Situation.UNMATCHED:
@@ -90,6 +90,11 @@ def standing(case: Case, item: Item | None) -> Standing:
         return Standing(Status.NEEDS_ACTION, case.link_reason or "several_matches")
     blocked = _blocked(case, source.employee, settings, linked=linked)
     return blocked or (_linked(case) if linked else _unmatched(case))
+
+
+def unchecked(case: Case) -> bool:
+    """Whether mapper has not answered yet on this version of the record: until it has, nobody is created."""
+    return case.situation is None or case.source is None or case.link_source_rev != case.source.rev
 
 
 def _blocked(case: Case, employee: Employee, settings: CompanySettings, *, linked: bool) -> Standing | None:

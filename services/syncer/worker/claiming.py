@@ -70,6 +70,7 @@ class Claimer:
         company = settings.company_id
         go: list[Item] = []
         newer: list[Item] = []
+        later: list[Item] = []
         said: list[Outgoing] = []
         resumed: list[tuple[UUID, UUID]] = []
         over: list[Outcome] = []
@@ -82,6 +83,8 @@ class Claimer:
                 over.append(Outcome(item, held=True))
             elif found.ended:
                 over.append(Outcome(item))
+            elif found.item.action == "create" and core.unchecked(case):
+                later.append(item)
             else:
                 go.append(found.item)
                 if found.item is not item:
@@ -90,6 +93,7 @@ class Claimer:
                     planned = deciding.planned(found.item)
                     said.append(Outgoing(planned, company, lane=Lane(item.lane), run_id=item.run_id))
         await calls.resume_calls(tx, company, resumed)
+        await pushes.postpone(tx, company, later, GATE_SECONDS, attempt=False)
         await pushes.save_items(tx, company, newer)
         await self._recorder.record(tx, company, over, cases)
         go = await self._gate(tx, settings, account, go)

@@ -204,6 +204,23 @@ async def test_a_call_is_stored_only_under_its_lease(world: World) -> None:
         assert not await calls.add_calls(tx, [(call, [item])], {}, 60)
 
 
+async def test_nobody_is_created_while_mapper_looks_at_a_newer_version(world: World) -> None:
+    """It may be somebody now whom the destination has: the push waits for the answer, and keeps its plan."""
+    await world.staged("a")
+    await world.unmatched("a")
+    await world.sync("a")
+    await world.staged("a", rev=2)
+    await world.send()
+    assert {} == world.destination.people
+    assert {world.id("a"): ("syncing", "queued")} == await world.statuses()
+
+    await world.unmatched("a", rev=2, link_rev=2)
+    await world.due()
+    await world.send()
+    assert ["1"] == list(world.destination.people)
+    assert {world.id("a"): ("synced", "")} == await world.statuses()
+
+
 async def test_only_a_person_opens_a_second_creation(world: World) -> None:
     """Unlinked again, the record needs a person; asked for after the first success, a new record is made."""
     await world.staged("a")

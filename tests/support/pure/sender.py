@@ -93,15 +93,13 @@ class Sender(Syncer):
             assert case.item is not None
             item, found = case.item, syncing.recheck(case, case.item)
             if (call_id := syncing.awaited(case)) is not None:
-                call = self.calls[call_id]
-                if call.state == "given_up":
-                    call.state, call.attempts, call.resumed = "unknown", 0, True
-                self.items[item.item_id] = item._replace(state="sending", call_id=call.call_id)
-                self.leased.discard(item.item_id)
+                self._wait_for(self.calls[call_id], item)
             elif found.held:
                 over.append(Outcome(item, held=True))
             elif found.ended:
                 over.append(Outcome(item))
+            elif found.item.action == "create" and syncing.unchecked(case):
+                self._postpone([item], attempt=False)
             else:
                 go.append(found.item)
                 if found.item is not item:
@@ -112,6 +110,13 @@ class Sender(Syncer):
         go = self._gate(go)
         if go:
             self.claims.append((go, cases))
+
+    def _wait_for(self, call: Call, item: Item) -> None:
+        """The push waits for the call; one that was given up is taken up again."""
+        if call.state == "given_up":
+            call.state, call.attempts, call.resumed = "unknown", 0, True
+        self.items[item.item_id] = item._replace(state="sending", call_id=call.call_id)
+        self.leased.discard(item.item_id)
 
     def _gate(self, items: list[Item]) -> list[Item]:
         creations = [i for i in items if i.action == "create"]
