@@ -103,7 +103,8 @@ def recheck(case: Case, item: Item) -> Recheck:
     plan; a later one may have read the destination afresh, which moves no rev.
     """
     basis = case.basis()
-    if basis is not None and item.basis == basis and item.attempts == 0:
+    made_since = item.action == "create" and (case.created or case.created_before)
+    if basis is not None and item.basis == basis and item.attempts == 0 and not made_since:
         return Recheck(item)
     made = plan(case)
     if made is None or basis is None:

@@ -321,6 +321,7 @@ def test_a_claim_keeps_the_plan_while_its_basis_stands() -> None:
     read = before._replace(destination=fact(DESTINATION, QBO, first_name="Ana", last_name="Lee", active=True))
 
     assert core.recheck(before, item).item is item
+    assert core.recheck(case(created_before=True), planned(case())).ended, "it was created meanwhile"
     assert core.recheck(read, item._replace(attempts=1)).replanned
 
 
