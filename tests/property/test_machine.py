@@ -108,16 +108,25 @@ class Machine(RuleBasedStateMachine):
     def _one(self, side: Directory, n: int) -> str:
         return sorted(side.people)[n % len(side.people)]
 
-    @rule(source=st.booleans(), n=pick, edit=edits, told=st.booleans())
-    def edit(self, source: bool, n: int, edit: tuple[str, Any], told: bool) -> None:
-        """Somebody edits a record; Muster may be `told` at once."""
-        side = self._side(source)
+    @rule(
+        source=st.booleans(),
+        n=pick,
+        edit=edits,
+        told=st.sampled_from(["not", "at once", "and an older page follows"]),
+    )
+    def edit(self, source: bool, n: int, edit: tuple[str, Any], told: str) -> None:
+        """Somebody edits a record, and Muster may be told of it."""
+        side, readings = self._side(source), self.world.readings
         if side.people and side.taken(who := self._one(side, n), dict([edit])) is None:
+            if told == "and an older page follows":
+                self.world.read(side, Cause.HOOK, who=[who])
             side.edit(who, **dict([edit]))
             self.world.tick()
-            if told:
+            if told != "not":
                 self.world.read(side, Cause.HOOK, who=[who])
-                self.world.importer.stage(self.world.readings.pop())
+                self.world.importer.stage(readings.pop())
+            if told == "and an older page follows":
+                self.world.importer.stage(readings.pop())
 
     @rule(
         source=st.booleans(),
@@ -303,9 +312,9 @@ class Machine(RuleBasedStateMachine):
         key = sorted(hanging)[n % len(hanging)]
         self.world.destination.send(key, hanging.pop(key))
 
-    @rule(fate=fates, recorded=st.booleans())
-    def work_through(self, fate: str, recorded: bool) -> None:
-        """Everybody is pushed, in the shortest course."""
+    @rule(fate=fates, recorded=st.booleans(), given_up=st.booleans())
+    def work_through(self, fate: str, recorded: bool, given_up: bool = False) -> None:
+        """Everybody is pushed, in the shortest course; calls of unknown outcome may be tried until they are given up."""
         syncer = self.world.syncer
         self._push(sorted(syncer.subjects))
         self.everything_arrives()
@@ -315,6 +324,10 @@ class Machine(RuleBasedStateMachine):
             self.send(0, fate)
         while recorded and syncer.results:
             self.record(0, False)
+        for call in syncer.repeatable() if given_up else []:
+            syncer.send_again(call, fate)
+            while syncer.results:
+                self.record(-1, False)
 
     # what must hold
 
