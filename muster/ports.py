@@ -2,6 +2,7 @@
 
 import random
 import socket
+from itertools import chain
 
 _RANGE = range(20_000, 30_000)
 """Outside what systems give to outgoing connections (Linux from 32768, others from 49152): while its server is away,
@@ -20,9 +21,11 @@ def is_free(port: int) -> bool:
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted` if it is free, else any free one of `_RANGE`."""
-    tries = [*([wanted] if wanted else []), *random.sample(_RANGE, len(_RANGE))]
-    for port in tries:
+    """`wanted` if it is free, else a free one of `_RANGE`, looked for from anywhere in it."""
+    if wanted and is_free(wanted):
+        return wanted
+    start = random.choice(_RANGE)
+    for port in chain(range(start, _RANGE.stop), range(_RANGE.start, start)):
         if is_free(port):
             return port
     msg = f"No port from {_RANGE[0]} to {_RANGE[-1]} is free on this machine."

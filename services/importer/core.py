@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.contracts.events import EmployeeChanged, EmployeeRemoved, EmployeeStaged, EmployeeUnreadable
-from shared.contracts.records import Cause, Employee, Rules, content_hash, delta
+from shared.contracts.records import Cause, Change, Employee, Rules, content_hash, delta
 
 Event = EmployeeStaged | EmployeeChanged | EmployeeRemoved | EmployeeUnreadable
 
@@ -122,20 +122,9 @@ def _remind(result: Staging, stored: Snapshot, one: Fresh, rev: int, cause: Caus
     if one.written_for is None or one.employee is None or stored.state != "present":
         return
     if moved := delta(one.employee, stored.employee):
-        result.saved.append(stored._replace(rev=rev))
-        result.events.append(
-            EmployeeChanged(
-                record_id=stored.record_id,
-                account_id=stored.account_id,
-                remote_id=stored.remote_id,
-                rev=rev,
-                employee=stored.employee,
-                remote_version=stored.remote_version,
-                read_at=stored.answered_at,
-                cause=cause,
-                changes=moved,
-            )
-        )
+        again = stored._replace(rev=rev)
+        result.saved.append(again)
+        result.events.append(_changed(_staged(again, cause, None), moved))
 
 
 def _take(result: Staging, stored: Snapshot | None, one: Fresh, rev: int, cause: Cause) -> None:
@@ -161,26 +150,34 @@ def _take(result: Staging, stored: Snapshot | None, one: Fresh, rev: int, cause:
         result.unchanged += 1
         result.saved.append(_snapshot(one, one.employee, text, stored.rev, content, "present"))
         return
-    result.saved.append(_snapshot(one, one.employee, text, rev, content, "present"))
-    plain = EmployeeStaged(
-        record_id=one.record_id,
-        account_id=one.account_id,
-        remote_id=one.remote_id,
-        rev=rev,
-        employee=one.employee,
-        remote_version=one.remote_version,
-        read_at=one.answered_at,
-        cause=cause,
-        written_for=one.written_for,
-    )
+    saved = _snapshot(one, one.employee, text, rev, content, "present")
+    result.saved.append(saved)
+    plain = _staged(saved, cause, one.written_for)
     if stored is None or not present:
         result.staged += 1
         result.events.append(plain)
         return
     result.changed += 1
-    moved = delta(stored.employee, one.employee)
+    result.events.append(_changed(plain, delta(stored.employee, one.employee)))
+
+
+def _staged(saved: Snapshot, cause: Cause, written_for: UUID | None) -> EmployeeStaged:
+    return EmployeeStaged(
+        record_id=saved.record_id,
+        account_id=saved.account_id,
+        remote_id=saved.remote_id,
+        rev=saved.rev,
+        employee=saved.employee,
+        remote_version=saved.remote_version,
+        read_at=saved.answered_at,
+        cause=cause,
+        written_for=written_for,
+    )
+
+
+def _changed(plain: EmployeeStaged, moved: dict[str, Change]) -> EmployeeChanged:
     values = {name: getattr(plain, name) for name in EmployeeStaged.model_fields}
-    result.events.append(EmployeeChanged.model_construct(**values, changes=moved))
+    return EmployeeChanged.model_construct(**values, changes=moved)
 
 
 def _snapshot(one: Fresh, employee: Employee, text: str, rev: int, content: bytes, state: str) -> Snapshot:

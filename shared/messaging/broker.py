@@ -40,12 +40,8 @@ def make_broker(settings: KafkaSettings, service: str, router: KafkaRouter) -> K
 async def _start(client: AIOKafkaAdminClient | AIOKafkaProducer) -> None:
     try:
         await client.start()
-    except (
-        KafkaError,
-        OSError,
-        OverflowError,
-        ValueError,
-    ) as error:  # the last two: no port is such a number
+    except (KafkaError, OSError, OverflowError, ValueError) as error:
+        # the last two: no port is such a number
         raise Unavailable(f"kafka: {type(error).__name__}") from error
 
 

@@ -194,7 +194,7 @@ def succeeded(
     taken: bool = False,
     looked_up: bool = False,
 ) -> Case:
-    """The case after the destination answered `there`, by `known` perhaps not its newest.
+    """The case after the destination answered `there`; `known` is the newest that is known of that record.
 
     A link made meanwhile stays: of this record to another one, or of another record to what was created (`taken`).
     """
