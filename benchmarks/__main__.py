@@ -14,11 +14,15 @@ NAMES = {
     "push": "pipeline",
     "memory": "pipeline",
     "realtime": "realtime",
+    "webhooks": "webhooks",
+    "cost": "cost",
+    "matching": "matching",
     "console": "console",
+    "lists": "lists",
 }
 ON_THE_WAY = ("import", "reimport")
 """Of `push`, which prints them too."""
-EMPLOYEES = {"memory": 100_000, "console": 20_000}
+EMPLOYEES = {"memory": 100_000, "console": 20_000, "lists": 1_000_000}
 OTHERS = 50_000
 
 
@@ -35,7 +39,7 @@ def main() -> None:
     parser.add_argument(
         "--employees",
         type=int,
-        help="50,000; for memory 100,000 after a tenth of them; for the console 20,000",
+        help="50,000; for memory 100,000 after a tenth of them; for the console 20,000; for lists 1,000,000",
     )
     given = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from benchmarks.measure import Figure, judge, show
 from muster.postgres import Postgres, scratch
 from shared.connectors.ports import Connector, Write
-from shared.contracts.records import System
 from shared.db.migrate import SERVICES, migrate
 from shared.db.pool import open_database
+from shared.domain.values import Action
 from shared.settings import DatabaseSettings, LimitSettings
 from tests.support.systems import COMPANY, Place, Side, process, push, race, until_known
 
@@ -38,8 +38,8 @@ async def _side(limits: LimitSettings, *more: str) -> AsyncIterator[Side]:
             # 100 workers at once stand in for as many processes, so they may wait for a connection.
             settings = DatabaseSettings(dsn=dsn, pool_size=20, acquire_timeout_seconds=60)
             database = await open_database(settings, "syncer")
-            async with process(System.QUICKBOOKS, folder, *more) as url:
-                side = Side(System.QUICKBOOKS, Place(url, None), database, limits)
+            async with process("quickbooks", folder, *more) as url:
+                side = Side("quickbooks", Place(url, None), database, limits)
                 await side.connect()
                 yield side
                 await side.close()
@@ -121,7 +121,9 @@ async def _lost(*, json: bool) -> None:
 async def _write(connector: Connector, numbers: Iterator[int]) -> list[str]:
     found = []
     for n in numbers:
-        write = Write("create", f"item-{n}", {"first_name": f"P{n}", "last_name": "Li", "number": f"LN-{n}"})
+        write = Write(
+            Action.CREATE, f"item-{n}", {"first_name": f"P{n}", "last_name": "Li", "number": f"LN-{n}"}
+        )
         (done,) = await until_known(connector, connector.prepare(f"key-{n}", [write]))
         if done.remote is not None:
             found.append(done.remote.remote_id)

@@ -1,5 +1,8 @@
 """The console in a real browser: 20,000 rows, 200 row changes a second in 10 batches, half of them in the first 60 rows.
 
+What is not imported is written into history's tables as its handlers would have. Then the list is scrolled to its end, and
+searched while rows change.
+
 A change is written into history's view and hinted by history's outbox in one transaction, as its handlers do; its time
 stands in the name, so what the page shows tells how old it is. The list, the stream and the refetch are the real ones.
 """
@@ -18,23 +21,26 @@ from uuid import UUID
 import orjson
 from playwright.async_api import Browser, CDPSession, Page
 
+from benchmarks.filling import fill
 from benchmarks.measure import judge
-from muster.client import Client
-from muster.demo import Access, prepare
+from muster.client import AsyncClient
+from muster.demo import UNATTENDED, Access, prepare
 from muster.demo_run import settled
 from muster.postgres import scratch
 from muster.stack import Options, Stack
 from services.gateway.console import STATIC
 from shared.clock import SystemClock
 from shared.contracts.events import ViewChanged
-from shared.contracts.records import Lane
 from shared.db.pool import open_database
 from shared.db.tx import Database
+from shared.domain.values import Lane
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.settings import DatabaseSettings
 from tests.support.browser import open_browser
 
+STAGED = 1_000
 SECONDS = 20.0
+SEARCHES = 20
 BATCHES_PER_SECOND, BATCH, NEAR = 10, 20, 60
 LOADS = 5
 PROBE = """
@@ -81,6 +87,8 @@ class Figures:
     hint_to_page_ms: tuple[float, float, float]
     write_to_page_ms: tuple[float, float, float]
     main_thread_percent: float
+    search_ms: tuple[float, float, float]
+    megabytes_at_the_end: float
 
     def lines(self) -> list[str]:
         """For people."""
@@ -95,6 +103,10 @@ class Figures:
                 *self.write_to_page_ms
             ),
             f"the page's main thread: {self.main_thread_percent:.0f} % (goal < 25)",
+            "last letter -> the row found, while rows change: p50 {:.0f}, p95 {:.0f}, max {:.0f} ms (goal < 300)".format(
+                *self.search_ms
+            ),
+            f"the page's heap after scrolling through to the end: {self.megabytes_at_the_end:.0f} MB (goal < 120)",
         ]
 
 
@@ -102,11 +114,11 @@ async def main(_: str, *, json: bool, employees: int) -> None:
     """Measure, and print."""
     judge("console", "built (make setup does it)", good=(STATIC / "index.html").exists())
     with scratch("muster-bench-") as folder:
-        options = Options(demo=True, employees=employees, overlap=0, directions=("linarc-to-qbo",), port=0)
+        options = Options(demo=True, employees=STAGED, overlap=0, directions=("linarc-to-qbo",), port=0)
         stack = Stack(folder, options)
         try:
             await stack.start()
-            access = await prepare(stack)
+            access = await prepare(stack, UNATTENDED)
             figures = await _measure(stack, access, employees)
         finally:
             await stack.stop()
@@ -116,9 +128,11 @@ async def main(_: str, *, json: bool, employees: int) -> None:
 
 async def _measure(stack: Stack, access: Access, employees: int) -> Figures:
     company = access.companies[0].company_id
-    async with Client(access.url) as client, open_browser() as browser:
+    async with AsyncClient(access.url) as client, open_browser() as browser:
         await client.sign_in(access.email, access.password)
-        await settled(client, company, employees)
+        await settled(client, company, STAGED)
+        async with history_of(stack) as database:
+            await fill(database, UUID(company), UUID(access.companies[0].source), 1, employees - STAGED)
         cookie = client.session()["Cookie"].partition("=")
         near = await _ids(client, company, NEAR)
         loads = []
@@ -127,16 +141,18 @@ async def _measure(stack: Stack, access: Access, employees: int) -> Figures:
                 loads.append(await _load(page, wire, company))
         async with (
             _page(browser, access.url, (cookie[0], cookie[2])) as (page, wire),
-            _history(stack) as database,
+            history_of(stack) as database,
         ):
             await _load(page, wire, company)
             rate, busy = await _live(
                 page, wire, database, UUID(company), near, await _ids(client, company, 500)
             )
             ages, lags = await page.evaluate("[probe.ages, probe.lags]")
+            searched = await _searched(page, database, UUID(company), near)
+            megabytes = await _scrolled(page, wire, employees)
     loads.sort()
     first, kilobytes = loads[len(loads) // 2]
-    return Figures(employees, first, kilobytes, rate, _spread(lags), _spread(ages), busy)
+    return Figures(employees, first, kilobytes, rate, _spread(lags), _spread(ages), busy, searched, megabytes)
 
 
 @asynccontextmanager
@@ -167,13 +183,14 @@ async def _load(page: Page, wire: CDPSession, company: str) -> tuple[float, floa
     return first_row, sum(size for at, size in received if at <= asked[0] + first_row / 1000) / 1000
 
 
-async def _ids(client: Client, company: str, count: int) -> list[UUID]:
+async def _ids(client: AsyncClient, company: str, count: int) -> list[UUID]:
     page = await client.call("GET", f"/v1/companies/{company}/records", params={"limit": count})
     return [UUID(row["record_id"]) for row in page["items"]]
 
 
 @asynccontextmanager
-async def _history(stack: Stack) -> AsyncIterator[Database]:
+async def history_of(stack: Stack) -> AsyncIterator[Database]:
+    """History's database, with history's rights."""
     dsn = stack.environment("history", 0, 0)["MUSTER_DATABASE__DSN"]
     database = await open_database(DatabaseSettings.model_validate({"dsn": dsn}), "history")
     try:
@@ -182,26 +199,72 @@ async def _history(stack: Stack) -> AsyncIterator[Database]:
         await database.close()
 
 
+async def _change(database: Database, company: UUID, ids: Sequence[UUID]) -> None:
+    async with database.transaction([company]) as tx:
+        await tx.execute(_WRITE, company, ids, str(round(time.time() * 1000)))
+        hint = ViewChanged(company_id=company, position=0, records=tuple(ids))
+        await Outbox(SystemClock()).append(tx, [Outgoing(hint, company, lane=Lane.REAL_TIME)])
+
+
 async def _live(
     page: Page, wire: CDPSession, database: Database, company: UUID, near: Sequence[UUID], far: Sequence[UUID]
 ) -> tuple[float, float]:
     """Changes a second that were written, and how much of a core the page's main thread took, in per cent."""
-    outbox = Outbox(SystemClock())
     await page.get_by_text("Live", exact=True).wait_for()
     await wire.send("Performance.enable")
     before, began = await _busy(wire), time.monotonic()
     written = 0
     while (now := time.monotonic() - began) < SECONDS:
         ids = [*random.sample(near, BATCH // 2), *random.sample(far, BATCH // 2)]
-        async with database.transaction([company]) as tx:
-            await tx.execute(_WRITE, company, ids, str(round(time.time() * 1000)))
-            hint = ViewChanged(company_id=company, position=written, records=tuple(ids))
-            await outbox.append(tx, [Outgoing(hint, company, lane=Lane.REAL_TIME)])
+        await _change(database, company, ids)
         written += len(ids)
         await asyncio.sleep(max(0.0, written / BATCH / BATCHES_PER_SECOND - (time.monotonic() - began)))
     busy = (await _busy(wire) - before) / (time.monotonic() - began) * 100
     await asyncio.sleep(1)
     return written / now, busy
+
+
+async def _searched(
+    page: Page, database: Database, company: UUID, near: Sequence[UUID]
+) -> tuple[float, float, float]:
+    """Milliseconds from the last letter to the one row that has it, with rows changing all the while."""
+    stop = asyncio.Event()
+
+    async def change() -> None:
+        while not stop.is_set():
+            await _change(database, company, random.sample(near, BATCH))
+            await asyncio.sleep(1 / BATCHES_PER_SECOND)
+
+    changing = asyncio.create_task(change())
+    box = page.get_by_role("searchbox")
+    taken = []
+    for number in range(1, SEARCHES + 1):
+        wanted = f"-{number:x}@filled"
+        await box.fill("")
+        await page.locator(".person-name").nth(5).wait_for()
+        began = time.perf_counter()
+        await box.fill(wanted)
+        await page.locator(
+            ".employees-list:not([data-busy]) .grid[aria-rowcount='2'] .person-name"
+        ).wait_for()
+        taken.append((time.perf_counter() - began) * 1000)
+    stop.set()
+    await changing
+    await box.fill("")
+    return _spread(taken)
+
+
+async def _scrolled(page: Page, wire: CDPSession, employees: int) -> float:
+    """Megabytes that the page's scripts hold after the list was scrolled from its top to its end."""
+    grid = page.locator(f".grid[aria-rowcount='{employees + 1}']")
+    await grid.wait_for()
+    for part in range(1, 101):
+        await grid.evaluate("(e, part) => { e.scrollTop = e.scrollHeight * part / 100 }", part)
+        await asyncio.sleep(0.1)
+    await page.locator(f"[aria-rowindex='{employees + 1}'] .person-name").wait_for()
+    await wire.send("HeapProfiler.collectGarbage")
+    metrics = (await wire.send("Performance.getMetrics"))["metrics"]
+    return float(next(m["value"] for m in metrics if m["name"] == "JSHeapUsedSize")) / 1e6
 
 
 async def _busy(wire: CDPSession) -> float:

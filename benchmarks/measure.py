@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import asyncpg
 import orjson
 
 from muster.stack import Stack
 from shared.db.migrate import SERVICES
+from shared.db.tx import Record
+from tests.support.fleet import Fleet
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -64,6 +69,30 @@ def judge(name: str, what: str, *, good: bool) -> None:
     """End the measurement with a plain word unless it is `good`; the exit code is then 1."""
     if not good:
         sys.exit(f"{name}: NOT {what}")
+
+
+async def quiet(database: asyncpg.Connection[Record]) -> None:
+    """Wait until nothing is appended to history any more."""
+    last, since = -1, time.monotonic()
+    while time.monotonic() - since < 1.5:
+        now = await database.fetchval("SELECT sum(n) FROM history.chain_heads")
+        if now != last:
+            last, since = now, time.monotonic()
+        await asyncio.sleep(0.2)
+
+
+async def synced(fleet: Fleet) -> list[str]:
+    """The source's ids of everybody who was pushed."""
+    found: list[str] = []
+    after: dict[str, str] = {}
+    while True:
+        page = await fleet.client.call(
+            "GET", f"{fleet.path}/records", params={"status": "synced", "limit": 500, **after}
+        )
+        found += [row["remote_id"] for row in page["items"]]
+        if page["next"] is None:
+            return found
+        after = {"after": page["next"]}
 
 
 def cpu_of(stack: Stack) -> dict[str, float]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 from playwright.async_api import Browser, Page, expect
 
-from muster.client import Client
-from muster.demo import Access, prepare
+from muster.client import AsyncClient
+from muster.demo import NO_LIMITS, UNATTENDED, Access, prepare
 from muster.postgres import scratch
 from muster.stack import Options, Stack
 from tests.support.browser import open_browser, open_page
@@ -30,9 +30,9 @@ async def main() -> None:
         stack = Stack(folder, Options(demo=True, employees=EMPLOYEES, port=0, environment=environment))
         try:
             await stack.start()
-            access = await prepare(stack)
+            access = await prepare(stack, {**UNATTENDED, **NO_LIMITS})
             async with (
-                Client(access.url) as client,
+                AsyncClient(access.url) as client,
                 httpx.AsyncClient(timeout=20, trust_env=False) as http,
                 open_browser() as browser,
             ):
@@ -48,25 +48,40 @@ async def main() -> None:
 async def _statuses(fleet: Fleet, browser: Browser) -> None:
     """Some synced, one failed: by hand, as a person would."""
     side = Side(fleet, fleet.company)
+    await side.known(("Guadalupe", "Montoya"), ("Maria Guadalupe", "Montoya"))
+    await side.hire(("Guadalupe", "Montoya"), at="stonecourse.example")
     async with open_page(browser, fleet.access.url) as watched:
         console, page = Console(watched.page, fleet.access), watched.page
         await console.sign_in()
-        await console.open(fleet.company, "?status=needs_sync")
+        await console.open(fleet.company, "?q=montoya")
+        await console.import_new(side)
+        await expect(console.button("Needs Action: ")).to_be_visible(timeout=WITHIN)
+        await console.open(fleet.company)
         await expect(console.serial(12)).to_be_visible(timeout=WITHIN)
         await console.settled()
-        name = await page.locator(".person-name").nth(3).inner_text()
+        ready = await _ready(page)
+        name = ready[1][1]
         last = name.rsplit(" ", 1)[-1]
         await side.faults({"match": {"name_contains": last}, "action": "status", "status": 503})
-        await console.serial(4).click()
+        await console.serial(ready[1][0]).click()
         await console.sync(side)
         await expect(
             console.row(name).get_by_text(re.compile("^(now )?(Failed|Needs Action)"))
         ).to_be_visible(timeout=90_000)
         await side.faults()
-        for number in (1, 2, 6, 7, 9):
+        for number, _ in (ready[0], *ready[2:7]):
             await console.serial(number).click(modifiers=["Control"])
         await console.sync(side)
         await expect(page.get_by_text(re.compile("synced"))).to_be_visible(timeout=90_000)
+
+
+async def _ready(page: Page) -> list[tuple[int, str]]:
+    """The serial number and the name of the rows in view that can be pushed."""
+    rows = await page.get_by_role("row").filter(has_text="Needs Sync").all()
+    return [
+        (int((await row.inner_text()).split()[0]), await row.locator(".person-name").inner_text())
+        for row in rows
+    ]
 
 
 async def _wide(browser: Browser, access: Access, scheme: str) -> None:
@@ -115,8 +130,29 @@ async def _wide(browser: Browser, access: Access, scheme: str) -> None:
         await page.keyboard.press("Escape")
         await console.button("Select All").click()
         await console.button("Sync to Destination").click()
-        await expect(page.get_by_role("alertdialog")).to_be_visible(timeout=WITHIN)
-        await _take(page, f"confirm-{scheme}")
+        await expect(console.button("Approve and write")).to_be_visible(timeout=WITHIN)
+        await _take(page, f"plan-{scheme}")
+        await _mapping(console, access, scheme)
+        for screen in ("operations", "connections"):
+            await page.goto(f"/c/{access.companies[0].company_id}/{screen}")
+            await expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=WITHIN)
+            await expect(page.locator("[aria-busy=true], .bars")).to_have_count(0, timeout=WITHIN)
+            await _take(page, f"{screen}-{scheme}")
+
+
+async def _mapping(console: Console, access: Access, scheme: str) -> None:
+    """The first case with its first candidate chosen, and the page of all cases."""
+    page = console.page
+    await page.goto(f"/c/{access.companies[0].company_id}/mapping")
+    await page.get_by_role("button", name=re.compile("^Decide who")).first.click(timeout=WITHIN)
+    dialog = page.get_by_role("dialog", name="Manual Entity Mapping")
+    await dialog.get_by_role("radio").first.wait_for(state="attached", timeout=WITHIN)
+    await page.keyboard.press("1")
+    await expect(dialog.get_by_role("rowheader").first).to_be_visible(timeout=WITHIN)
+    await _take(page, f"mapping-{scheme}")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    await _take(page, f"mapping-page-{scheme}")
 
 
 async def _narrow(browser: Browser, access: Access) -> None:

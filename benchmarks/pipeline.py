@@ -12,9 +12,9 @@ from uuid import uuid4
 import asyncpg
 import httpx
 
-from benchmarks.measure import Figure, cpu_of, judge, peaks_of, show, spent
-from muster.client import Client
-from muster.demo import Access, prepare
+from benchmarks.measure import Figure, cpu_of, judge, peaks_of, quiet, show, spent
+from muster.client import AsyncClient
+from muster.demo import UNATTENDED, Access, prepare
 from muster.demo_run import settled
 from muster.postgres import scratch
 from muster.sandboxes import REALMS
@@ -66,7 +66,7 @@ async def _run(name: str, *, json: bool, employees: int) -> dict[str, float]:
 async def _measure(stack: Stack, name: str, *, json: bool, employees: int) -> None:
     before = cpu_of(stack)
     started = time.monotonic()
-    access = await prepare(stack)
+    access = await prepare(stack, UNATTENDED)
     database = await asyncpg.connect(stack.database)
     company = access.companies[0].company_id
     try:
@@ -100,10 +100,10 @@ async def _measure(stack: Stack, name: str, *, json: bool, employees: int) -> No
             ),
             json=json,
         )
-        async with Client(access.url) as client:
+        async with AsyncClient(access.url) as client:
             await client.sign_in(access.email, access.password)
             await settled(client, company, employees)
-            await _idle(database)
+            await quiet(database)
             if name in ("reimport", "push"):
                 await _reimport(stack, client, database, company, employees, json=json)
             if name == "push":
@@ -137,19 +137,9 @@ async def _in_history(database: asyncpg.Connection[Any], employees: int) -> None
         await asyncio.sleep(min(2.0, max(0.05, 0.3 * so_far * (employees - done) / max(done, 1))))
 
 
-async def _idle(database: asyncpg.Connection[Any]) -> None:
-    """Wait until nothing is appended to history any more."""
-    last, since = -1, time.monotonic()
-    while time.monotonic() - since < 1.5:
-        now = await database.fetchval("SELECT sum(n) FROM history.chain_heads")
-        if now != last:
-            last, since = now, time.monotonic()
-        await asyncio.sleep(0.2)
-
-
 async def _reimport(
     stack: Stack,
-    client: Client,
+    client: AsyncClient,
     database: asyncpg.Connection[Any],
     company: str,
     employees: int,
@@ -186,7 +176,7 @@ async def _reimport(
     )
 
 
-async def _push(stack: Stack, client: Client, access: Access, *, json: bool) -> None:
+async def _push(stack: Stack, client: AsyncClient, access: Access, *, json: bool) -> None:
     company = access.companies[0].company_id
     before, started = cpu_of(stack), time.monotonic()
     run = await client.call(

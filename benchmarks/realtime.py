@@ -1,8 +1,8 @@
-"""One change's way, in real time: told by the source, read, decided, pushed and in history, while others come at a steady rate.
+"""One change's way, in real time: announced by the source's webhook, read, decided, pushed and in history, at a steady rate.
 
-Everybody is pushed first; then somebody's middle name changes in Linarc, and the hint that a webhook would bring is given to the
-API. The times stand in the events themselves: what importer staged, what syncer says QuickBooks took, and history's hint to
-the pages, written with the row that they show (`console` measures the rest of the way). The sandboxes' own time is included.
+Everybody is pushed first; then somebody's middle name changes in Linarc, whose sandbox sends its webhook. The times count from
+the receipt of that webhook, and stand in the events themselves: what importer staged, what syncer says QuickBooks took, and
+history's hint to the pages, written with the row that they show (`console` measures the rest of the way).
 """
 
 from __future__ import annotations
@@ -18,24 +18,28 @@ import asyncpg
 import httpx
 import orjson
 
-from benchmarks.measure import cpu_of, judge
-from muster.client import Client
-from muster.demo import RULES, prepare
+from benchmarks.measure import cpu_of, judge, synced
+from muster.client import AsyncClient
+from muster.demo import UNATTENDED, prepare
 from muster.demo_run import settled
 from muster.postgres import scratch
 from muster.sandboxes import TENANTS
 from muster.stack import Options, Stack
-from shared.contracts.records import record_id
 from shared.db.tx import Record
+from shared.domain.ids import record_id
 from tests.support.fleet import Fleet
 
 RATES, SECONDS = (5, 20), 20
 PATIENCE_SECONDS = 60.0
-STEPS = ("accepted", "staged", "pushed", "in history")
+STEPS = ("staged", "pushed", "in history")
 _REACHED = """
 SELECT record_id, max(event_time) FILTER (WHERE type = 'employee.changed') AS staged,
        max(event_time) FILTER (WHERE type = 'push.succeeded') AS pushed, max(n) FILTER (WHERE type = 'push.succeeded') AS n
 FROM history.log WHERE n > $1 AND record_id = ANY ($2::uuid[]) GROUP BY record_id
+"""
+_ARRIVED = """
+SELECT remote_id, max(received_at) AS at FROM gateway.webhook_receipts
+WHERE account_id = $1 AND remote_id = ANY ($2::text[]) GROUP BY remote_id
 """
 _HINTS = """
 SELECT event_time, (convert_from(body, 'UTF8')::json ->> 'position')::bigint AS n FROM history.outbox
@@ -45,23 +49,22 @@ WHERE topic = 'views.v1' ORDER BY n
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one rate: milliseconds since the hint was sent, as p50, p95 and p99, by step."""
+    """Of one rate: milliseconds since the webhook arrived, as p50, p95 and p99, by step."""
 
     per_second: int
     changes: int
-    since_hint_ms: Mapping[str, tuple[float, float, float]]
+    since_hook_ms: Mapping[str, tuple[float, float, float]]
     cores: float
 
     def lines(self) -> list[str]:
         """For people."""
-        steps = [f"  {step}: {a:.0f} / {b:.0f} / {c:.0f}" for step, (a, b, c) in self.since_hint_ms.items()]
-        head = (
-            f"realtime at {self.per_second}/s, {self.changes:,} changes: ms since the hint, p50 / p95 / p99"
-        )
+        steps = [f"  {step}: {a:.0f} / {b:.0f} / {c:.0f}" for step, (a, b, c) in self.since_hook_ms.items()]
+        head = f"realtime at {self.per_second}/s, {self.changes:,} changes: ms since the webhook, p50 / p95 / p99"
         return [
             head,
             *steps,
-            f"  goal of the last: p50 <= 100, p99 <= 500; CPU of everything: {self.cores:.2f} cores",
+            "  goal of pushed: p50 <= 80, p99 <= 250",
+            f"  CPU of everything: {self.cores:.2f} cores, {1000 * self.cores / self.per_second:.0f} ms a change",
         ]
 
 
@@ -73,9 +76,12 @@ async def main(_: str, *, json: bool, employees: int) -> None:
         stack = Stack(folder, options)
         try:
             await stack.start()
-            access = await prepare(stack, {**RULES, "auto_sync": True})
+            access = await prepare(stack, {**UNATTENDED, "auto_sync": True})
             database = await asyncpg.connect(stack.database)
-            async with Client(access.url) as client, httpx.AsyncClient(timeout=20, trust_env=False) as http:
+            async with (
+                AsyncClient(access.url) as client,
+                httpx.AsyncClient(timeout=20, trust_env=False) as http,
+            ):
                 await client.sign_in(access.email, access.password)
                 fleet = Fleet(stack, access, client, http)
                 await settled(client, fleet.company.company_id, people)
@@ -83,7 +89,7 @@ async def main(_: str, *, json: bool, employees: int) -> None:
                     "POST", f"{fleet.path}/syncs", json={"filter": {"status": ["needs_sync"]}}
                 )
                 await _over(client, fleet, run["run_id"])
-                remote_ids = await _synced(fleet)
+                remote_ids = await synced(fleet)
                 for rate in RATES:
                     figures = await _measure(fleet, database, remote_ids[: rate * SECONDS], rate)
                     sys.stdout.write(
@@ -96,25 +102,12 @@ async def main(_: str, *, json: bool, employees: int) -> None:
             await stack.stop()
 
 
-async def _over(client: Client, fleet: Fleet, run: str) -> None:
+async def _over(client: AsyncClient, fleet: Fleet, run: str) -> None:
     state = ""
     while state != "completed":
         await asyncio.sleep(0.5)
         state = (await client.call("GET", f"{fleet.path}/runs/{run}"))["state"]
     await asyncio.sleep(3)
-
-
-async def _synced(fleet: Fleet) -> list[str]:
-    found: list[str] = []
-    after: dict[str, str] = {}
-    while True:
-        page = await fleet.client.call(
-            "GET", f"{fleet.path}/records", params={"status": "synced", "limit": 500, **after}
-        )
-        found += [row["remote_id"] for row in page["items"]]
-        if page["next"] is None:
-            return found
-        after = {"after": page["next"]}
 
 
 async def _measure(
@@ -124,30 +117,26 @@ async def _measure(
     people = {record_id(source, remote_id): remote_id for remote_id in remote_ids}
     begin = await database.fetchval("SELECT max(n) FROM history.chain_heads")
     busy, began = sum(cpu_of(fleet.stack).values()), time.monotonic()
-    sent: dict[UUID, float] = {}
-    accepted: dict[UUID, float] = {}
 
-    async def change(record: UUID, remote_id: str) -> None:
+    async def change(remote_id: str) -> None:
         url = f"{fleet.stack.urls['sandbox_linarc']}/admin/employees/{remote_id}"
         scope = {"scope": TENANTS[0]}
         (await fleet.http.patch(url, json={"middle_name": f"R{rate}"}, params=scope)).raise_for_status()
-        sent[record] = time.time()
-        await fleet.tell(remote_id)
-        accepted[record] = time.time()
 
     async with asyncio.TaskGroup() as group:
-        for number, (record, remote_id) in enumerate(people.items()):
+        for number, remote_id in enumerate(people.values()):
             await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
-            group.create_task(change(record, remote_id))
+            group.create_task(change(remote_id))
     seconds = time.monotonic() - began
     cores = (sum(cpu_of(fleet.stack).values()) - busy) / seconds
     rows = await _all_pushed(database, begin, list(people))
     hints = await database.fetch(_HINTS)
+    receipts = await database.fetch(_ARRIVED, source, list(remote_ids))
+    arrived = {record_id(source, row["remote_id"]): row["at"].timestamp() for row in receipts}
     ends = {
-        "accepted": [accepted[r] - sent[r] for r in people],
-        "staged": [row["staged"].timestamp() - sent[row["record_id"]] for row in rows],
-        "pushed": [row["pushed"].timestamp() - sent[row["record_id"]] for row in rows],
-        "in history": [_hinted(hints, row["n"]) - sent[row["record_id"]] for row in rows],
+        "staged": [row["staged"].timestamp() - arrived[row["record_id"]] for row in rows],
+        "pushed": [row["pushed"].timestamp() - arrived[row["record_id"]] for row in rows],
+        "in history": [_hinted(hints, row["n"]) - arrived[row["record_id"]] for row in rows],
     }
     return Figures(rate, len(people), {step: _spread(ends[step]) for step in STEPS}, cores)
 

@@ -14,12 +14,14 @@ from muster.postgres import scratch
 from muster.stack import Options, Stack
 from shared.clock import SystemClock
 from shared.contracts.events import EmployeeStaged
-from shared.contracts.records import Cause, Employee, Lane
 from shared.db.pool import open_database
 from shared.db.tx import Database
+from shared.domain.employee import Employee
+from shared.domain.values import Cause, Lane
 from shared.messaging.outbox import Outbox, Outgoing, partition_of
 from shared.messaging.relay import Relay
-from shared.settings import DatabaseSettings, KafkaSettings, ServiceSettings
+from shared.messaging.security import client_options
+from shared.settings import DatabaseSettings, ServiceSettings
 
 COMPANY = UUID(int=1)
 PER_TRANSACTION = 500
@@ -35,8 +37,7 @@ async def main(name: str, *, json: bool, employees: int) -> None:
             environment = stack.environment("importer", 0, 0)
             settings = ServiceSettings(
                 database=DatabaseSettings(dsn=SecretStr(environment["MUSTER_DATABASE__DSN"])),
-                kafka=KafkaSettings(bootstrap=stack.kafka, partitions=stack.options.partitions),
-                internal_token=SecretStr("x"),
+                kafka=stack.client("importer"),
             )
             await _measure(stack, settings, name, json=json, count=employees // ROUNDS)
         finally:
@@ -50,7 +51,7 @@ async def _measure(stack: Stack, settings: ServiceSettings, name: str, *, json: 
     used: list[dict[str, float]] = []
     try:
         for _ in range(ROUNDS):
-            rows = await _say(database, count)
+            rows = await _publish(database, count)
             before, own, started = cpu_of(stack), time.process_time(), time.perf_counter()
             while (await relay.step())[0]:
                 pass
@@ -75,7 +76,7 @@ async def _measure(stack: Stack, settings: ServiceSettings, name: str, *, json: 
     show(figure, json=json)
 
 
-async def _say(database: Database, count: int) -> list[tuple[bytes, bytes, list[tuple[str, bytes]]]]:
+async def _publish(database: Database, count: int) -> list[tuple[bytes, bytes, list[tuple[str, bytes]]]]:
     """Fill the outbox; the messages as they will be sent."""
     outbox, now = Outbox(SystemClock()), SystemClock().now()
     person = Employee(
@@ -99,7 +100,8 @@ def _event(person: Employee, now: object) -> Outgoing:
             "remote_id": "r",
             "rev": 1,
             "employee": person,
-            "read_at": now,
+            "requested_at": now,
+            "answered_at": now,
             "cause": Cause.READ,
         }
     )
@@ -117,7 +119,7 @@ async def _send_raw(
     for row in rows:
         by_partition[partition_of(row[0], partitions)].append(row)
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka.bootstrap,
+        **client_options(settings.kafka),
         acks="all",
         max_batch_size=900_000,
         max_request_size=900_000,

@@ -15,9 +15,21 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from muster import connections, letters, operate
-from muster.command import FOLDER, Commands, Data, Database, Kafka, Service, console
-from muster.folder import running
+from muster.commands import (
+    connections,
+    dead_letters,
+    history,
+    keys,
+    match,
+    operations,
+    plans,
+    rules,
+    runs,
+    topics,
+    users,
+)
+from muster.commands.common import DATA_DIR, Commands, Data, Database, Service, console
+from muster.data_dir import running
 from muster.kafka import fetch_jars
 from muster.postgres import scratch
 from muster.screen import Screen
@@ -26,14 +38,22 @@ from muster.stack import GATEWAY_PORT, Options, Stack
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     help="Muster keeps a workforce directory the same in two systems.",
 )
-app.add_typer(letters.app, name="dead-letters")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(topics.app, name="topics")
 app.add_typer(connections.app, name="connections")
+app.add_typer(history.app, name="history")
+app.add_typer(match.app, name="match")
+app.add_typer(runs.app, name="runs")
+app.add_typer(rules.app, name="rules")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
+app.command()(plans.plan)
+app.command()(plans.apply)
 
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-for library in ("aiokafka", "jgo"):  # what they warn of is said in our words, or is nothing
+for library in ("aiokafka", "jgo"):  # what they warn of is reported in our words, or is nothing
     logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
@@ -48,7 +68,7 @@ def _jars(kafka: str | None) -> None:
 
 @app.command()
 def up(
-    data: Data = FOLDER,
+    data: Data = DATA_DIR,
     demo: Annotated[
         bool, typer.Option("--demo", help="With both sandboxes, people in them, and two companies.")
     ] = False,
@@ -99,7 +119,10 @@ async def _start(stack: Stack, screen: Screen) -> None:
         names = ", ".join(company.name for company in access.companies)
         footer = (
             f"Muster is at {access.url}\nSign in as {access.email} with the password {access.password}\n"
-            f"Companies: {names}\nCtrl-C stops everything; what you did stays in {stack.data}."
+            f"Companies: {names}\n"
+            f"Change somebody at {stack.urls['sandbox_linarc']}/people (Linarc) or {stack.urls['sandbox_quickbooks']}/people "
+            "(QuickBooks): it arrives by webhook, and the row moves by itself.\n"
+            f"Ctrl-C stops everything; what you did stays in {stack.data}."
         )
     screen.footer = footer
     screen.changed()
@@ -152,9 +175,14 @@ async def _demo_run(data: Path, options: Options, kill_every: float | None) -> b
 
 
 @app.command()
-def status(data: Data = FOLDER) -> None:
-    """What runs, where, and whether it is ready."""
-    found = asyncio.run(operate.status(data))
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False, data: Data = DATA_DIR
+) -> None:
+    """What runs, where, and whether it is ready. Exit code 1 unless all of it is."""
+    found = asyncio.run(operations.status(data))
+    if as_json:
+        console.print_json(data={name: {"url": url, "state": state} for name, (url, state) in found.items()})
+        raise typer.Exit(1 if any(state != "ready" for _, state in found.values()) else 0)
     table = Table()
     for heading in ("Service", "Where", "State"):
         table.add_column(heading)
@@ -170,38 +198,22 @@ def migrate(
     database: Annotated[
         str | None, typer.Option(help="Owner's address; else MUSTER_DATABASE__DSN, or the running stack's.")
     ] = None,
-    data: Data = FOLDER,
+    data: Data = DATA_DIR,
 ) -> None:
     """Bring the database up to date. Passwords of the services' roles come from MUSTER_PASSWORD_<SERVICE>."""
     dsn = database or os.environ.get("MUSTER_DATABASE__DSN") or running(data)["database"]
-    ran = asyncio.run(operate.migrate_database(dsn))
+    ran = asyncio.run(operations.migrate_database(dsn))
     console.print("\n".join(ran) if ran else "Nothing to do.")
-
-
-@app.command()
-def topics(
-    kafka: Kafka = None,
-    partitions: Annotated[int | None, typer.Option(help="Of every topic; for good.")] = None,
-    replicas: Annotated[int, typer.Option(help="Copies of every partition; 3 in production.")] = 1,
-    data: Data = FOLDER,
-) -> None:
-    """Create the topics that do not exist yet."""
-    bootstrap = kafka or os.environ.get("MUSTER_KAFKA__BOOTSTRAP")
-    found = {} if bootstrap else running(data)
-    count = partitions or int(os.environ.get("MUSTER_KAFKA__PARTITIONS") or found.get("partitions", 12))
-    bootstrap = bootstrap or found["kafka"]
-    made = asyncio.run(operate.make_topics(bootstrap, count, replicas))
-    console.print("\n".join(made) if made else "Nothing to do.")
 
 
 @app.command()
 def replay(
     since: Annotated[str, typer.Option(help="A time (2026-11-23T08:00:00+00:00), or hours back (6h).")],
     service: Service,
-    data: Data = FOLDER,
+    data: Data = DATA_DIR,
     database: Database = None,
 ) -> None:
-    """Send again everything a service has said since then. Who heard it already does nothing twice."""
+    """Publish again everything a service has published since then. Nothing takes effect twice."""
     try:
         at = (
             datetime.now(UTC) - timedelta(hours=float(since[:-1]))
@@ -213,6 +225,6 @@ def replay(
             "[red]--since is a time such as 2026-11-23T08:00:00+00:00, or hours back such as 6h[/red]"
         )
         raise typer.Exit(2) from None
-    servers = operate.find_servers(data, database, None)
-    asyncio.run(operate.replay(servers, service, at if at.tzinfo else at.replace(tzinfo=UTC)))
-    console.print(f"{service} says again what it said since {at:%Y-%m-%d %H:%M:%S}.")
+    servers = operations.find_servers(data, database, None)
+    asyncio.run(operations.replay(servers, service, at if at.tzinfo else at.replace(tzinfo=UTC)))
+    console.print(f"{service} publishes again what it published since {at:%Y-%m-%d %H:%M:%S}.")

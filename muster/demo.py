@@ -13,12 +13,13 @@ from typing import Any
 
 import httpx
 
-from muster.client import ApiError, Client
+from muster.client import ApiError, AsyncClient
 from muster.errors import StackError
 from muster.sandboxes import CLIENT_ID, CLIENT_SECRET, REALMS, TENANTS
 from muster.stack import Stack
 from shared.clock import SystemClock
 from shared.db.pool import open_database
+from shared.domain import plans
 from shared.settings import DatabaseSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,14 +48,19 @@ class Access:
     companies: tuple[Company, ...]
 
 
-RULES: Mapping[str, bool] = MappingProxyType({"auto_create": True, "auto_update": True})
+RULES: Mapping[str, Any] = MappingProxyType({"auto_create": True, "auto_update": True})
 
 
-async def prepare(stack: Stack, rules: Mapping[str, bool] = RULES) -> Access:
+NO_LIMITS: Mapping[str, Any] = MappingProxyType({"limits": plans.NO_LIMITS.model_dump()})
+UNATTENDED: Mapping[str, Any] = MappingProxyType({**RULES, **NO_LIMITS})
+"""For a program that pushes on its own: nobody is there to release what the safety limits hold."""
+
+
+async def prepare(stack: Stack, rules: Mapping[str, Any] = RULES) -> Access:
     """Fill the sandboxes and connect one company for each direction. What is there already stays."""
     password = stack.secret("administrator")
     await _administrator(stack, password)
-    async with Client(stack.urls["gateway"]) as client:
+    async with AsyncClient(stack.urls["gateway"]) as client:
         await client.sign_in(EMAIL, password)
         there = {c["name"]: c["company_id"] for c in await client.call("GET", "/v1/companies")}
         companies = []
@@ -63,7 +69,24 @@ async def prepare(stack: Stack, rules: Mapping[str, bool] = RULES) -> Access:
             if name not in there:
                 await seed(stack, number, direction)
             companies.append(await _company(stack, client, number, direction, there.get(name), rules))
+            await _webhooks(stack, client, number, companies[-1])
     return Access(stack.urls["gateway"], EMAIL, password, tuple(companies))
+
+
+async def _webhooks(stack: Stack, client: AsyncClient, number: int, company: Company) -> None:
+    """Have both sandboxes send this company's changes, at every start: gateway's port may be another one."""
+    path = f"/v1/companies/{company.company_id}/accounts"
+    for account in await client.call("GET", path):
+        about = f"{path}/{account['account_id']}/webhook"
+        if account["system"] == "quickbooks":
+            scope, secret = REALMS[number], stack.secret("verifier")
+        else:
+            scope, secret = TENANTS[number], (await client.call("POST", f"{about}/secret"))["secret"]
+        address = (await client.call("GET", about))["address"]
+        url = f"{stack.urls['sandbox_' + account['system']]}/admin/webhooks"
+        async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+            body = {"url": address, "secret": secret}
+            (await http.put(url, params={"scope": scope}, json=body)).raise_for_status()
 
 
 async def _administrator(stack: Stack, password: str) -> None:
@@ -114,7 +137,12 @@ async def seed(stack: Stack, number: int, direction: str) -> None:
 
 
 async def _company(
-    stack: Stack, client: Client, number: int, direction: str, known: str | None, rules: Mapping[str, bool]
+    stack: Stack,
+    client: AsyncClient,
+    number: int,
+    direction: str,
+    known: str | None,
+    rules: Mapping[str, Any],
 ) -> Company:
     if known is None:
         made = await client.call(
@@ -130,7 +158,7 @@ async def _company(
     return Company(known, NAMES[direction], direction, source, destination)
 
 
-async def _account(client: Client, path: str, body: dict[str, Any]) -> str:
+async def _account(client: AsyncClient, path: str, body: dict[str, Any]) -> str:
     for account in await client.call("GET", f"{path}/accounts"):
         if account["system"] == body["system"]:
             return str(account["account_id"])

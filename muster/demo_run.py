@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from muster.client import Client
-from muster.demo import Company, folder, prepare
-from muster.oracle import People, Verdict, judge
+from muster.client import AsyncClient
+from muster.demo import UNATTENDED, Company, folder, prepare
 from muster.sandboxes import REALMS, TENANTS
 from muster.stack import Stack
+from muster.verdict import People, Verdict, judge
 from shared.db.migrate import SERVICES
 from shared.db.pool import open_database
-from shared.messaging.dead_letters import list_parked
+from shared.messaging.dead_letters import list_dead_letters
 from shared.settings import DatabaseSettings
 
 PATIENCE_SECONDS = 900.0
@@ -37,25 +37,25 @@ class TooSlowError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the run came to: the verdict, and the messages that were parked."""
+    """What the run came to: the verdict, and the messages that were dead-lettered."""
 
     verdict: Verdict
-    parked: int
+    dead_lettered: int
 
     @property
     def good(self) -> bool:
         """Whether everything is as it should be."""
-        return not self.verdict.wrong and self.parked == 0
+        return not self.verdict.wrong and self.dead_lettered == 0
 
 
 async def run(stack: Stack, console: Console, *, kill_every: float | None = None) -> Outcome:
     """Do the main job on a stack that is up, killing a random service every `kill_every` seconds meanwhile."""
-    access = await prepare(stack)
+    access = await prepare(stack, UNATTENDED)
     company = access.companies[0]
     _, (_, before) = await _sides(stack, company.direction)
     killer = asyncio.ensure_future(_kill(stack, kill_every)) if kill_every else None
     try:
-        async with Client(access.url, patience=PATIENCE_SECONDS) as client:
+        async with AsyncClient(access.url, patience=PATIENCE_SECONDS) as client:
             await client.sign_in(access.email, access.password)
             with Progress(console=console, transient=True) as progress:
                 await _import(stack, client, company, progress)
@@ -69,9 +69,9 @@ async def run(stack: Stack, console: Console, *, kill_every: float | None = None
                 await killer
             await stack.wait_ready()
     verdict = await _judge(stack, company.direction, records, before)
-    parked = sum([await _parked(stack, service) for service in SERVICES])
-    _show(console, verdict, parked)
-    return Outcome(verdict, parked)
+    dead_lettered = sum([await _count_dead_letters(stack, service) for service in SERVICES])
+    _show(console, verdict, dead_lettered)
+    return Outcome(verdict, dead_lettered)
 
 
 async def _kill(stack: Stack, every: float) -> None:
@@ -82,7 +82,7 @@ async def _kill(stack: Stack, every: float) -> None:
         stack.kill(chance.choice(SERVICES))
 
 
-async def all_records(client: Client, company: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
+async def all_records(client: AsyncClient, company: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
     """Every record of a company, page after page."""
     after = None
     while True:
@@ -102,7 +102,7 @@ async def _expected(stack: Stack, direction: str) -> int:
     return int(counts["employees"][scope]["total"])
 
 
-async def _import(stack: Stack, client: Client, company: Company, progress: Progress) -> None:
+async def _import(stack: Stack, client: AsyncClient, company: Company, progress: Progress) -> None:
     path = f"/v1/companies/{company.company_id}"
     expected = await _expected(stack, company.direction)
     shown = progress.add_task("Import all", total=expected)
@@ -112,7 +112,11 @@ async def _import(stack: Stack, client: Client, company: Company, progress: Prog
 
 
 async def settled(
-    client: Client, company: str, expected: int, progress: Progress | None = None, shown: TaskID | None = None
+    client: AsyncClient,
+    company: str,
+    expected: int,
+    progress: Progress | None = None,
+    shown: TaskID | None = None,
 ) -> None:
     """Wait until all `expected` records are there and none is still being worked out."""
     loop = asyncio.get_running_loop()
@@ -134,13 +138,13 @@ async def settled(
     raise TooSlowError("the records were not all worked out in time")
 
 
-async def _linked(client: Client, company: str) -> bool:
-    """Whether the link of every record that was pushed has been heard of."""
+async def _linked(client: AsyncClient, company: str) -> bool:
+    """Whether the link of every record that was pushed has been seen."""
     return all([r["destination_remote_id"] async for r in all_records(client, company, status="synced")])
 
 
 async def _ended(
-    client: Client, path: str, run_id: str, progress: Progress | None = None, shown: TaskID | None = None
+    client: AsyncClient, path: str, run_id: str, progress: Progress | None = None, shown: TaskID | None = None
 ) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE_SECONDS
@@ -157,7 +161,7 @@ async def _ended(
     raise TooSlowError(msg)
 
 
-async def _push(client: Client, company: Company, progress: Progress, console: Console) -> None:
+async def _push(client: AsyncClient, company: Company, progress: Progress, console: Console) -> None:
     path = f"/v1/companies/{company.company_id}"
     for attempt in range(5):
         page = await client.call("GET", f"{path}/records", params={"limit": 1})
@@ -179,7 +183,7 @@ async def _push(client: Client, company: Company, progress: Progress, console: C
 
 
 async def _show_one(
-    client: Client, company: Company, records: list[dict[str, Any]], console: Console
+    client: AsyncClient, company: Company, records: list[dict[str, Any]], console: Console
 ) -> None:
     record = next((r for r in records if r["status"] == "synced"), None)
     if record is None:
@@ -236,25 +240,25 @@ async def _sides(stack: Stack, direction: str) -> tuple[tuple[str, People], tupl
 
 async def _judge(stack: Stack, direction: str, records: list[dict[str, Any]], before: People) -> Verdict:
     pairs = json.loads((folder(stack, direction) / "true_pairs.json").read_text())["pairs"]
-    twins = dict(pairs) if direction == "linarc-to-qbo" else {b: a for a, b in pairs}
+    matches = dict(pairs) if direction == "linarc-to-qbo" else {b: a for a, b in pairs}
     source, destination = await _sides(stack, direction)
     scope = {"linarc": TENANTS[0], "quickbooks": REALMS[0]}[destination[0]]
     async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
         made = await _created(http, stack.urls[f"sandbox_{destination[0]}"], scope)
-    return judge(records, source, destination, made, twins, before)
+    return judge(records, source, destination, made, matches, before)
 
 
-async def _parked(stack: Stack, service: str) -> int:
+async def _count_dead_letters(stack: Stack, service: str) -> int:
     dsn = stack.environment(service, 0, 0)["MUSTER_DATABASE__DSN"]
     database = await open_database(DatabaseSettings.model_validate({"dsn": dsn}), service)
     try:
         async with database.system() as tx:
-            return len(await list_parked(tx))
+            return len(await list_dead_letters(tx))
     finally:
         await database.close()
 
 
-def _show(console: Console, verdict: Verdict, parked: int) -> None:
+def _show(console: Console, verdict: Verdict, dead_lettered: int) -> None:
     table = Table(title="Result", title_justify="left")
     table.add_column("Status or reason")
     table.add_column("Records", justify="right")
@@ -265,9 +269,9 @@ def _show(console: Console, verdict: Verdict, parked: int) -> None:
         console.print(f"[red]Wrong:[/red] {line}")
     if len(verdict.wrong) > SHOWN:
         console.print(f"[red]… and {len(verdict.wrong) - SHOWN} more[/red]")
-    if parked:
-        console.print(f"[red]{parked} messages are parked; see: muster dead-letters list[/red]")
-    if not verdict.wrong and not parked:
+    if dead_lettered:
+        console.print(f"[red]{dead_lettered} messages are dead-lettered; see: muster dead-letters list[/red]")
+    if not verdict.wrong and not dead_lettered:
         console.print(
             "[green]Every record is Synced and equal, or says what a person must do. Nobody exists twice.[/green]"
         )

@@ -1,4 +1,4 @@
-"""What a person can mend, in one sentence that says how; never with a password."""
+"""What a person can fix, in one sentence that says how; never with a password."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from shared.db.pool import RefusedError
 from shared.errors import Unavailable
+from shared.messaging.authorise import RefusedRuleError
 from shared.messaging.broker import RefusedTopicError
 
 
@@ -39,7 +40,7 @@ def database_at(dsn: str) -> Iterator[None]:
         msg = f"PostgreSQL does not answer at {place}. Start it, or give another address with --database."
         raise StackError(msg) from None
     except RefusedError as error:
-        msg = f"PostgreSQL at {place} refuses: {error}. Mend the address that was given with --database."
+        msg = f"PostgreSQL at {place} refuses: {error}. Fix the address that was given with --database."
         raise StackError(msg) from None
 
 
@@ -51,5 +52,5 @@ def kafka_at(bootstrap: str) -> Iterator[None]:
     except Unavailable:
         msg = f"Apache Kafka does not answer at {bootstrap}. Start it, or give another address with --kafka."
         raise StackError(msg) from None
-    except RefusedTopicError as error:
+    except (RefusedTopicError, RefusedRuleError) as error:
         raise StackError(str(error)) from None

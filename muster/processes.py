@@ -49,28 +49,31 @@ class Child:
     started_at: float = 0.0
     failed: str | None = None
     stopping: bool = False
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self) -> None:
         """Start it, in a process group of its own, its output appended to its log. Of our settings it sees `env` only."""
+        self.stopping = False
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
-        with self.log.open("ab") as output:
-            self.process = await asyncio.create_subprocess_exec(
-                *self.command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env={**{n: v for n, v in os.environ.items() if not n.startswith("MUSTER_")}, **self.env},
-                cwd=self.cwd,
-                start_new_session=True,
-                preexec_fn=die_with_parent(self.death_signal),
-                user=self.user,
-                group=self.user,
-                extra_groups=None if self.user is None else [],
-            )
+        async with self.starting:
+            with self.log.open("ab") as output:
+                self.process = await asyncio.create_subprocess_exec(
+                    *self.command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env={**{n: v for n, v in os.environ.items() if not n.startswith("MUSTER_")}, **self.env},
+                    cwd=self.cwd,
+                    start_new_session=True,
+                    preexec_fn=die_with_parent(self.death_signal),
+                    user=self.user,
+                    group=self.user,
+                    umask=0o077,
+                    extra_groups=None if self.user is None else [],
+                )
         self.started_at = time.monotonic()
-        self.stopping = False
 
     @property
     def pid(self) -> int | None:
@@ -86,7 +89,8 @@ class Child:
     async def stop(self) -> None:
         """End it: its own signal first, SIGKILL for it and its group when it does not go."""
         self.stopping = True
-        process = self.process
+        async with self.starting:  # a process that is being made is ended too
+            process = self.process
         if process is None or process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -99,13 +103,22 @@ class Child:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
-    async def restart(self) -> None:
-        """Start it again, unless it was told to stop meanwhile."""
-        if not self.stopping:
+    async def restart(self) -> bool:
+        """Start it again, unless it is stopped; whether it was started. If not, why is in `failed`."""
+        if self.stopping:
+            return False
+        try:
             await self.start()
+        except (OSError, subprocess.SubprocessError) as error:
+            self.failed = f"could not be started: {error}"
+            return False
+        return True
 
     async def watch(self, changed: Callable[[], None]) -> None:
-        """Restart it whenever it ends by itself, after 0.5, 1, 2 … 10 s; the pause is short again after a healthy while."""
+        """Restart it whenever it ends by itself, after 0.5, 1, 2 … 10 s; the pause is short again after a healthy while.
+
+        A start that fails, as on a full disk, is tried again in the same way. What `changed` raises is ignored.
+        """
         pause = 0.5
         while True:
             assert self.process is not None
@@ -115,11 +128,13 @@ class Child:
             pause = 0.5 if time.monotonic() - self.started_at > HEALTHY_SECONDS else pause
             self.failed = f"ended with {code}"
             self.restarts += 1
-            changed()
-            await asyncio.sleep(pause)
-            pause = min(10.0, pause * 2)
-            await self.restart()
-            changed()
+            started = False
+            while not started and not self.stopping:
+                _notify(changed)
+                await asyncio.sleep(pause)
+                pause = min(10.0, pause * 2)
+                started = await self.restart()
+            _notify(changed)
 
     def tail(self, lines: int = 5) -> list[str]:
         """The last lines of its log, without Java's frames, which would push out what they belong to."""
@@ -129,6 +144,12 @@ class Child:
             file.seek(max(0, self.log.stat().st_size - 20_000))
             text = file.read().decode(errors="replace")
         return [line for line in text.splitlines() if not line.startswith("\tat ")][-lines:]
+
+
+def _notify(changed: Callable[[], None]) -> None:
+    """Call `changed`; nothing that it raises ends a watcher."""
+    with contextlib.suppress(Exception):
+        changed()
 
 
 def start_time(pid: int) -> str | None:

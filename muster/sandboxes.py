@@ -28,11 +28,13 @@ def quickbooks(secrets: Mapping[str, str]) -> list[str]:
     ]
 
 
-def application(url: str) -> dict[str, str]:
-    """The settings of our application at the QuickBooks sandbox."""
+def application(url: str, verifier: str) -> dict[str, str]:
+    """The settings of our application at the QuickBooks sandbox, which signs webhooks with `verifier`."""
     return {
+        "MUSTER_EGRESS__LOOPBACK": "true",
         "MUSTER_APPLICATION__CLIENT_ID": CLIENT_ID,
         "MUSTER_APPLICATION__CLIENT_SECRET": CLIENT_SECRET,
+        "MUSTER_APPLICATION__VERIFIER_TOKENS": verifier,
         "MUSTER_APPLICATION__AUTHORISE_URL": f"{url}/connect/oauth2",
         "MUSTER_APPLICATION__TOKEN_URL": f"{url}/oauth2/v1/tokens/bearer",
         "MUSTER_APPLICATION__REVOKE_URL": f"{url}/v2/oauth2/tokens/revoke",

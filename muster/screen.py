@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -22,7 +23,7 @@ class Screen:
         self._live = (
             Live(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
         )
-        self._said = ""
+        self._reported = ""
         self.stack: Stack | None = None
         self.footer = ""
 
@@ -40,14 +41,15 @@ class Screen:
             self._live.stop()
 
     def changed(self) -> None:
-        """Draw again, or say the new phase."""
-        if self.stack is None:
-            return
-        if self._live is not None:
-            self._live.update(self._picture(self.stack))
-        elif self.stack.phase != self._said:
-            self._said = self.stack.phase
-            self._console.print(f"Muster: {self._said}")
+        """Draw again, or print the new phase. Output that cannot be written, as to a file on a full disk, is lost."""
+        with suppress(OSError):
+            if self.stack is None:
+                return
+            if self._live is not None:
+                self._live.update(self._picture(self.stack))
+            elif self.stack.phase != self._reported:
+                self._reported = self.stack.phase
+                self._console.print(f"Muster: {self._reported}")
 
     def _picture(self, stack: Stack) -> Group:
         table = Table(title=f"Muster: {stack.phase}", title_justify="left")

@@ -15,20 +15,24 @@ from urllib.parse import urlsplit
 import httpx
 
 from muster import sandboxes
+from muster.data_dir import DataDir, save
 from muster.errors import StackError, database_at, kafka_at
-from muster.folder import Folder
-from muster.kafka import Broker, wait_for_broker
+from muster.kafka import PRINCIPALS, Broker, named_client, wait_for_broker
 from muster.ports import free_port
 from muster.postgres import Postgres
 from muster.processes import Child, end_leftovers, remember
+from shared.contracts.access import ADMINISTRATOR
 from shared.db.migrate import SERVICES, migrate
 from shared.db.pool import knock
+from shared.messaging.authorise import apply_rules
 from shared.messaging.broker import create_topics
-from shared.settings import PREFIX, unknown_variables, variables
+from shared.settings import PREFIX, KafkaSettings, unknown_variables, variables
 
 READY_SECONDS = 90.0
 NAMED_SECONDS = 3.0
 GATEWAY_PORT = 8700
+ANSWERING = tuple(service for service in SERVICES if service != "gateway")
+"""Those that gateway reads from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,13 @@ class Stack:
 
     def __init__(self, data: Path, options: Options, changed: Callable[[], None] = lambda: None) -> None:
         """`changed` is called whenever what is up has moved."""
-        self._folder = Folder(data)
+        self._folder = DataDir(data)
         self.data = self._folder.path
         self.options = options
         self.children: dict[str, Child] = {}
         self.urls: dict[str, str] = {}
+        self.operations: dict[str, str] = {}
+        """By copy of a service: where its readiness and its metrics are."""
         self.phase = "starting"
         self.kafka = options.kafka or ""
         self.database = options.database or ""
@@ -69,55 +75,60 @@ class Stack:
 
     async def start(self) -> None:
         """Bring everything up. Raises `StackError` when it cannot."""
+        os.umask(0o077)  # whatever this process and its children make is their owner's alone
         _check_environment(self.options.environment)
         self._folder.claim()
         end_leftovers(self.data / "processes.json")
         self._secrets = self._folder.secrets()
         await self._ask_named()
-        self._say("starting PostgreSQL and Apache Kafka")
+        self._report("starting PostgreSQL and Apache Kafka")
         await asyncio.gather(self._start_database(), self._start_kafka())
-        self._say("preparing the database and the topics")
+        self._report("preparing the database and the topics")
         passwords = {service: self._secrets[service] for service in SERVICES}
         with database_at(self.database), kafka_at(self.kafka):
             await asyncio.gather(
                 migrate(self.database, passwords),
-                create_topics(self.kafka, partitions=self.options.partitions),
+                create_topics(self.client()),
             )
+            if self.client().username:
+                await apply_rules(self.client())
         if self.options.demo:
-            self._say("starting the sandboxes")
+            self._report("starting the sandboxes")
             await asyncio.gather(
                 self._start_sandbox("quickbooks", sandboxes.quickbooks(self._secrets)),
                 self._start_sandbox("linarc", sandboxes.linarc(self._secrets)),
             )
-        self._say("starting the services")
+        self._report("starting the services")
         await self._start_services()
         await self.wait_ready()
         self._folder.write(
             {
                 "urls": self.urls,
+                "operations": self.operations,
                 "kafka": self.kafka,
+                "kafka_user": self.client().username if self._broker else "",
                 "database": self.database,
                 "secrets": self._secrets,
                 "partitions": self.options.partitions,
                 "pids": {name: child.pid for name, child in self.children.items()},
             }
         )
-        self._say("up")
+        self._report("up")
 
-    def _say(self, phase: str) -> None:
+    def _report(self, phase: str) -> None:
         self.phase = phase
         self._changed()
 
     async def _ask_named(self) -> None:
         """The servers that were named answer before anything of ours is started."""
         if self.database:
-            self._say("asking PostgreSQL")
+            self._report("asking PostgreSQL")
             with database_at(self.database):
                 await knock(self.database)
         if self.kafka:
-            self._say("asking Apache Kafka")
+            self._report("asking Apache Kafka")
             with kafka_at(self.kafka):
-                await wait_for_broker(self.kafka, seconds=NAMED_SECONDS)
+                await wait_for_broker(self.client(), seconds=NAMED_SECONDS)
 
     async def _start_database(self) -> None:
         if self.database:
@@ -131,7 +142,8 @@ class Stack:
         if self.kafka:
             return
         ports = [(free_port(self._folder.port("kafka")), free_port(self._folder.port("kafka_controller")))]
-        self._broker = Broker(self.data / "kafka", ports=ports)
+        passwords = {user: self._secrets[f"kafka_{user}"] for user in PRINCIPALS}
+        self._broker = Broker(self.data / "kafka", ports=ports, passwords=passwords)
         self._add(await self._broker.start())
         await self._broker.ready()
         self.kafka = self._broker.address
@@ -148,6 +160,8 @@ class Stack:
     async def _start_sandbox(self, name: str, arguments: Sequence[str]) -> None:
         folder = self.data / "sandbox"
         folder.mkdir(exist_ok=True)
+        options = folder / f"{name}.options"
+        save(options, "\n".join(arguments))
         port = self._folder.port(f"sandbox_{name}")
         command = [
             sys.executable,
@@ -157,7 +171,7 @@ class Stack:
             str(port),
             "--data",
             str(folder),
-            *arguments,
+            f"@{options}",
         ]
         child = Child(f"sandbox-{name}", command, self.data / "logs" / f"sandbox-{name}.log", cwd=_root())
         await child.start()
@@ -176,11 +190,16 @@ class Stack:
                 port = ports[service] if copy == 0 else self._folder.port(f"{service}_{copy}")
                 name = service if copy == 0 else f"{service}-{copy}"
                 self.urls[name] = f"http://127.0.0.1:{port}"
+                operations = self._folder.port(f"{name}_operations")
+                self.operations[name] = f"http://127.0.0.1:{operations}"
                 child = Child(
                     name,
                     [sys.executable, "-m", f"services.{service}"],
                     self.data / "logs" / f"{name}.log",
-                    env=self.environment(service, copy, port),
+                    env={
+                        **self.environment(service, copy, port),
+                        "MUSTER_OPERATIONS__PORT": str(operations),
+                    },
                     cwd=_root(),
                 )
                 await child.start()
@@ -188,31 +207,46 @@ class Stack:
 
     def environment(self, service: str, copy: int, port: int) -> dict[str, str]:
         """The settings of one copy of a service; what is set for all goes to those that read it."""
-        address = urlsplit(self.database)
+        address, kafka = urlsplit(self.database), self.client(service)
         place = f"{address.hostname}:{address.port or 5432}{address.path}"
         given = {
             **{name: value for name, value in os.environ.items() if name.startswith(PREFIX)},
             "MUSTER_DATABASE__DSN": f"postgresql://{service}:{self._secrets[service]}@{place}",
             "MUSTER_KAFKA__BOOTSTRAP": self.kafka,
+            "MUSTER_KAFKA__USERNAME": kafka.username,
+            "MUSTER_KAFKA__PASSWORD": kafka.password.get_secret_value(),
             "MUSTER_KAFKA__PARTITIONS": str(self.options.partitions),
             "MUSTER_KAFKA__SESSION_TIMEOUT_MS": "6000",
             "MUSTER_KAFKA__HEARTBEAT_MS": "1000",
             "MUSTER_INSTANCE": str(copy),
             "MUSTER_HTTP__PORT": str(port),
-            **{f"MUSTER_URLS__{s.upper()}": self.urls.get(s, "") for s in SERVICES if s != "gateway"},
-            **(sandboxes.application(url) if (url := self.urls.get("sandbox_quickbooks")) else {}),
+            **{f"MUSTER_URLS__{s.upper()}": self.urls.get(s, "") for s in ANSWERING},
+            **(
+                sandboxes.application(url, self._secrets["verifier"])
+                if (url := self.urls.get("sandbox_quickbooks"))
+                else {}
+            ),
             "MUSTER_VAULT__KEY": self._secrets["vault"],
-            "MUSTER_LIMITS__ENFORCED": "false",  # the sandboxes have none unless they are told to
+            "MUSTER_LIMITS__ENFORCED": "false",  # the sandboxes have none unless they are configured
             "MUSTER_DEAD_LETTER_KEY": self._secrets["dead_letter"],
-            "MUSTER_INTERNAL_TOKEN": self._secrets["internal"],
+            "MUSTER_INTERNAL_TOKEN": self._secrets.get(f"internal_{service}", ""),
+            **{f"MUSTER_INTERNAL_TOKENS__{s.upper()}": self._secrets[f"internal_{s}"] for s in ANSWERING},
             **self.options.environment,
         }
-        return {name: value for name, value in given.items() if name in _reads(service)}
+        return {
+            name: value
+            for name, value in given.items()
+            if name in _reads(service) or not name.startswith(PREFIX)
+        }
 
     async def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Wait until every service says that it is ready."""
-        services = [c for n, c in self.children.items() if n in self.urls and not n.startswith("sandbox")]
-        await asyncio.gather(*(self._answers(c, f"{self.urls[c.name]}/readyz", seconds) for c in services))
+        await asyncio.gather(
+            *(
+                self._answers(self.children[name], f"{url}/readyz", seconds)
+                for name, url in self.operations.items()
+            )
+        )
 
     async def _answers(self, child: Child, url: str, seconds: float = READY_SECONDS) -> None:
         loop = asyncio.get_running_loop()
@@ -230,6 +264,17 @@ class Stack:
                     raise StackError(msg)
                 await asyncio.sleep(0.1)
 
+    def client(self, user: str = ADMINISTRATOR) -> KafkaSettings:
+        """How `user` reaches the broker; one that was named is reached as the environment says."""
+        named = named_client(self.kafka)
+        own = named if self._broker is None else self._broker.client(user)
+        return own.model_copy(update={"partitions": self.options.partitions})
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """The secrets of this data folder, by name."""
+        return self._secrets
+
     def secret(self, name: str) -> str:
         """A secret of this data folder."""
         return self._secrets[name]
@@ -240,17 +285,16 @@ class Stack:
 
     async def stop(self) -> None:
         """End everything: services first, then the sandboxes, then the two servers."""
-        self._say("stopping")
+        self._report("stopping")
         servers = ("postgres", "kafka")
         first = [c for n, c in self.children.items() if n not in servers]
-        for child in first:
-            child.stopping = True
-        await asyncio.gather(*(c.stop() for c in first))
-        await asyncio.gather(*(self.children[n].stop() for n in servers if n in self.children))
         for watcher in self._watchers:
             watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await asyncio.gather(*(c.stop() for c in first))
+        await asyncio.gather(*(self.children[n].stop() for n in servers if n in self.children))
         self._folder.release()
-        self._say("stopped")
+        self._report("stopped")
 
 
 @cache

@@ -11,8 +11,8 @@ import orjson
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from sandbox import control
-from sandbox.box import Sandbox, seed
 from sandbox.control import answer, body_of
+from sandbox.state import Sandbox, seed
 from sandbox.store import Entry, Row
 
 MOST = 10_000
@@ -20,14 +20,14 @@ UNUSABLE = (AttributeError, KeyError, TypeError, ValueError, ProgrammingError)
 """What people of another shape come to."""
 
 
-def edit(box: Sandbox, scope: str, row: Row, changes: dict[str, Any]) -> Row:
+def edit(sandbox: Sandbox, scope: str, row: Row, changes: dict[str, Any]) -> Row:
     """A person changed by hand. Raises IntegrityError when a number, name or e-mail is somebody else's."""
-    changed = box.wire.edited(scope, row, changes, box.store.now())
-    with box.store.transaction():
-        box.store.update(scope, changed)
-        box.changed(scope, row, changed)
-        remote_id = box.wire.remote_id(row.num)
-        box.store.record(scope, Entry("hand_edit", "applied", remote_id, body=orjson.dumps(changes)))
+    changed = sandbox.wire.edited(scope, row, changes, sandbox.store.now())
+    with sandbox.store.transaction():
+        sandbox.store.update(scope, changed)
+        sandbox.changed(scope, row, changed)
+        remote_id = sandbox.wire.remote_id(row.num)
+        sandbox.store.record(scope, Entry("hand_edit", "applied", remote_id, body=orjson.dumps(changes)))
     return changed
 
 
@@ -38,7 +38,7 @@ def _whole(text: str, name: str) -> int:
 
 
 def make_admin(
-    box: Sandbox,
+    sandbox: Sandbox,
     token: str,
     own: Sequence[APIRouter] = (),
     after_reset: Callable[[], None] = lambda: None,
@@ -54,15 +54,15 @@ def make_admin(
     router = APIRouter(prefix="/admin", dependencies=[Depends(guard)])
 
     def scope_of(request: Request) -> str:
-        scope = control.scope_of(box, request)
+        scope = control.scope_of(sandbox, request)
         other = request.query_params.get("list")
-        if other is not None and other not in box.lists:
+        if other is not None and other not in sandbox.lists:
             raise HTTPException(404, f"no list {other}")
         return scope + (f"/{other}" if other else "")
 
     def row_of(scope: str, remote_id: str) -> Row:
-        num = box.wire.num(remote_id)
-        row = box.store.get(scope, num) if num is not None else None
+        num = sandbox.wire.num(remote_id)
+        row = sandbox.store.get(scope, num) if num is not None else None
         if row is None:
             raise HTTPException(404, "no such employee")
         return row
@@ -72,24 +72,24 @@ def make_admin(
 
     async def journal(request: Request) -> Response:
         after = _whole(request.query_params.get("after", "0"), "after")
-        return answer({"entries": box.store.journal(after, page_of(request))})
+        return answer({"entries": sandbox.store.journal(after, page_of(request))})
 
     async def employees(request: Request) -> Response:
         after_id = request.query_params.get("after_id", "")
-        after = (box.wire.num(after_id) or 0) if after_id else 0
+        after = (sandbox.wire.num(after_id) or 0) if after_id else 0
         limit = page_of(request)
-        rows = box.store.after(scope_of(request), after, limit)
-        following = box.wire.remote_id(rows[-1].num) if len(rows) == limit and rows else None
+        rows = sandbox.store.after(scope_of(request), after, limit)
+        following = sandbox.wire.remote_id(rows[-1].num) if len(rows) == limit and rows else None
         return answer({"employees": [orjson.Fragment(row.data) for row in rows], "next_after_id": following})
 
     async def counts(request: Request) -> Response:
-        return answer({**box.store.counts(), "calls": dict(box.calls)})
+        return answer({**sandbox.store.counts(), "calls": dict(sandbox.calls)})
 
     async def reset(request: Request) -> Response:
         every = not {"scope", "realm", "tenant"} & set(request.query_params)
-        box.store.reset(None if every else scope_of(request))
-        box.faults.set([])
-        box.calls.clear()
+        sandbox.store.reset(None if every else scope_of(request))
+        sandbox.faults.set([])
+        sandbox.calls.clear()
         after_reset()
         return answer({"reset": True})
 
@@ -98,7 +98,7 @@ def make_admin(
         if not isinstance(people, list):
             raise HTTPException(422, 'give {"employees": […]}')
         try:
-            ids = seed(box, ((scope_of(request), employee) for employee in people))
+            ids = seed(sandbox, ((scope_of(request), employee) for employee in people))
         except IntegrityError as clash:
             raise HTTPException(409, f"a seeded employee clashes with another: {clash}") from clash
         except UNUSABLE as wrong:
@@ -109,7 +109,7 @@ def make_admin(
         scope = scope_of(request)
         row, changes = row_of(scope, remote_id), await body_of(request)
         try:
-            changed = edit(box, scope, row, changes)
+            changed = edit(sandbox, scope, row, changes)
         except IntegrityError as clash:
             raise HTTPException(409, f"the edit clashes with another employee: {clash}") from clash
         except UNUSABLE as wrong:
@@ -122,11 +122,11 @@ def make_admin(
         row = row_of(scope, remote_id)
         if into is not None:
             row_of(scope, into)
-        with box.store.transaction():
-            box.store.remove(scope, row.num)
-            box.store.record(scope, Entry("merge" if into else "remove", "applied", remote_id))
-            if scope in box.companies:
-                box.hooks.note(scope, into or remote_id, "merged" if into else "deleted", remote_id)
+        with sandbox.store.transaction():
+            sandbox.store.remove(scope, row.num)
+            sandbox.store.record(scope, Entry("merge" if into else "remove", "applied", remote_id))
+            if scope in sandbox.companies:
+                sandbox.hooks.note(scope, into or remote_id, "merged" if into else "deleted", remote_id)
         return answer({"removed": remote_id})
 
     for method, path, call in (
@@ -139,6 +139,6 @@ def make_admin(
         ("DELETE", "/employees/{remote_id}", remove),
     ):
         router.add_api_route(path, call, methods=[method], response_model=None)
-    for other in (control.make_control(box), *own):
+    for other in (control.make_control(sandbox), *own):
         router.include_router(other)
     return router

@@ -8,20 +8,20 @@ import orjson
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import ValidationError
 
-from sandbox.box import Sandbox, loads
 from sandbox.faults import Rule
 from sandbox.scenario import play, problems
+from sandbox.state import Sandbox, loads
 
 
 def answer(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, media_type="application/json")
 
 
-def scope_of(box: Sandbox, request: Request) -> str:
+def scope_of(sandbox: Sandbox, request: Request) -> str:
     """The realm or tenant that a call names as `scope`, `realm` or `tenant`; the first when it names none."""
     asked = request.query_params
-    given = next((asked[name] for name in ("scope", "realm", "tenant") if name in asked), box.scopes[0])
-    if given not in box.scopes:
+    given = next((asked[name] for name in ("scope", "realm", "tenant") if name in asked), sandbox.scopes[0])
+    if given not in sandbox.scopes:
         raise HTTPException(404, f"no realm or tenant {given}")
     return given
 
@@ -34,7 +34,7 @@ async def body_of(request: Request) -> dict[str, Any]:
         raise HTTPException(422, f"the body must be a JSON object: {wrong}") from wrong
 
 
-def make_control(box: Sandbox) -> APIRouter:
+def make_control(sandbox: Sandbox) -> APIRouter:
     """Routes below /admin."""
     router = APIRouter()
 
@@ -46,56 +46,58 @@ def make_control(box: Sandbox) -> APIRouter:
             rules = [Rule.model_validate(rule) for rule in given]
         except ValidationError as wrong:
             raise HTTPException(422, problems(wrong)) from wrong
-        box.faults.set(rules)
-        return answer({"rules": box.faults.show()})
+        sandbox.faults.set(rules)
+        return answer({"rules": sandbox.faults.show()})
 
     async def get_faults(request: Request) -> Response:
-        return answer({"rules": box.faults.show()})
+        return answer({"rules": sandbox.faults.show()})
 
     async def put_switches(request: Request) -> Response:
         try:
-            box.turn(await body_of(request))
+            sandbox.set(await body_of(request))
         except ValueError as wrong:
             raise HTTPException(422, str(wrong)) from wrong
-        return answer(box.switches)
+        return answer(sandbox.switches)
 
     async def get_switches(request: Request) -> Response:
-        return answer(box.switches)
+        return answer(sandbox.switches)
 
     async def put_company(request: Request) -> Response:
-        scope = scope_of(box, request)
+        scope = scope_of(sandbox, request)
         try:
-            box.turn_company(scope, await body_of(request))
+            sandbox.set_company(scope, await body_of(request))
         except ValueError as wrong:
             raise HTTPException(422, str(wrong)) from wrong
-        return answer(box.company(scope))
+        return answer(sandbox.company(scope))
 
     async def get_company(request: Request) -> Response:
-        return answer(box.company(scope_of(box, request)))
+        return answer(sandbox.company(scope_of(sandbox, request)))
 
     async def put_scenario(request: Request) -> Response:
         try:
-            play(box, await request.body())
+            play(sandbox, await request.body())
         except ValueError as wrong:
             raise HTTPException(422, str(wrong)) from wrong
-        return answer({"switches": box.switches, "companies": box.companies, "rules": box.faults.show()})
+        return answer(
+            {"switches": sandbox.switches, "companies": sandbox.companies, "rules": sandbox.faults.show()}
+        )
 
     async def put_webhooks(request: Request) -> Response:
-        scope, given = scope_of(box, request), await body_of(request)
+        scope, given = scope_of(sandbox, request), await body_of(request)
         url, secret = given.get("url"), given.get("secret")
         if not isinstance(url, str) or not url.startswith(("http://", "https://")):
             raise HTTPException(422, 'give {"url": "http…"}, and "secret" to sign with one that you have')
-        if secret is not None and not (isinstance(secret, str) and box.shape.valid(secret)):
+        if secret is not None and not (isinstance(secret, str) and sandbox.shape.valid(secret)):
             raise HTTPException(422, "this system cannot sign with such a secret")
-        target = box.hooks.register(scope, url, secret)
+        target = sandbox.hooks.register(scope, url, secret)
         return answer({"url": target.url, "secret": target.secret})
 
     async def get_webhooks(request: Request) -> Response:
-        return answer(box.hooks.show(scope_of(box, request)))
+        return answer(sandbox.hooks.show(scope_of(sandbox, request)))
 
     async def delete_webhooks(request: Request) -> Response:
-        box.hooks.forget(scope_of(box, request))
-        return answer(box.hooks.show(scope_of(box, request)))
+        sandbox.hooks.forget(scope_of(sandbox, request))
+        return answer(sandbox.hooks.show(scope_of(sandbox, request)))
 
     for method, path, call in (
         ("GET", "/webhooks", get_webhooks),

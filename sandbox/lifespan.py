@@ -7,16 +7,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from sandbox.box import Sandbox
+from sandbox.state import Sandbox
 
 
-def lifespan_of(box: Sandbox) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """The lifespan of the application of `box`."""
+def lifespan_of(sandbox: Sandbox) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """The lifespan of the application of `sandbox`."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        box.hooks.wake()
+        sandbox.hooks.wake()
         yield
-        await box.hooks.close()
+        await sandbox.hooks.close()
 
     return lifespan

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from sandbox import control, web
-from sandbox.box import Sandbox
+from sandbox.state import Sandbox
 from sandbox.store import Row
 
 PAGE = 50
@@ -48,7 +48,7 @@ class Wrong(Exception):
         self.path = path
 
 
-class Desk(Protocol):
+class AdminUi(Protocol):
     """How one system's people are shown and changed by hand, under the system's own rules."""
 
     brand: str
@@ -88,10 +88,10 @@ def at(person: Mapping[str, Any], path: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def nested(values: Values, desk: Desk) -> dict[str, Any]:
+def nested(values: Values, admin_ui: AdminUi) -> dict[str, Any]:
     """The fields of a form as JSON; an empty one is null. Raises `Wrong` when a number is none."""
     found: dict[str, Any] = {}
-    for field in (field for _, fields in desk.groups for field in fields):
+    for field in (field for _, fields in admin_ui.groups for field in fields):
         text = values.get(field.path, "").strip()
         value: Any = text or None
         if text and field.kind == "number":
@@ -109,7 +109,7 @@ def nested(values: Values, desk: Desk) -> dict[str, Any]:
     return found
 
 
-def make_pages(box: Sandbox, desk: Desk, token: str) -> APIRouter:
+def make_pages(sandbox: Sandbox, admin_ui: AdminUi, token: str) -> APIRouter:
     """Pages below /people; a sandbox with an admin token asks for it."""
 
     def guard(request: Request) -> None:
@@ -118,46 +118,51 @@ def make_pages(box: Sandbox, desk: Desk, token: str) -> APIRouter:
     router = APIRouter(dependencies=[Depends(guard)])
 
     def page(request: Request, template: str, status: int = 200, /, **values: object) -> Response:
-        scope = control.scope_of(box, request)
-        shared = {"brand": desk.brand, "scope": scope, "scopes": box.scopes, "links": desk.links()}
+        scope = control.scope_of(sandbox, request)
+        shared = {
+            "brand": admin_ui.brand,
+            "scope": scope,
+            "scopes": sandbox.scopes,
+            "links": admin_ui.links(),
+        }
         return web.page(template, status, **shared, **values)
 
     def row_of(scope: str, remote_id: str) -> Row:
-        num = box.wire.num(remote_id)
-        row = box.store.get(scope, num) if num is not None else None
+        num = sandbox.wire.num(remote_id)
+        row = sandbox.store.get(scope, num) if num is not None else None
         if row is None:
             raise HTTPException(404, "no such person")
         return row
 
-    def back(scope: str, remote_id: str, said: str) -> Response:
-        query = urlencode({"scope": scope, "said": said})
+    def back(scope: str, remote_id: str, message: str) -> Response:
+        query = urlencode({"scope": scope, "message": message})
         return RedirectResponse(f"/people/{remote_id}?{query}", 303)
 
     async def home(request: Request) -> Response:
         return RedirectResponse("/people", 303)
 
     async def people(request: Request) -> Response:
-        scope = control.scope_of(box, request)
+        scope = control.scope_of(sandbox, request)
         asked = request.query_params.get("q", "").strip()[:100]
         after = request.query_params.get("after", "")
-        start = (box.wire.num(after) or 0) if after else 0
-        rows = box.store.search(scope, start, PAGE + 1, desk.searched, asked)
+        start = (sandbox.wire.num(after) or 0) if after else 0
+        rows = sandbox.store.search(scope, start, PAGE + 1, admin_ui.searched, asked)
         shown = [orjson.loads(row.data) for row in rows[:PAGE]]
         return page(
             request,
             "people.html",
             asked=asked,
-            columns=[label for label, _ in desk.columns],
+            columns=[label for label, _ in admin_ui.columns],
             people=[
                 (
-                    box.wire.remote_id(row.num),
-                    desk.name(person),
-                    [at(person, path) for _, path in desk.columns],
+                    sandbox.wire.remote_id(row.num),
+                    admin_ui.name(person),
+                    [at(person, path) for _, path in admin_ui.columns],
                 )
                 for row, person in zip(rows, shown, strict=False)
             ],
-            total=box.store.count(scope, "", []),
-            following=box.wire.remote_id(rows[PAGE - 1].num) if len(rows) > PAGE else None,
+            total=sandbox.store.count(scope, "", []),
+            following=sandbox.wire.remote_id(rows[PAGE - 1].num) if len(rows) > PAGE else None,
         )
 
     def form(request: Request, row: Row | None, values: Values, wrong: Wrong | None = None) -> Response:
@@ -166,33 +171,33 @@ def make_pages(box: Sandbox, desk: Desk, token: str) -> APIRouter:
             request,
             "person.html",
             422 if wrong else 200,
-            remote_id=box.wire.remote_id(row.num) if row else None,
+            remote_id=sandbox.wire.remote_id(row.num) if row else None,
             version=row.version if row else 0,
-            name=desk.name(person) if row else "New person",
-            groups=desk.groups,
+            name=admin_ui.name(person) if row else "New person",
+            groups=admin_ui.groups,
             values=values,
             wrong=str(wrong) if wrong else None,
             culprit=wrong.path if wrong else None,
-            state=desk.state(person) if row else "",
-            actions=desk.actions(person) if row else (),
-            said=request.query_params.get("said"),
+            state=admin_ui.state(person) if row else "",
+            actions=admin_ui.actions(person) if row else (),
+            message=request.query_params.get("message"),
         )
 
     def shown_values(row: Row) -> Values:
         person = orjson.loads(row.data)
-        return {field.path: at(person, field.path) for _, fields in desk.groups for field in fields}
+        return {field.path: at(person, field.path) for _, fields in admin_ui.groups for field in fields}
 
     async def show(request: Request, remote_id: str) -> Response:
-        row = row_of(control.scope_of(box, request), remote_id)
+        row = row_of(control.scope_of(sandbox, request), remote_id)
         return form(request, row, shown_values(row))
 
     async def save(request: Request, remote_id: str) -> Response:
-        scope, given = control.scope_of(box, request), await web.form(request)
+        scope, given = control.scope_of(sandbox, request), await web.form(request)
         row = row_of(scope, remote_id)
         try:
             if given.get("version") != str(row.version):
                 raise Wrong("Somebody changed this person meanwhile. Reload the page, then edit again.")
-            desk.save(scope, row, given)
+            admin_ui.save(scope, row, given)
         except Wrong as wrong:
             return form(request, row, given, wrong)
         except IntegrityError:
@@ -203,21 +208,21 @@ def make_pages(box: Sandbox, desk: Desk, token: str) -> APIRouter:
         return form(request, None, {})
 
     async def create(request: Request) -> Response:
-        scope, given = control.scope_of(box, request), await web.form(request)
+        scope, given = control.scope_of(sandbox, request), await web.form(request)
         try:
-            row = desk.create(scope, given)
+            row = admin_ui.create(scope, given)
         except Wrong as wrong:
             return form(request, None, given, wrong)
-        return back(scope, box.wire.remote_id(row.num), "Added.")
+        return back(scope, sandbox.wire.remote_id(row.num), "Added.")
 
     async def act(request: Request, remote_id: str, action: str) -> Response:
-        scope = control.scope_of(box, request)
+        scope = control.scope_of(sandbox, request)
         await web.form(request)
         row = row_of(scope, remote_id)
-        if action not in {a.name for a in desk.actions(orjson.loads(row.data))}:
+        if action not in {a.name for a in admin_ui.actions(orjson.loads(row.data))}:
             raise HTTPException(409, "this cannot be done now; reload the page")
         try:
-            return back(scope, remote_id, desk.act(scope, row, action))
+            return back(scope, remote_id, admin_ui.act(scope, row, action))
         except Wrong as wrong:
             return form(request, row, shown_values(row), wrong)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sandbox.box import Sandbox, loads
 from sandbox.faults import Rule
+from sandbox.state import Sandbox, loads
 
 
 class Scenario(BaseModel):
@@ -21,27 +21,27 @@ class Scenario(BaseModel):
     rules: list[Rule] | None = None
 
 
-def play(box: Sandbox, raw: bytes) -> None:
+def play(sandbox: Sandbox, raw: bytes) -> None:
     """Put a scenario into force. Raises ValueError that says what is wrong; then nothing is changed."""
     try:
         found = Scenario.model_validate(loads(raw))
     except ValidationError as wrong:
         raise ValueError("; ".join(problems(wrong))) from wrong
-    if strangers := sorted(set(found.companies) - set(box.scopes)):
-        msg = f"no realm or tenant {', '.join(strangers)}"
+    if unknown := sorted(set(found.companies) - set(sandbox.scopes)):
+        msg = f"no realm or tenant {', '.join(unknown)}"
         raise ValueError(msg)
-    box.check(found.switches, found.companies)
-    box.turn(found.switches)
+    sandbox.check(found.switches, found.companies)
+    sandbox.set(found.switches)
     for scope, given in found.companies.items():
-        box.turn_company(scope, given)
+        sandbox.set_company(scope, given)
     if found.rules is not None:
-        box.faults.set(found.rules)
+        sandbox.faults.set(found.rules)
 
 
-def play_file(box: Sandbox, path: Path) -> None:
+def play_file(sandbox: Sandbox, path: Path) -> None:
     """The same from a file, with its name before what is wrong."""
     try:
-        play(box, path.read_bytes())
+        play(sandbox, path.read_bytes())
     except (OSError, ValueError) as wrong:
         msg = f"{path}: {wrong}"
         raise SystemExit(msg) from wrong

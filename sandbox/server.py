@@ -13,6 +13,10 @@ from starlette.types import ASGIApp
 
 from sandbox.faults import with_cut
 
+OPTIONS_FILE = (
+    "Options may stand in a file, one a line; name it as @FILE. Every local user sees a command line."
+)
+
 
 def add_options(parser: ArgumentParser) -> None:
     """The options both sandboxes have."""

@@ -20,10 +20,6 @@ REPLAY_SECONDS = 24 * 3600
 
 _COLUMNS = "num, version, active, created_at, updated_at, name_key, number_key, email_key, CAST(data AS BLOB), former"
 GET = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num = ?"
-AFTER = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num > ? ORDER BY num LIMIT ?"
-AFTER_SINCE = (
-    f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num > ? AND updated_at >= ? ORDER BY num LIMIT ?"
-)
 INSERT = "INSERT INTO employees VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 UPDATE = """UPDATE employees SET version = ?, active = ?, created_at = ?, updated_at = ?, name_key = ?,
     number_key = ?, email_key = ?, data = ?, former = ? WHERE scope = ? AND num = ?"""
@@ -67,7 +63,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What a write answered, kept word for word for its idempotency key."""
 
     status: int
@@ -87,6 +83,14 @@ class Entry:
     item: str | None = None
     code: str | None = None
     body: bytes = b"null"
+
+
+def holding(paths: Sequence[str], text: str) -> tuple[str, list[object]]:
+    """SQL, and its values, of who holds the text at one of these JSON paths; of everybody for no text."""
+    if not text:
+        return "", []
+    held = " || ' ' || ".join(f"coalesce(json_extract(data, '$.{path}'), '')" for path in paths)
+    return f" AND instr(fold({held}), ?)", [text.casefold()]
 
 
 def fold(text: str | float | bytes | None) -> str | float | bytes | None:
@@ -191,13 +195,12 @@ class Store:
         found = self.db.execute(GET, (scope, num)).fetchone()
         return Row(*found) if found else None
 
-    def after(self, scope: str, num: int, limit: int, since: int | None = None) -> list[Row]:
-        """Rows with a higher number, in order; with `since`, only those updated at or after it."""
-        if since is None:
-            found = self.db.execute(AFTER, (scope, num, limit))
-        else:
-            found = self.db.execute(AFTER_SINCE, (scope, num, since, limit))
-        return [Row(*row) for row in found]
+    def after(
+        self, scope: str, num: int, limit: int, where: str = "", values: Sequence[object] = ()
+    ) -> list[Row]:
+        """Rows with a higher number, in order; `where` is more SQL, put together from fixed parts only."""
+        sql = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num > ?{where} ORDER BY num LIMIT ?"
+        return [Row(*row) for row in self.db.execute(sql, (scope, num, *values, limit))]
 
     def holder(self, scope: str, key: Key, value: str) -> int | None:
         """The number of the employee that has this unique value."""
@@ -205,7 +208,7 @@ class Store:
         return int(found[0]) if found else None
 
     def name_holders(self, scopes: tuple[str, str, str], name: str) -> list[tuple[str, int, bool]]:
-        """(scope, number, whether only as a former name) of whoever has this name in one of three lists."""
+        """(scope, number, whether only as a former name) of the one that has this name in one of three lists."""
         return self.db.execute(NAME_HOLDERS, (*scopes, name)).fetchall()
 
     def select(
@@ -218,11 +221,7 @@ class Store:
 
     def search(self, scope: str, num: int, limit: int, paths: Sequence[str], text: str) -> list[Row]:
         """Rows with a higher number that hold the text at one of these JSON paths; all of them for no text."""
-        if not text:
-            return self.after(scope, num, limit)
-        held = " || ' ' || ".join(f"coalesce(json_extract(data, '$.{path}'), '')" for path in paths)
-        sql = f"SELECT {_COLUMNS} FROM employees WHERE scope = ? AND num > ? AND instr(fold({held}), ?) ORDER BY num LIMIT ?"
-        return [Row(*row) for row in self.db.execute(sql, (scope, num, text.casefold(), limit))]
+        return self.after(scope, num, limit, *holding(paths, text))
 
     def count(self, scope: str, where: str, values: Sequence[object]) -> int:
         sql = f"SELECT count(*) FROM employees WHERE scope = ?{where}"
@@ -241,7 +240,7 @@ class Store:
             for row in self.db.execute(JOURNAL_AFTER, (after, limit))
         ]
 
-    def remember(self, scope: str, key: str, answer: Answer) -> None:
+    def remember(self, scope: str, key: str, answer: StoredResponse) -> None:
         now = self.now()
         self.db.execute(
             "DELETE FROM replays WHERE scope = ? AND key = ? AND at <= ?",
@@ -260,13 +259,13 @@ class Store:
             ),
         )
 
-    def recall(self, scope: str, key: str) -> Answer | None:
+    def recall(self, scope: str, key: str) -> StoredResponse | None:
         """The answer this key got within the last 24 hours."""
         found = self.db.execute(
             "SELECT status, body, headers, fingerprint FROM replays WHERE scope = ? AND key = ? AND at > ?",
             (scope, key, self.now() - REPLAY_SECONDS * 1_000_000),
         ).fetchone()
-        return Answer(found[0], found[1], orjson.loads(found[2]), found[3]) if found else None
+        return StoredResponse(found[0], found[1], orjson.loads(found[2]), found[3]) if found else None
 
     def setting(self, name: str) -> dict[str, Any]:
         """What was kept under this name; empty when nothing was."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.box import Sandbox
+from sandbox.state import Sandbox
 
 
 @dataclass
@@ -66,20 +66,20 @@ class Meter:
 class Throttle:
     """The meters of all companies. The switch `time_scale` makes a minute pass in 60 / scale seconds."""
 
-    def __init__(self, box: Sandbox, names: Iterable[str]) -> None:
-        self._box = box
+    def __init__(self, sandbox: Sandbox, names: Iterable[str]) -> None:
+        self._sandbox = sandbox
         self._names = tuple(names)
-        self._scale = box.number("time_scale")
-        self._meters = {realm: Meter() for realm in box.scopes}
+        self._scale = sandbox.number("time_scale")
+        self._meters = {realm: Meter() for realm in sandbox.scopes}
 
     def admit(self, realm: str, *, batch: bool = False) -> float:
         """0 when the call may pass, else the seconds to wait, in real time."""
-        limits = {name: self._box.number(name) for name in self._names}
-        scale = self._box.number("time_scale")
+        limits = {name: self._sandbox.number(name) for name in self._names}
+        scale = self._sandbox.number("time_scale")
         if scale != self._scale:
             self._scale = scale
             self.reset()
-        now = self._box.store.clock() * scale
+        now = self._sandbox.store.clock() * scale
         return self._meters[realm].admit(now, limits, batch=batch) / max(scale, 1e-6)
 
     @contextmanager

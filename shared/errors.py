@@ -7,18 +7,46 @@
     ├── Conflict             read again, plan again
     └── Unauthorized         pause the connection, tell people
 
-Anything else is a bug: three tries, then the message is parked.
+Anything else is a bug: three tries, then the message is dead-lettered. In a worker it is `Unexpected`: it ends the work of one
+task, never the process. Only `ProcessMustEndError` does that.
 """
+
+import traceback
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAnswer:
+    """What a system answered to one write: its HTTP status, its own error code, and the name that it gave the exchange.
+
+    `remote_text` is the error in its own words. It may quote any value, so only who sees every field sees it
+    (`domain.visibility`), and it never reaches a log.
+    """
+
+    status: int
+    code: str = ""
+    trace_id: str = ""
+    remote_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An answer with its body: JSON without social security numbers, as it is kept."""
+
+    answer: RemoteAnswer
+    body: str = "null"
 
 
 class MusterError(Exception):
     """Base of the errors that carry a policy. `str(error)` is for engineers and never holds personal data.
 
-    `reason` is what people are told, a code of `contracts.reasons`, and `field` the canonical field that it is about.
+    `reason` is what people are shown, a code of `domain.reasons`, and `field` the canonical field that it is about.
     """
 
     reason = "internal"
     field: str | None = None
+    received: Received | None = None
+    """What the system answered, where it did."""
 
 
 class Unavailable(MusterError):
@@ -31,8 +59,17 @@ class Unavailable(MusterError):
         self.reason = "outcome_unknown" if outcome_unknown else "unavailable"
 
 
+class Unexpected(Unavailable):
+    """A bug that one task's work met: tried again with back-off, a bounded number of times, then that task has failed."""
+
+    def __init__(self, error: Exception, *, outcome_unknown: bool = False) -> None:
+        super().__init__(f"{type(error).__name__} at {where(error)}", outcome_unknown=outcome_unknown)
+        if not outcome_unknown:
+            self.reason = "internal"
+
+
 class RateLimited(Unavailable):
-    """The remote system asks us to wait. `retry_after` is in seconds; `ours`: our own limiter said so, nothing was sent."""
+    """The remote system asks us to wait. `retry_after` is in seconds; `ours`: our own limiter asks, nothing was sent."""
 
     def __init__(self, message: str, *, retry_after: float, ours: bool = False) -> None:
         super().__init__(message)
@@ -57,7 +94,7 @@ class Conflict(MusterError):
 
 
 class Unauthorized(MusterError):
-    """The credential of one account does not work any more; `state` is a code of `contracts.reasons.CONNECTIONS`."""
+    """The credential of one account does not work any more; `state` is a code of `domain.reasons.CONNECTIONS`."""
 
     reason = "unauthorized"
 
@@ -65,3 +102,13 @@ class Unauthorized(MusterError):
         super().__init__(message or f"{system} refused our credential")
         self.system = system
         self.state = state
+
+
+class ProcessMustEndError(Exception):
+    """The process cannot go on, and a new one may: the only error that ends it."""
+
+
+def where(error: BaseException) -> str:
+    """The innermost calls that `error` came through, as function and line; never a value."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames))

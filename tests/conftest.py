@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,8 +15,8 @@ from tests.support.postgres import addresses, postgres
 
 __all__ = ["addresses", "broker", "cluster", "kafka", "postgres"]
 HERE = Path(__file__).parent
-KINDS = ("unit", "property", "contract", "integration", "e2e")
-"""The stacks of `e2e` stay up to the end: they must not take the others' time."""
+KINDS = ("unit", "property", "contract", "integration", "e2e", "long")
+"""In the order in which they run: the stacks of `e2e` stay up to the end, and must not take the others' time."""
 
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -24,12 +25,30 @@ settings.load_profile(
 )  # the same examples for everybody; `--hypothesis-profile=default` tries others
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the first folder below tests/, so that `-m "unit or contract"` works; the quick kinds go first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test with the first folder below tests/, so that `-m "unit or contract"` works; the quick kinds go first.
+
+    With several processes they go last, where they fill what is left. What is long runs only when its folder is named.
+    """
     for item in items:
         kind = item.path.relative_to(HERE).parts[0]
         item.add_marker(kind)
-    items.sort(key=lambda item: KINDS.index(item.path.relative_to(HERE).parts[0]))
+    if not any("tests/long" in argument for argument in config.args):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+    items.sort(
+        key=lambda item: KINDS.index(item.path.relative_to(HERE).parts[0]),
+        reverse="PYTEST_XDIST_WORKER" in os.environ,
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Several processes (`make test`) take the files in the order above."""
+    from tests.support.workers import ByServers  # noqa: PLC0415  (pytest runs without xdist too)
+
+    config.option.loadscopereorder = False
+    return ByServers(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,6 @@ import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import { api, type CompanyView, ok } from "./api/client";
 import { type Hint, type Link, listen, Rows } from "./live";
-import { SYSTEMS } from "./text";
 
 const COUNTS_EVERY_MS = 1_000;
 const ASK_EVERY_MS = 5_000;
@@ -52,14 +51,17 @@ export function useCompany(): Company {
 export function routeOf(view: CompanyView): Company["route"] {
   const route = view.route;
   if (!route?.active) return null;
-  const system = (id: string) => view.accounts.find((account) => account.account_id === id)?.system ?? "";
-  const [source, destination] = [SYSTEMS[system(route.source)], SYSTEMS[system(route.destination)]];
+  const called = (id: string) => {
+    const account = view.accounts.find((one) => one.account_id === id);
+    return view.systems.find((one) => one.system === account?.system);
+  };
+  const [source, destination] = [called(route.source), called(route.destination)];
   if (!source || !destination) return null;
   return {
-    source: source.short,
-    destination: destination.short,
-    sourceLong: source.long,
-    destinationLong: destination.long,
+    source: source.short_label,
+    destination: destination.short_label,
+    sourceLong: source.label,
+    destinationLong: destination.label,
   };
 }
 
@@ -107,7 +109,7 @@ function follow(company: string, rows: Rows, link: LinkState, client: QueryClien
       again = true;
       return;
     }
-    askOne("counts", null);
+    for (const kind of ["counts", "cases", "links", "orphans", "excluded"]) askOne(kind, null);
     counting = setTimeout(() => {
       counting = undefined;
       if (again) {
@@ -119,7 +121,22 @@ function follow(company: string, rows: Rows, link: LinkState, client: QueryClien
   const everything = () => {
     rows.allMoved();
     askCounts();
-    for (const kind of ["run", "runs", "timeline", "record"]) askOne(kind, null);
+    for (const kind of [
+      "run",
+      "runs",
+      "timeline",
+      "record",
+      "candidates",
+      "plan",
+      "plans",
+      "operations",
+      "dead-letters",
+    ])
+      askOne(kind, null);
+    const failed = client
+      .getQueryCache()
+      .findAll({ type: "active", predicate: (q) => q.state.status === "error" });
+    for (const query of failed) void client.refetchQueries({ queryKey: query.queryKey, exact: true });
   };
   const stop = listen(company, {
     hint: (hint: Hint) => {
@@ -128,10 +145,14 @@ function follow(company: string, rows: Rows, link: LinkState, client: QueryClien
       if (hint.records === null || hint.records.length > 0) {
         askOne("timeline", hint.records);
         askOne("record", hint.records);
+        askOne("candidates", hint.records);
       }
       if (hint.runs.length > 0) {
         askOne("run", hint.runs);
         askOne("runs", null);
+        askOne("plan", hint.runs);
+        askOne("plans", null);
+        askOne("operations", null);
       }
       if (hint.counts) askCounts();
     },

@@ -1,6 +1,74 @@
-const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+/** Times and numbers as the person chose under Your account, else as the browser shows them. */
+export interface Formats {
+  time_zone: string;
+  language: string;
+}
 
-/** In the viewer's time zone. */
-export const when = (iso: string) => dateTime.format(new Date(iso));
-export const exactly = (iso: string) => `${exact.format(new Date(iso))} (${iso})`;
+const KEY = "muster.formats";
+const listeners = new Set<() => void>();
+let chosen = kept();
+let made = make(chosen);
+
+function kept(): Formats {
+  try {
+    return { time_zone: "", language: "", ...JSON.parse(localStorage.getItem(KEY) ?? "{}") };
+  } catch {
+    return { time_zone: "", language: "" };
+  }
+}
+
+function make({ time_zone, language }: Formats) {
+  const locale = language || undefined;
+  const zone = time_zone ? { timeZone: time_zone } : {};
+  const time = (how: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale, { ...how, ...zone });
+  return {
+    number: new Intl.NumberFormat(locale),
+    when: time({ dateStyle: "medium", timeStyle: "short" }),
+    exactly: time({ dateStyle: "full", timeStyle: "long" }),
+    short: time({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }),
+    day: time({ year: "numeric", month: "short", day: "numeric" }),
+    year: time({ year: "numeric" }),
+  };
+}
+
+/** What is chosen; the same object until it changes. */
+export const formats = () => chosen;
+
+export const watchFormats = (tell: () => void) => {
+  listeners.add(tell);
+  return () => {
+    listeners.delete(tell);
+  };
+};
+
+/** Shows times and numbers this way from now on, and at the next start. */
+export function setFormats({ time_zone, language }: Formats): void {
+  if (time_zone === chosen.time_zone && language === chosen.language) return;
+  const next = { time_zone, language };
+  try {
+    made = make(next);
+  } catch {
+    return; // a zone or a language that this browser does not know: as it was
+  }
+  chosen = next;
+  try {
+    localStorage.setItem(KEY, JSON.stringify(next));
+  } catch {
+    // Storage is switched off: until the page is closed.
+  }
+  for (const tell of listeners) tell();
+}
+
+export const n = (value: number) => made.number.format(value);
+export const when = (iso: string) => made.when.format(new Date(iso));
+export const exactly = (iso: string) => `${made.exactly.format(new Date(iso))} (${iso})`;
+
+/** For a narrow column: the minute this year, the day before. */
+export const shortly = (iso: string) => {
+  const date = new Date(iso);
+  const thisYear = made.year.format(date) === made.year.format(new Date());
+  return (thisYear ? made.short : made.day).format(date);
+};
+
+/** The day alone. */
+export const onDay = (iso: string) => made.day.format(new Date(iso));

@@ -3,6 +3,8 @@ import type { RecordView } from "./api/client";
 
 export type Link = "connecting" | "live" | "reconnecting";
 const MOST_IDS = 500;
+/** Rows that are kept although nobody watches them. */
+const KEPT = 2_000;
 const REOPEN_MS = 2_000;
 
 interface Held {
@@ -15,8 +17,9 @@ interface Held {
 /**
  * The rows that the page knows, each watched by the cells that show it.
  *
- * A row that is said to have moved is read again only while somebody watches it; else when it is watched next. An answer
- * never replaces one whose request began later.
+ * A row that is reported as changed is read again only while somebody watches it; else when it is watched next, and so is
+ * one that is not known yet. An answer never replaces one whose request began later. Of those that nobody watches, only so
+ * many are kept.
  */
 export class Rows {
   private readonly held = new Map<string, Held>();
@@ -54,6 +57,7 @@ export class Rows {
       } else continue;
       for (const tell of this.watchers.get(row.record_id) ?? []) tell();
     }
+    if (this.held.size > 2 * KEPT) this.evict();
   }
 
   watch(id: string, tell: () => void): () => void {
@@ -83,12 +87,19 @@ export class Rows {
   /** Anything may have moved. */
   allMoved(): void {
     this.fresh = this.tick();
-    this.ask([...this.watchers.keys()].filter((id) => this.held.has(id)));
+    this.ask([...this.watchers.keys()]);
   }
 
   private isStale(id: string): boolean {
     const held = this.held.get(id);
-    return held !== undefined && held.read < Math.max(held.wanted, this.fresh);
+    return held === undefined || held.read < Math.max(held.wanted, this.fresh);
+  }
+
+  private evict(): void {
+    for (const id of this.held.keys()) {
+      if (this.held.size <= KEPT) return;
+      if (!this.watchers.has(id)) this.held.delete(id);
+    }
   }
 
   private ask(ids: readonly string[]): void {
@@ -101,12 +112,12 @@ export class Rows {
 
   private async drain(): Promise<void> {
     while (this.due.size > 0) {
-      const ids = [...this.due].filter((id) => this.isStale(id)).slice(0, MOST_IDS);
-      for (const id of ids) this.due.delete(id);
+      const ids = [...this.due].filter((id) => this.watchers.has(id) && this.isStale(id)).slice(0, MOST_IDS);
       if (ids.length === 0) {
         this.due.clear();
         break;
       }
+      for (const id of ids) this.due.delete(id);
       const began = this.tick();
       try {
         this.put(await this.fetchRows(ids), began);
@@ -136,7 +147,7 @@ export interface Listener {
   link(link: Link): void;
 }
 
-/** Hears a company's stream until it is closed; one that the server ended is opened again, and then all is read anew. */
+/** Reads a company's stream until it is closed; one that the server ended is opened again, and then all is read again. */
 export function listen(company: string, listener: Listener): () => void {
   let source: EventSource;
   let timer: ReturnType<typeof setTimeout> | undefined;

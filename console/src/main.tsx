@@ -1,4 +1,6 @@
-import "./style.css";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/shell.css";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
@@ -6,15 +8,21 @@ import { createRoot } from "react-dom/client";
 import { makeQueryClient } from "./api/queries";
 import { loadKeptFont } from "./font";
 import { makeRouter } from "./router";
-import { rememberSession } from "./session";
+import { rememberSession, watchSession } from "./session";
 
-const queryClient = makeQueryClient(() => {
+function toSignIn() {
   const { pathname, href } = router.state.location;
   if (pathname === "/sign-in") return;
   rememberSession(false);
   void router.navigate({ to: "/sign-in", search: href === "/" ? {} : { next: href } });
-});
+}
+
+const queryClient = makeQueryClient(
+  toSignIn,
+  () => void router.navigate({ to: "/account/second-factor", replace: true }),
+);
 const router = makeRouter(queryClient);
+watchSession(toSignIn);
 
 loadKeptFont();
 const root = document.getElementById("root");

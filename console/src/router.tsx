@@ -1,57 +1,21 @@
 import type { QueryClient } from "@tanstack/react-query";
-import {
-  createRootRouteWithContext,
-  createRoute,
-  createRouter,
-  lazyRouteComponent,
-  redirect,
-} from "@tanstack/react-router";
-import type { Status } from "./api/client";
-import { companies, SORTS } from "./api/queries";
-import { Crash, NotHere, Root } from "./screens/Root";
-import { mayBeSignedIn } from "./session";
-import { STATUS } from "./text";
-
-export interface EmployeesSearch {
-  status?: Status[] | undefined;
-  q?: string | undefined;
-  sort?: string | undefined;
-  record?: string | undefined;
-  view?: "history" | "json" | undefined;
-}
-
-const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
-  beforeLoad: ({ location, context }) => {
-    if (location.pathname === "/sign-in") return;
-    if (mayBeSignedIn()) {
-      void context.queryClient.prefetchQuery(companies); // while the screen's own code is on its way
-      return;
-    }
-    throw redirect({ to: "/sign-in", search: location.href === "/" ? {} : { next: location.href } });
-  },
-  component: Root,
-  notFoundComponent: NotHere,
-  errorComponent: Crash,
-});
-
-const LAST = "muster.company";
-
-/** The company that was worked in last, for the next start. */
-export const rememberCompany = (id: string) => {
-  try {
-    localStorage.setItem(LAST, id);
-  } catch {
-    // Storage is switched off: the first company it is.
-  }
-};
-
-const lastCompany = () => {
-  try {
-    return localStorage.getItem(LAST);
-  } catch {
-    return null;
-  }
-};
+import { createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { companies } from "./api/queries";
+import { company, root } from "./routes";
+import { audit } from "./screens/audit/route";
+import { connections } from "./screens/connections/route";
+import { employees } from "./screens/employees/route";
+import { endpoints } from "./screens/endpoints/route";
+import { history } from "./screens/history/route";
+import { keys } from "./screens/keys/route";
+import { mapping } from "./screens/mapping/route";
+import { operations } from "./screens/operations/route";
+import { people } from "./screens/people/route";
+import { plan, plans } from "./screens/plans/route";
+import { rules } from "./screens/rules/route";
+import { runs } from "./screens/runs/route";
+import { schedules } from "./screens/schedules/route";
+import { lastCompany } from "./session";
 
 const home = createRoute({
   getParentRoute: () => root,
@@ -68,8 +32,9 @@ const home = createRoute({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
-  validateSearch: (search: Record<string, unknown>): { next?: string | undefined } => ({
-    next: typeof search.next === "string" && /^\/(?!\/)/.test(search.next) ? search.next : undefined,
+  validateSearch: (search: Record<string, unknown>): { next?: string; problem?: string } => ({
+    ...(typeof search.next === "string" && /^\/(?!\/)/.test(search.next) && { next: search.next }),
+    ...(typeof search.problem === "string" && { problem: search.problem }),
   }),
   component: lazyRouteComponent(() => import("./screens/SignIn"), "SignIn"),
 });
@@ -80,10 +45,34 @@ const portfolio = createRoute({
   component: lazyRouteComponent(() => import("./screens/Portfolio"), "Portfolio"),
 });
 
-const company = createRoute({
+const account = createRoute({
   getParentRoute: () => root,
-  path: "/c/$company",
-  component: lazyRouteComponent(() => import("./screens/CompanyFrame"), "CompanyFrame"),
+  path: "/account",
+  component: lazyRouteComponent(() => import("./screens/account/Account"), "Account"),
+});
+
+const installation = createRoute({
+  getParentRoute: () => root,
+  path: "/installation",
+  component: lazyRouteComponent(() => import("./screens/operations/AllCompanies"), "AllCompanies"),
+});
+
+const secondFactor = createRoute({
+  getParentRoute: () => root,
+  path: "/account/second-factor",
+  component: lazyRouteComponent(() => import("./screens/secondfactor/SecondFactor"), "SecondFactor"),
+});
+
+const join = createRoute({
+  getParentRoute: () => root,
+  path: "/join/$token",
+  component: lazyRouteComponent(() => import("./screens/links/Join"), "Join"),
+});
+
+const reset = createRoute({
+  getParentRoute: () => root,
+  path: "/reset/$token",
+  component: lazyRouteComponent(() => import("./screens/links/Reset"), "Reset"),
 });
 
 const companyHome = createRoute({
@@ -94,29 +83,38 @@ const companyHome = createRoute({
   },
 });
 
-const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
-
-const employees = createRoute({
-  getParentRoute: () => company,
-  path: "/employees",
-  validateSearch: (search: Record<string, unknown>): EmployeesSearch => {
-    const asked = text(search.status)?.split(",") ?? (Array.isArray(search.status) ? search.status : []);
-    const status = asked.filter((one): one is Status => one in STATUS);
-    const sort = text(search.sort);
-    return {
-      status: status.length > 0 ? status : undefined,
-      q: text(search.q)?.slice(0, 200),
-      sort: SORTS.some((one) => sort === one || sort === `-${one}`) ? sort : undefined,
-      record: text(search.record),
-      view: search.view === "history" || search.view === "json" ? search.view : undefined,
-    };
-  },
-  component: lazyRouteComponent(() => import("./screens/employees/Employees"), "Employees"),
-});
+/** The screens of a company; one line each, and one in `screens/menu.ts`. */
+const screens = [
+  companyHome,
+  employees,
+  mapping,
+  plans,
+  plan,
+  runs,
+  history,
+  operations,
+  rules,
+  schedules,
+  connections,
+  people,
+  endpoints,
+  keys,
+  audit,
+] as const;
 
 export const makeRouter = (queryClient: QueryClient) =>
   createRouter({
-    routeTree: root.addChildren([home, signIn, portfolio, company.addChildren([companyHome, employees])]),
+    routeTree: root.addChildren([
+      home,
+      signIn,
+      secondFactor,
+      join,
+      reset,
+      portfolio,
+      account,
+      installation,
+      company.addChildren(screens),
+    ]),
     context: { queryClient },
     parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
     stringifySearch: (search) => {

@@ -1,14 +1,10 @@
 /** All text of the console. Reasons, fixes and names of fields come from the API. */
 import type { ImportMode, RunView, Status } from "./api/client";
+import { n } from "./format";
 
-const number = new Intl.NumberFormat();
-export const n = (value: number) => number.format(value);
+export { n };
+
 const people = (count: number) => (count === 1 ? "1 employee" : `${n(count)} employees`);
-
-export const SYSTEMS: Record<string, { short: string; long: string }> = {
-  linarc: { short: "Linarc", long: "Linarc" },
-  quickbooks: { short: "QBO", long: "QuickBooks Online" },
-};
 
 export const STATUS: Record<Status, string> = {
   needs_sync: "Needs Sync",
@@ -17,6 +13,7 @@ export const STATUS: Record<Status, string> = {
   synced: "Synced",
   failed: "Failed",
   held: "Held",
+  excluded: "Excluded",
 };
 
 const EVENTS: Record<string, string> = {
@@ -25,10 +22,13 @@ const EVENTS: Record<string, string> = {
   "record.unmatched": "Nobody matches",
   "record.disputed": "Match in dispute",
   "record.deleted": "Gone",
+  "record.excluded": "Excluded from syncing",
+  "decision.made": "Decided",
   "match.failed": "Matching failed",
   "status.changed": "Status",
   "push.planned": "Sync planned",
   "push.succeeded": "Synced",
+  "push.adopted": "Taken over",
   "push.failed": "Sync failed",
   "push.held": "Sync held",
 };
@@ -47,6 +47,7 @@ const SKIPPED: Record<string, string> = {
   needs_action: "in Needs Action",
   synced: "already Synced",
   held: "in Held",
+  excluded: "Excluded",
   unknown: "no longer there",
 };
 
@@ -63,17 +64,43 @@ const parts = (...all: (string | false | undefined)[]) => all.filter(Boolean).jo
 export const text = {
   product: "Muster",
   title: (screen: string) => `${screen} · Muster`,
+  fresh: {
+    within: (minutes: number) => `Changes are seen within ${minutes} min`,
+    account: (system: string, looked: string | null, found: number) =>
+      `${system}: ${looked ? `everything before ${looked} is known` : "not read yet"}${
+        found > 0 ? `; ${n(found)} found by a sweep, missed by webhooks` : ""
+      }.`,
+  },
   nav: {
     launcher: "App Launcher",
     portfolio: "Portfolio",
     integration: "Integration",
     erp: "ERP Integration",
     employees: "Employees",
+    mapping: "Mapping",
+    plans: "Plans",
+    runs: "Runs",
+    operations: "Operations",
+    history: "History",
+    rules: "Rules",
+    people: "People",
+    connections: "Connections",
+    keys: "API keys",
+    audit: "Audit log",
+    yourAccount: "Your account",
+    schedules: "Schedules",
+    endpoints: "Endpoints",
+    groups: { operate: "Operate", setup: "Set up", admin: "Administer" },
     sections: "Sections",
-    skip: "Skip to the list",
+    skip: "Skip to the content",
+    menu: "Menu",
+    help: "Help",
+    source: "the source",
+    destination: "the destination",
     company: "Company",
     account: "Account",
     signOut: "Sign out",
+    secondFactor: "Second factor",
     theme: "Theme",
     system: "System",
     light: "Light",
@@ -90,6 +117,14 @@ export const text = {
         "Muster does not answer. What you see may be old; it is read again when the connection is back.",
     },
   },
+  fields: {
+    look: "Show what is typed",
+    copy: "Copy",
+    copyWhat: (what: string) => `Copy: ${what}`,
+    copied: "Copied.",
+    cancel: "Cancel",
+    never: "Never",
+  },
   signIn: {
     title: "Sign in",
     lead: "Keep your workforce the same in Linarc and QuickBooks.",
@@ -98,14 +133,40 @@ export const text = {
     button: "Sign in",
     busy: "Signing in…",
     missing: "Enter your e-mail address and your password.",
+    code: "Code of your authenticator",
+    codeHint: "Six digits, or one of your recovery codes.",
+    sso: (name: string) => `Sign in with ${name}`,
+    ssoBusy: "Opening…",
+    or: "or with your password",
+    onlySome: "Passwords are for a few administrators only.",
+    problems: {
+      off: "There is no single sign-on here.",
+      unavailable: "The provider of single sign-on does not answer. Try again in a minute.",
+      mixed_up: "That was the answer to another attempt, or it took more than ten minutes. Try again.",
+      refused: "You were not signed in there.",
+      not_valid: "The provider's answer is not valid. Try again; if it stays, tell your administrator.",
+      no_address: "The provider did not name your e-mail address. Tell your administrator.",
+      address_not_verified: "The provider has not verified your e-mail address. Tell your administrator.",
+      no_role: "None of your groups has a role here. Ask your Company Administrator.",
+    } as Readonly<Record<string, string>>,
   },
   portfolio: {
+    installation: "All companies",
     title: "Portfolio",
     lead: "The companies you may see. Open one to review and sync its employees.",
     open: (company: string) => `Open ${company}`,
     none: "You do not belong to a company yet.",
     noneFix: "Ask your Company Administrator to add you, then load this page again.",
     people,
+    add: "New company",
+    rename: "Rename",
+    renameWho: (company: string) => `Rename ${company}`,
+    name: "Name of the company",
+    noName: "Enter a name.",
+    create: "Create",
+    save: "Save",
+    created: (company: string) => `${company} is there. Connect its two systems next.`,
+    renamed: (company: string) => `The company is called ${company} now.`,
   },
   employees: {
     title: "Employees",
@@ -113,7 +174,7 @@ export const text = {
     noRoute: "Nothing can be synced yet.",
     noRouteFix:
       "This company has no active route between two systems. Ask your Company Administrator to connect both and to choose the source of truth.",
-    search: "Search name, number or e-mail",
+    search: "Name, number or e-mail",
     clearSearch: "Clear search",
     filter: "Filter by status",
     all: "All",
@@ -123,6 +184,7 @@ export const text = {
       name: "Employee First and Last Name",
       nameShort: "Employee",
       status: "Status",
+      reason: "Reason",
       synced: "Synced",
       actions: "Actions",
     },
@@ -130,10 +192,11 @@ export const text = {
     never: "Not Synced",
     noNumber: "–",
     noName: "No name",
+    coming: "Loading…",
     row: (serial: number, name: string) => `Select row ${serial}, ${name}`,
     grid: "Employees",
     moved: (status: string) => `now ${status}`,
-    loadingMore: "Loading more…",
+    waiting: (count: number) => (count === 1 ? "1 needs somebody" : `${n(count)} need somebody`),
   },
   selection: {
     none: "Nothing selected",
@@ -142,11 +205,14 @@ export const text = {
     butFew: (count: number, except: number) => `${n(count)} selected, all but ${n(except)}`,
     selectAll: (total: number) => `Select All ${n(total)}`,
     clear: "Clear selection",
+    every: "Select all that match",
+    hidden: (count: number) => `${n(count)} hidden by the filter`,
+    show: "Show them",
   },
   imports: {
     button: "Import",
     hint: (source: string) => `Reads from ${source}. Nothing is written to the destination.`,
-    modes: (source: string): { mode: Exclude<ImportMode, "selected">; label: string; hint: string }[] => [
+    modes: (source: string): { mode: ImportMode; label: string; hint: string }[] => [
       {
         mode: "new",
         label: `Import New Items from Source (${source})`,
@@ -157,39 +223,42 @@ export const text = {
         label: `Import All Items from Source (${source})`,
         hint: "The whole directory; staged rows are refreshed",
       },
+      {
+        mode: "selected",
+        label: `Import Selected Items from Source (${source})`,
+        hint: "You pick them; every other row stays as it is",
+      },
     ],
   },
   sync: {
     button: (destination: string) => `Sync to Destination (${destination})`,
     nothing: "Select employees first.",
     busy: "Starting…",
-    confirm: {
-      title: (count: number, destination: string) => `Sync ${people(count)} to ${destination}?`,
-      everything: "Everything in the list is selected.",
-      matching: (filter: string) => `Everything that matches ${filter} is selected.`,
-      goes: (count: number) => `${people(count)} will be written.`,
-      skipped: (count: number) => `${people(count)} will be skipped:`,
-      skip: (count: number, status: string) => `${n(count)} ${status}`,
-      fixed:
-        "The selection is fixed now: what changes until its turn comes is skipped and reported, not written.",
-      cancel: "Cancel",
-    },
-    search: (q: string) => `“${q}”`,
   },
   status: {
     retry: "Click to try this one again",
+    retryAt: (at: string) => `Tried again by itself at ${at}.`,
+    retryNow: (at: string) => `Tried again by itself at ${at}. Click to try it now`,
     why: "Click to see what to do",
     approve: "Approve and sync",
     retryLabel: (name: string, reason: string) => `Failed: ${reason} Try ${name} again`,
     whyLabel: (status: string, name: string, reason: string) =>
       `${status}: ${reason} What to do about ${name}`,
     queued: "Queued",
+    again: "Retry",
+    review: "Review",
+    whatToDo: "What to do",
+    choose: "Choose",
+    decide: "Choose who it is",
+    about: (name: string) => `: ${name}`,
     field: "Field",
     fix: "What to do",
+    answer: "What was answered",
     tryAgain: "Try again",
   },
   actions: {
     history: "Change History",
+    mapping: "Manual Mapping",
     json: "Json Script",
     of: (action: string, name: string) => `${action} of ${name}`,
     menu: (name: string) => `Actions for ${name}`,
@@ -204,7 +273,7 @@ export const text = {
     status: (status: Status) => `Status: ${STATUS[status]}`,
     cause: (cause: string) => CAUSES[cause],
     empty: "empty",
-    hidden: "not shown",
+    hidden: "hidden for your role",
     by: (actor: string) => `by ${actor}`,
     worker: "Muster",
     you: "you",
@@ -216,24 +285,6 @@ export const text = {
     },
     became: "became",
     newest: "newest first",
-  },
-  json: {
-    tabs: { source: "Source", staged: "Staged", destination: "Destination" },
-    about: {
-      source: (system: string) => `The record as ${system} sent it`,
-      staged: "What Muster understood and compares",
-      destination: (system: string) => `The record as ${system} last answered it`,
-    },
-    none: {
-      source: "The source's record has not been read yet.",
-      staged: "Nothing is staged.",
-      destination: "There is no record at the destination yet.",
-    },
-    payloadGone: "It was written by Muster and is shown here after it has been read again.",
-    copy: "Copy",
-    copied: "Copied",
-    download: "Download",
-    read: (when: string) => `, read ${when}`,
   },
   runs: {
     title: (run: RunView, source: string, destination: string) =>
@@ -248,34 +299,56 @@ export const text = {
     reading: (read: number) => `${n(read)} read so far`,
     syncing: (done: number, total: number) => `${n(done)} of ${n(total)}`,
     failed: (reason: string) => `failed: ${reason}`,
-    imported: (c: Record<string, number>) =>
+    imported: (c: Record<string, number>, reason: string | null) =>
       parts(
         `${n(c.staged ?? 0)} new`,
         `${n(c.changed ?? 0)} changed`,
         `${n(c.unchanged ?? 0)} unchanged`,
         (c.unreadable ?? 0) > 0 && `${n(c.unreadable ?? 0)} unreadable`,
         (c.removed ?? 0) > 0 && `${n(c.removed ?? 0)} gone`,
+        reason === "directory_short" &&
+          "less than half of the people were shown, so nobody was marked as gone",
       ),
     synced: (c: Record<string, number>, skipped: Record<string, number>) =>
       parts(
         `${n(c.succeeded ?? 0)} synced`,
         (c.failed ?? 0) > 0 && `${n(c.failed ?? 0)} not synced`,
+        (c.retrying ?? 0) > 0 && `${n(c.retrying ?? 0)} failed and tried again by themselves`,
         sum(skipped) > 0 &&
           `${n(sum(skipped))} skipped (${Object.entries(skipped)
             .filter(([, count]) => count > 0)
             .map(([why, count]) => `${n(count)} ${SKIPPED[why] ?? why}`)
             .join(", ")})`,
       ),
+    cancelled: "cancelled",
     done: "finished",
     dismiss: "Dismiss",
     more: (count: number) => `and ${n(count)} more`,
     started: { import: "The import has begun.", sync: "The sync has begun." },
   },
+  csv: {
+    button: "Export what matches as CSV",
+    done: (count: number) => `${people(count)} are in the file employees.csv.`,
+    sourceId: "Source id",
+    destinationId: "Destination id",
+  },
   list: {
-    loaded: (loaded: number, total: number) =>
-      loaded >= total ? people(total) : `${n(loaded)} of ${people(total)} loaded`,
+    length: people,
     stale: "The list has changed.",
     refresh: "Refresh",
+  },
+  views: {
+    button: "View",
+    title: "How the list looks",
+    columns: "Columns",
+    column: { number: "Employee Id", reason: "Reason", synced_at: "Synced" },
+    compact: "Compact rows",
+    saved: "Saved views",
+    none: "Keep the search, filter, order and columns as they are now under a name. Only you see it.",
+    name: "Name of this view",
+    keep: "Save",
+    kept: (name: string) => `The view “${name}” is saved.`,
+    drop: (name: string) => `Delete the view ${name}`,
   },
   empty: {
     title: "No employees yet",
@@ -298,5 +371,7 @@ export const text = {
     crashFix: "Load it again. If it stays, tell your Company Administrator.",
     reload: "Load again",
     message: (message: string) => message || "Something went wrong. Try again.",
+    says: (error: { kind: string; message: string }): string =>
+      error.kind === "offline" ? text.errors.offline : text.errors.message(error.message),
   },
 } as const;

@@ -37,6 +37,33 @@ describe("rows", () => {
     expect(rows.get("b")?.status).toBe("synced");
   });
 
+  it("that are not known are read when they come into view, and not when they are out of it again", async () => {
+    const read = vi.fn(async (ids: string[]) => ids.map((id) => row(id)));
+    const rows = new Rows(read);
+    const gone = rows.watch("a", () => {});
+    rows.watch("b", () => {});
+    gone();
+    await settle();
+
+    expect(read.mock.calls).toEqual([[["b"]]]);
+    expect(rows.get("b")).toBeDefined();
+  });
+
+  it("are not all kept, but those that are watched are", () => {
+    const rows = new Rows(async () => []);
+    rows.watch("r0", () => {});
+    for (let n = 0; n < 20_000; n += 500)
+      rows.put(
+        Array.from({ length: 500 }, (_, m) => row(`r${n + m}`)),
+        rows.tick(),
+      );
+
+    const kept = Array.from({ length: 20_000 }, (_, n) => `r${n}`).filter((id) => rows.has(id));
+    expect(kept.length).toBeLessThanOrEqual(4_000);
+    expect(kept[0]).toBe("r0");
+    expect(kept.at(-1)).toBe("r19999");
+  });
+
   it("never go back to an answer that was asked for earlier", () => {
     const rows = new Rows(async () => []);
     const [early, late] = [rows.tick(), rows.tick()];
@@ -107,7 +134,7 @@ class Source extends EventTarget {
 }
 
 describe("the stream", () => {
-  it("reads everything anew when it opens, not when it only goes on, and again when the server ended it", () => {
+  it("reads everything again when it opens, not when it only goes on, and again when the server ended it", () => {
     vi.stubGlobal("EventSource", Source);
     vi.useFakeTimers();
     const heard = { hint: vi.fn(), resync: vi.fn(), link: vi.fn() };

@@ -78,7 +78,7 @@ describe("what the grid says", () => {
     expect(fromKeys(but("z"), new Set(["a", "b", "c", "d"]), LOADED)).toEqual(but("z", "e"));
   });
 
-  it("clears, and begins anew with one row", () => {
+  it("clears, and begins again with one row", () => {
     expect(fromKeys(EVERYTHING, new Set(), LOADED)).toEqual(NOTHING);
     expect(fromKeys(EVERYTHING, new Set(["b"]), LOADED)).toEqual(some("b"));
   });
@@ -89,5 +89,29 @@ describe("what the grid says", () => {
     expect(keysOf(some("a"), LOADED)).toEqual(new Set(["a"]));
     expect(isSelected(but("c"), "c")).toBe(false);
     expect(isSelected(but("c"), "z")).toBe(true);
+  });
+});
+
+describe("a range that Shift and an arrow move", () => {
+  const order = Array.from({ length: 1_000 }, (_, n) => `r${n}`);
+  const keys = (ids: string[], anchorKey: string, currentKey: string) =>
+    Object.assign(new Set(ids), { anchorKey, currentKey });
+
+  it("holds also the rows between that the grid does not have", () => {
+    const before: Selection = { all: false, ids: keys(["r1"], "r1", "r1") };
+    const after = fromKeys(before, keys(["r1", "r900"], "r1", "r900"), ["r1", "r900"], order);
+    expect(count(after, 1_000)).toBe(900);
+  });
+
+  it("gives back the rows that it no longer spans", () => {
+    const before: Selection = { all: false, ids: keys(order.slice(1, 901), "r1", "r900") };
+    const after = fromKeys(before, keys(["r1", "r2"], "r1", "r2"), ["r1", "r2"], order);
+    expect(after).toEqual({ all: false, ids: new Set(["r1", "r2"]) });
+  });
+
+  it("is not meant by a row that is taken away", () => {
+    const before: Selection = { all: false, ids: keys(["r1", "r2", "r3"], "r1", "r3") };
+    const after = fromKeys(before, keys(["r1", "r3"], "r1", "r3"), order, order);
+    expect(after).toEqual({ all: false, ids: new Set(["r1", "r3"]) });
   });
 });

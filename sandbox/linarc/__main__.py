@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from sandbox.box import seed_empty
 from sandbox.linarc.app import OFF, REAL, make_app
 from sandbox.scenario import play_file
 from sandbox.seeds import read_seed
-from sandbox.server import add_options, serve
+from sandbox.server import OPTIONS_FILE, add_options, serve
+from sandbox.state import seed_empty
 from sandbox.store import Store
 
 
@@ -20,7 +20,12 @@ def _tenant(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.linarc", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.linarc",
+        description=__doc__,
+        epilog=OPTIONS_FILE,
+        fromfile_prefix_chars="@",
+    )
     add_options(parser)
     parser.add_argument(
         "--tenant", type=_tenant, action="append", required=True, help="ID:APIKEY; repeat for more"
@@ -35,14 +40,14 @@ def main() -> None:
     args = parser.parse_args()
     args.data.mkdir(parents=True, exist_ok=True)
     store = Store(args.data / "linarc.db")
-    app, box = make_app(store, dict(args.tenant), args.admin_token)
-    box.turn(REAL if args.limits == "real" else OFF)
+    app, sandbox = make_app(store, dict(args.tenant), args.admin_token)
+    sandbox.set(REAL if args.limits == "real" else OFF)
     if args.time_scale is not None:
-        box.turn({"time_scale": args.time_scale})
+        sandbox.set({"time_scale": args.time_scale})
     if args.seed_file is not None:
-        seed_empty(box, read_seed(args.seed_file))
+        seed_empty(sandbox, read_seed(args.seed_file))
     if args.scenario is not None:
-        play_file(box, args.scenario)
+        play_file(sandbox, args.scenario)
     try:
         serve(app, args.host, args.port, args.port_file)
     finally:

@@ -7,8 +7,8 @@ import secrets
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
-from sandbox.box import Sandbox
 from sandbox.linarc import employee
+from sandbox.state import Sandbox
 from sandbox.store import Entry, Row
 
 SHORTEST_PASSWORD = 8
@@ -31,9 +31,9 @@ class Refusal(Exception):
 class Accounts:
     """Invitations and log-ins of all tenants."""
 
-    def __init__(self, box: Sandbox) -> None:
-        self._box = box
-        self._store = box.store
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._store = sandbox.store
         self._hasher = PasswordHasher()
 
     def invite(self, tenant: str, row: Row) -> tuple[Row, str]:
@@ -95,5 +95,5 @@ class Accounts:
         moved = employee.moved(row, state, self._store.now())
         self._store.update(tenant, moved)
         self._store.record(tenant, Entry(operation, "applied", employee.remote_id(row.num)))
-        self._box.changed(tenant, row, moved)
+        self._sandbox.changed(tenant, row, moved)
         return moved

@@ -10,10 +10,10 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from sandbox import faults as trouble
-from sandbox.box import Sandbox
 from sandbox.faults import Rule
 from sandbox.linarc.problem import CODES, Problem, problem
 from sandbox.linarc.tenant import Tenant, shown
+from sandbox.state import Sandbox
 from sandbox.store import Entry, Row
 from sandbox.throttle import Throttle
 
@@ -45,11 +45,11 @@ def _shape(rule: Rule) -> tuple[bytes, str]:
     return Problem(status, code, title, title).body(), "application/problem+json"
 
 
-def make_api(box: Sandbox, keys: Mapping[str, str], throttle: Throttle) -> APIRouter:
+def make_api(sandbox: Sandbox, keys: Mapping[str, str], throttle: Throttle) -> APIRouter:
     """Every route below /api/v1; `keys` are the API keys by tenant."""
     router = APIRouter(prefix=BASE)
     by_key = {key: tenant for tenant, key in keys.items()}
-    store = box.store
+    store = sandbox.store
 
     async def admit(request: Request, work: Callable[[str], Awaitable[Response]]) -> Response:
         """Answer with `work`, unless the key or a limit keeps the call out."""
@@ -74,15 +74,15 @@ def make_api(box: Sandbox, keys: Mapping[str, str], throttle: Throttle) -> APIRo
         """Answer a call that only reads; `work` is told when a rule wants the answer thin."""
 
         async def ruled(tenant: str) -> Response:
-            box.calls[operation] += 1
-            rule = box.faults.find(operation, tenant, request.url.path)
+            sandbox.calls[operation] += 1
+            rule = sandbox.faults.find(operation, tenant, request.url.path)
             early = await trouble.before(rule, _shape)
             if early is not None:
                 return early
             if rule is not None and rule.action == "fault":
                 raise _fault(rule)
             thin = rule.action if rule is not None and rule.action in ("empty", "truncate") else None
-            return await trouble.after(rule, work(Tenant(box, tenant), thin))
+            return await trouble.after(rule, work(Tenant(sandbox, tenant), thin))
 
         return await admit(request, ruled)
 
@@ -94,15 +94,15 @@ def make_api(box: Sandbox, keys: Mapping[str, str], throttle: Throttle) -> APIRo
             if key and len(key) > KEY_LENGTH:
                 detail = f"at most {KEY_LENGTH} characters"
                 raise Problem(422, "too_long", "The Idempotency-Key is too long", detail)
-            box.calls[operation] += 1
+            sandbox.calls[operation] += 1
             name = " ".join(str(body.get(part) or "") for part in ("first_name", "last_name"))
-            rule = box.faults.find(operation, scope, name)
+            rule = sandbox.faults.find(operation, scope, name)
             early = await trouble.before(rule, _shape)
             if early is not None:
                 with store.transaction():
                     store.record(scope, Entry(operation, "faulted", employee_id, key, body=raw or b"null"))
                 return early
-            tenant = Tenant(box, scope)
+            tenant = Tenant(sandbox, scope)
 
             def worked() -> tuple[Row, int]:
                 if rule is not None and rule.action == "fault":

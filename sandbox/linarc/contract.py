@@ -176,6 +176,9 @@ def _paths() -> dict[str, Schema]:
                     _query("limit", "Employees on a page", limit),
                     _query("cursor", "next_cursor of the page before", {"type": "string"}),
                     _query("updated_since", since, {"type": "string", "format": "date-time"}),
+                    _query(
+                        "q", "Only people whose name, number or e-mail holds this text", {"type": "string"}
+                    ),
                 ],
                 "responses": _answers(200, "EmployeePage", 422, tagged=False),
             },

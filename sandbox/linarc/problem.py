@@ -9,6 +9,7 @@ CODES = {
     "invalid_json": "The body is not a JSON object.",
     "invalid_api_key": "The API key is missing or unknown.",
     "administrators_only": "Only an administrator may do this, in Linarc's directory.",
+    "method_not_allowed": "The address does not take the method; Allow names those that it takes.",
     "not_found": "There is no such employee.",
     "duplicate_number": "Another employee has this employee_number.",
     "duplicate_email": "Another employee has this e-mail address.",

@@ -12,14 +12,15 @@ from typing import Any
 import orjson
 from fastapi import Response
 
-from sandbox.box import Sandbox
 from sandbox.linarc import employee
 from sandbox.linarc.employee import stamp
 from sandbox.linarc.problem import Problem, problem
-from sandbox.store import Answer, Entry, Row
+from sandbox.state import Sandbox
+from sandbox.store import Entry, Row, StoredResponse, holding
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+_SEARCHED = ("first_name", "last_name", "employee_number", "email")
 KEPT_HEADERS = ("etag", "content-type")
 
 
@@ -28,14 +29,14 @@ def shown(row: Row, status: int = 200) -> Response:
     return Response(row.data, status, {"ETag": tag}, "application/json")
 
 
-def _cursor(after: int, as_of: int, since: int | None) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([after, as_of, since])).decode().rstrip("=")
+def _cursor(after: int, as_of: int, since: int | None, wanted: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([after, as_of, since, wanted])).decode().rstrip("=")
 
 
-def _uncursor(text: str) -> tuple[int, int, int | None]:
+def _uncursor(text: str) -> tuple[int, int, int | None, str]:
     try:
-        after, as_of, since = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return int(after), int(as_of), None if since is None else int(since)
+        after, as_of, since, wanted = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return int(after), int(as_of), None if since is None else int(since), str(wanted)
     except (ValueError, TypeError, binascii.Error) as wrong:
         raise Problem(
             422, "invalid_cursor", "The cursor is not valid", "start again without one", "cursor"
@@ -51,20 +52,22 @@ def _instant(text: str) -> int:
         raise Problem(422, "invalid_value", "The request is not valid", detail, "updated_since") from wrong
 
 
-def _since(since: int | None) -> tuple[str, list[int]]:
-    return ("", []) if since is None else (" AND updated_at >= ?", [since])
+def _where(since: int | None, wanted: str) -> tuple[str, list[object]]:
+    """SQL of fixed parts, and its values."""
+    found, values = holding(_SEARCHED, wanted)
+    return (found, values) if since is None else (f" AND updated_at >= ?{found}", [since, *values])
 
 
 class Tenant:
     """Answers the calls of one tenant from the store."""
 
-    def __init__(self, box: Sandbox, tenant: str) -> None:
-        self._box = box
-        self._store = box.store
+    def __init__(self, sandbox: Sandbox, tenant: str) -> None:
+        self._sandbox = sandbox
+        self._store = sandbox.store
         self._tenant = tenant
 
     def company(self) -> Response:
-        name = self._box.company(self._tenant)["name"] or f"Sandbox Company {self._tenant}"
+        name = self._sandbox.company(self._tenant)["name"] or f"Sandbox Company {self._tenant}"
         return Response(orjson.dumps({"id": self._tenant, "name": name}), media_type="application/json")
 
     def row(self, employee_id: str) -> Row:
@@ -81,14 +84,16 @@ class Tenant:
         """
         limit = self._limit(asked.get("limit", str(DEFAULT_PAGE)))
         if asked.get("cursor"):
-            after, as_of, since = _uncursor(asked["cursor"])
+            after, as_of, since, wanted = _uncursor(asked["cursor"])
         else:
             given = asked.get("updated_since")
-            after, as_of, since = 0, self._store.now(), _instant(given) if given else None
-        rows = self._store.after(self._tenant, after, limit + 1, since)
+            after, as_of, since = 0, self._store.now(), None if given is None else _instant(given)
+            wanted = asked.get("q", "").strip()
+        where = _where(since, wanted)
+        rows = self._store.after(self._tenant, after, limit + 1, *where)
         more = len(rows) > limit
         rows = rows[:limit]
-        following = _cursor(rows[-1].num, as_of, since) if more else None
+        following = _cursor(rows[-1].num, as_of, since, wanted) if more else None
         if thin is not None:
             rows = [] if thin == "empty" else rows[: len(rows) // 2]
             following = following if thin == "empty" else None
@@ -96,7 +101,7 @@ class Tenant:
             "employees": [orjson.Fragment(row.data) for row in rows],
             "next_cursor": following,
             "as_of": stamp(as_of),
-            "total": self._store.count(self._tenant, *_since(since)),
+            "total": self._store.count(self._tenant, *where),
         }
         return Response(orjson.dumps(content), media_type="application/json")
 
@@ -110,7 +115,7 @@ class Tenant:
     def create(self, body: dict[str, Any]) -> Row:
         row = employee.created(self._store, self._tenant, body)
         self._store.insert(self._tenant, row)
-        self._box.changed(self._tenant, None, row)
+        self._sandbox.changed(self._tenant, None, row)
         return row
 
     def patch(self, employee_id: str, body: dict[str, Any], match: str | None) -> Row:
@@ -125,10 +130,9 @@ class Tenant:
         row = self.row(employee_id)
         if match is not None:
             _agree(row, match)
-        if set(body) - {"end_date"}:
-            raise Problem(
-                422, "unknown_field", "The request is not valid", "only end_date may be given", "end_date"
-            )
+        if unknown := sorted(body.keys() - {"end_date"}):
+            detail = "only end_date may be given"
+            raise Problem(422, "unknown_field", "The request is not valid", detail, unknown[0])
         given = body.get("end_date")
         if given is None and employee.state_of(row) == "terminated":
             return row
@@ -149,7 +153,7 @@ class Tenant:
 
     def _save(self, before: Row, row: Row) -> Row:
         self._store.update(self._tenant, row)
-        self._box.changed(self._tenant, before, row)
+        self._sandbox.changed(self._tenant, before, row)
         return row
 
     def once(
@@ -177,12 +181,17 @@ class Tenant:
             self._store.record(self._tenant, entry)
             if key:
                 kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-                answer = Answer(response.status_code, bytes(response.body), kept, fingerprint)
+                answer = StoredResponse(response.status_code, bytes(response.body), kept, fingerprint)
                 self._store.remember(self._tenant, key, answer)
         return response
 
     def _again(
-        self, operation: str, employee_id: str | None, key: str | None, known: Answer, fingerprint: str
+        self,
+        operation: str,
+        employee_id: str | None,
+        key: str | None,
+        known: StoredResponse,
+        fingerprint: str,
     ) -> Response:
         if known.fingerprint != fingerprint:
             code = "idempotency_key_reused"

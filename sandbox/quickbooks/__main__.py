@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from sandbox.box import seed_empty
 from sandbox.quickbooks.app import make_app
 from sandbox.quickbooks.lists import seed_lists
 from sandbox.quickbooks.switches import OFF, REAL
 from sandbox.quickbooks.tokens import ANY, REFRESH_SECONDS, Client, Tokens
 from sandbox.scenario import play_file
 from sandbox.seeds import read_seed
-from sandbox.server import add_options, serve
+from sandbox.server import OPTIONS_FILE, add_options, serve
+from sandbox.state import seed_empty
 from sandbox.store import Store
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.quickbooks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.quickbooks",
+        description=__doc__,
+        epilog=OPTIONS_FILE,
+        fromfile_prefix_chars="@",
+    )
     add_options(parser)
     parser.add_argument(
         "--realm", action="append", required=True, help="company id; repeat for more companies"
@@ -41,19 +46,19 @@ def main() -> None:
     args.data.mkdir(parents=True, exist_ok=True)
     store = Store(args.data / "quickbooks.db")
     client = Client(args.client_id, args.client_secret, args.access_seconds, tuple(args.redirect_uri))
-    app, box = make_app(store, args.realm, client, args.admin_token)
-    box.turn(REAL if args.limits == "real" else OFF)
+    app, sandbox = make_app(store, args.realm, client, args.admin_token)
+    sandbox.set(REAL if args.limits == "real" else OFF)
     if args.time_scale is not None:
-        box.turn({"time_scale": args.time_scale})
+        sandbox.set({"time_scale": args.time_scale})
     for realm in args.realm:
-        seed_lists(box, realm)
+        seed_lists(sandbox, realm)
     for given in args.refresh_token:
         realm, colon, token = given.rpartition(":")
-        Tokens(box).keep(token, "refresh", realm if colon else ANY, REFRESH_SECONDS)
+        Tokens(sandbox).keep(token, "refresh", realm if colon else ANY, REFRESH_SECONDS)
     if args.seed_file is not None:
-        seed_empty(box, read_seed(args.seed_file))
+        seed_empty(sandbox, read_seed(args.seed_file))
     if args.scenario is not None:
-        play_file(box, args.scenario)
+        play_file(sandbox, args.scenario)
     try:
         serve(app, args.host, args.port, args.port_file)
     finally:

@@ -8,15 +8,14 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 
 from sandbox import web
 from sandbox.admin import make_admin
-from sandbox.box import Sandbox
 from sandbox.control import answer
 from sandbox.lifespan import lifespan_of
 from sandbox.pages import make_pages
 from sandbox.quickbooks import employee
+from sandbox.quickbooks.admin_ui import QuickBooksAdminUi
 from sandbox.quickbooks.company import Company
 from sandbox.quickbooks.consent import make_consent
 from sandbox.quickbooks.data import make_data
-from sandbox.quickbooks.desk import QuickBooksDesk
 from sandbox.quickbooks.employee import QuickBooksWire
 from sandbox.quickbooks.gate import Gate
 from sandbox.quickbooks.hooks import QuickBooksHooks
@@ -24,6 +23,7 @@ from sandbox.quickbooks.metering import Metering
 from sandbox.quickbooks.oauth import make_oauth
 from sandbox.quickbooks.switches import REAL, SWITCHES
 from sandbox.quickbooks.tokens import Client, Tokens
+from sandbox.state import Sandbox
 from sandbox.store import Store
 from sandbox.throttle import Throttle
 
@@ -33,7 +33,7 @@ def make_app(
 ) -> tuple[FastAPI, Sandbox]:
     """The application and what its calls share."""
     wire, shape = QuickBooksWire(store), QuickBooksHooks()
-    box = Sandbox(
+    sandbox = Sandbox(
         store,
         tuple(realms),
         wire,
@@ -42,24 +42,24 @@ def make_app(
         lists=employee.OTHER_LISTS,
         company_defaults=dict(employee.COMPANY),
     )
-    wire.box = shape.box = box
-    tokens, company = Tokens(box), Company(box)
-    throttle, metering = Throttle(box, REAL), Metering(box)
+    wire.sandbox = shape.sandbox = sandbox
+    tokens, company = Tokens(sandbox), Company(sandbox)
+    throttle, metering = Throttle(sandbox, REAL), Metering(sandbox)
     app = FastAPI(
         title="QuickBooks Online sandbox",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lifespan_of(box),
+        lifespan=lifespan_of(sandbox),
     )
-    app.include_router(make_data(box, company, Gate(box, tokens, company, throttle, metering)))
-    app.include_router(make_consent(box, client, tokens))
-    app.include_router(make_oauth(box, client, tokens))
+    app.include_router(make_data(sandbox, company, Gate(sandbox, tokens, company, throttle, metering)))
+    app.include_router(make_consent(sandbox, client, tokens))
+    app.include_router(make_oauth(sandbox, client, tokens))
     own = make_own_admin(tokens, throttle, metering)
-    app.include_router(make_usage(box, throttle, metering, admin_token))
-    app.include_router(make_pages(box, QuickBooksDesk(box), admin_token))
-    app.include_router(make_admin(box, admin_token, own=[own], after_reset=throttle.reset))
-    return app, box
+    app.include_router(make_usage(sandbox, throttle, metering, admin_token))
+    app.include_router(make_pages(sandbox, QuickBooksAdminUi(sandbox), admin_token))
+    app.include_router(make_admin(sandbox, admin_token, own=[own], after_reset=throttle.reset))
+    return app, sandbox
 
 
 def make_own_admin(tokens: Tokens, throttle: Throttle, metering: Metering) -> APIRouter:
@@ -86,7 +86,7 @@ def make_own_admin(tokens: Tokens, throttle: Throttle, metering: Metering) -> AP
     return router
 
 
-def make_usage(box: Sandbox, throttle: Throttle, metering: Metering, token: str) -> APIRouter:
+def make_usage(sandbox: Sandbox, throttle: Throttle, metering: Metering, token: str) -> APIRouter:
     """A page of what the calls cost and how near they came to the limits."""
     router = APIRouter()
 
@@ -94,10 +94,10 @@ def make_usage(box: Sandbox, throttle: Throttle, metering: Metering, token: str)
         web.admit(request, token)
         return web.page(
             "usage.html",
-            brand=QuickBooksDesk.brand,
+            brand=QuickBooksAdminUi.brand,
             metered=metering.show(),
-            cap=int(box.number("core_plus_per_month")),
-            limits=[(name, int(box.number(name))) for name in REAL],
+            cap=int(sandbox.number("core_plus_per_month")),
+            limits=[(name, int(sandbox.number(name))) for name in REAL],
             seen=throttle.show(),
         )
 

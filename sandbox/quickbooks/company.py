@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 
-from sandbox.box import Sandbox
 from sandbox.faults import Rule
 from sandbox.quickbooks import employee, faults
 from sandbox.quickbooks.employee import Rules, rules_of, stamp, stamp_millis
 from sandbox.quickbooks.faults import Refused
 from sandbox.quickbooks.query import Query, instant, parse
-from sandbox.store import Answer, Entry
+from sandbox.state import Sandbox
+from sandbox.store import Entry, StoredResponse
 
 CDC_DAYS = 30
 CDC_OBJECTS = 1000
@@ -34,9 +34,9 @@ TaxRate have no change data capture."""
 class Company:
     """Answers the data calls of every realm from the store."""
 
-    def __init__(self, box: Sandbox) -> None:
-        self._box = box
-        self._store = box.store
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._store = sandbox.store
         self._dice = random.Random(1)
 
     def time(self) -> str:
@@ -44,7 +44,7 @@ class Company:
 
     def info(self, realm: str) -> dict[str, Any]:
         """CompanyInfo; its NameValue list tells whether Payroll is on."""
-        settings = self._box.company(realm)
+        settings = self._sandbox.company(realm)
         name = settings["name"] or f"Sandbox Company {realm[-4:]}"
         facts = {
             "PayrollFeature": str(settings["payroll"]).lower(),
@@ -73,13 +73,13 @@ class Company:
         row = self._store.get(realm, num) if num is not None else None
         if row is not None:
             return {"Employee": orjson.Fragment(row.data)}
-        if num is None or not self._box.on("missing_as_stub"):
+        if num is None or not self._sandbox.on("missing_as_stub"):
             raise faults.not_found()
         stub = {"domain": "QBO", "sparse": False, "V4IDPseudonym": employee.pseudonym(realm, num)}
         return {"Employee": {**stub, "Active": False}}
 
     def query(self, realm: str, text: str) -> dict[str, Any]:
-        asked = parse(text, clamp=self._box.on("clamp_max_results"))
+        asked = parse(text, clamp=self._sandbox.on("clamp_max_results"), by_id=self._sandbox.on("sort_by_id"))
         entity = ENTITIES.get(asked.entity.lower())
         if entity is None:
             detail = f"QueryParserError: Invalid context declaration: {asked.entity}"
@@ -96,7 +96,7 @@ class Company:
         rows = self._store.select(scope, where, values, asked.order_by(), asked.limit, asked.start - 1)
         if not rows:
             return {}
-        found = [orjson.Fragment(row) for row in rows]
+        found = [asked.shown(row) for row in rows]
         return {entity: found, "startPosition": asked.start, "maxResults": len(found)}
 
     def changes(self, realm: str, entities: str, since: str) -> dict[str, Any]:
@@ -138,16 +138,16 @@ class Company:
         try:
             if rule is not None and rule.action in ("fault", "status"):
                 raise faults.ruled(rule)
-            if self._box.company(realm)["subscription_lapsed"]:
+            if self._sandbox.company(realm)["subscription_lapsed"]:
                 raise Refused(faults.LAPSED, faults.DETAILS[faults.LAPSED])
             if operation == "create":
                 row = employee.created(self._store, realm, body, rules, self._store.next_num(realm))
                 self._store.insert(realm, row)
-                self._box.changed(realm, None, row)
+                self._sandbox.changed(realm, None, row)
             else:
                 before, row = employee.updated(self._store, realm, body, rules)
                 self._store.update(realm, row)
-                self._box.changed(realm, before, row)
+                self._sandbox.changed(realm, before, row)
         except Refused as refused:
             remote_id = str(body.get("Id") or "")[:50] or None
             self._store.record(realm, Entry(operation, "refused", remote_id, key, item, refused.code, raw))
@@ -175,11 +175,11 @@ class Company:
         self, realm: str, items: list[dict[str, Any]], key: str | None, struck: list[Rule | None]
     ) -> dict[str, Any]:
         """Every item on its own; order is not promised, so it is not kept."""
-        rules = rules_of(self._box, realm)
+        rules = rules_of(self._sandbox, realm)
         answers = [
             self._item(realm, item, key, rules, rule) for item, rule in zip(items, struck, strict=True)
         ]
-        if self._box.on("shuffle_batches"):
+        if self._sandbox.on("shuffle_batches"):
             self._dice.shuffle(answers)
         return {"BatchItemResponse": answers}
 
@@ -198,7 +198,7 @@ class Company:
                 status, content = refused.status, {"Fault": refused.fault}
             body = orjson.dumps({**content, "time": self.time()})
             if key:
-                self._store.remember(realm, key, Answer(status, body, {}))
+                self._store.remember(realm, key, StoredResponse(status, body, {}))
         return status, body
 
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from sandbox import web
-from sandbox.box import Sandbox
 from sandbox.quickbooks.tokens import Client, Tokens
+from sandbox.state import Sandbox
 
 SCOPE = "com.intuit.quickbooks.accounting"
 ASKED = ("client_id", "response_type", "scope", "redirect_uri", "state")
@@ -35,7 +35,7 @@ def wrong(asked: Mapping[str, str], client: Client) -> str | None:
     return None
 
 
-def make_consent(box: Sandbox, client: Client, tokens: Tokens) -> APIRouter:
+def make_consent(sandbox: Sandbox, client: Client, tokens: Tokens) -> APIRouter:
     """GET shows the page, POST is its button; with the switch `auto_approve` GET approves at once."""
     router = APIRouter()
 
@@ -61,17 +61,17 @@ def make_consent(box: Sandbox, client: Client, tokens: Tokens) -> APIRouter:
         asked = request.query_params
         if (why := wrong(asked, client)) is not None:
             return refused(why)
-        chosen = asked.get("realm") or box.scopes[0]
-        if chosen not in box.scopes:
+        chosen = asked.get("realm") or sandbox.scopes[0]
+        if chosen not in sandbox.scopes:
             return refused(f"There is no company {chosen} here.")
-        if box.on("auto_approve"):
+        if sandbox.on("auto_approve"):
             return approved(asked, chosen)
         return web.page(
             "consent.html",
             client_id=client.client_id,
             host=urlsplit(asked["redirect_uri"]).netloc,
             asked={name: asked[name] for name in ASKED},
-            companies=[(realm, f"Sandbox Company {realm[-4:]}") for realm in box.scopes],
+            companies=[(realm, f"Sandbox Company {realm[-4:]}") for realm in sandbox.scopes],
             chosen=chosen,
         )
 
@@ -82,7 +82,7 @@ def make_consent(box: Sandbox, client: Client, tokens: Tokens) -> APIRouter:
         if asked.get("decision") != "approve":
             return back(asked, error="access_denied")
         realm = asked.get("realm", "")
-        return approved(asked, realm) if realm in box.scopes else refused("Choose a company.")
+        return approved(asked, realm) if realm in sandbox.scopes else refused("Choose a company.")
 
     router.add_api_route("/connect/oauth2", show, methods=["GET"], response_model=None)
     router.add_api_route("/connect/oauth2", decide, methods=["POST"], response_model=None)

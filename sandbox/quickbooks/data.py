@@ -10,13 +10,13 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from sandbox import faults as trouble
-from sandbox.box import Sandbox
 from sandbox.faults import Rule
-from sandbox.quickbooks import faults
+from sandbox.quickbooks import bodies, faults
 from sandbox.quickbooks.company import Company, thinned
 from sandbox.quickbooks.employee import rules_of
 from sandbox.quickbooks.faults import Refused
 from sandbox.quickbooks.gate import Gate, reply
+from sandbox.state import Sandbox
 from sandbox.store import Entry
 
 BATCH_ITEMS = 30
@@ -24,9 +24,7 @@ REQUEST_ID_LENGTH = 50
 BATCH_REQUEST_ID_LENGTH = 36
 
 
-def _json_object(request: Request, raw: bytes) -> dict[str, Any]:
-    if "json" not in request.headers.get("content-type", ""):
-        raise Refused(faults.CONTENT_TYPE, "Content-Type must be application/json")
+def _json_object(raw: bytes) -> dict[str, Any]:
     try:
         raw.decode()
     except UnicodeDecodeError as wrong:
@@ -65,19 +63,21 @@ def _shown_name(body: object) -> str:
     )
 
 
-def _struck(box: Sandbox, realm: str, items: list[dict[str, Any]]) -> list[Rule | None]:
+def _struck(sandbox: Sandbox, realm: str, items: list[dict[str, Any]]) -> list[Rule | None]:
     """The rule for each item, in their order."""
     found = []
     for item in items:
         operation = "query" if "Query" in item else str(item.get("operation", "create"))
-        box.calls[operation] += 1
+        sandbox.calls[operation] += 1
         found.append(
-            box.faults.find(operation, realm, _shown_name(item.get("Employee"))) if box.faults.armed else None
+            sandbox.faults.find(operation, realm, _shown_name(item.get("Employee")))
+            if sandbox.faults.armed
+            else None
         )
     return found
 
 
-def make_data(box: Sandbox, company: Company, gate: Gate) -> APIRouter:
+def make_data(sandbox: Sandbox, company: Company, gate: Gate) -> APIRouter:
     """Every route below /v3/company/{realm}."""
     router = APIRouter(prefix="/v3/company/{realm}")
 
@@ -117,27 +117,26 @@ def make_data(box: Sandbox, company: Company, gate: Gate) -> APIRouter:
 
     async def faulted(realm: str, entry: Entry, early: Response) -> Response:
         """A write that never happened still stands in the journal."""
-        with box.store.transaction():
-            box.store.record(realm, entry)
+        with sandbox.store.transaction():
+            sandbox.store.record(realm, entry)
         return early
 
     async def write(request: Request, realm: str) -> Response:
-        raw = await request.body()
-
         async def work() -> Response:
             try:
-                body, key = _json_object(request, raw), _request_id(request, REQUEST_ID_LENGTH)
+                raw = await bodies.read(request)
+                body, key = _json_object(raw), _request_id(request, REQUEST_ID_LENGTH)
                 if request.query_params.get("operation") == "delete":
                     raise Refused(faults.OPERATION, "Operation delete is not supported.")
             except Refused as refused:
                 return gate.refusal(refused)
             operation = "update" if body.get("Id") else "create"
-            box.calls[operation] += 1
-            rule = box.faults.find(operation, realm, _shown_name(body))
+            sandbox.calls[operation] += 1
+            rule = sandbox.faults.find(operation, realm, _shown_name(body))
             early = await trouble.before(rule, gate.shape)
             if early is not None:
                 return await faulted(realm, Entry(operation, "faulted", request_id=key, body=raw), early)
-            rules = rules_of(box, realm)
+            rules = rules_of(sandbox, realm)
             status, done = company.once(
                 realm, key, operation, lambda: company.write(realm, operation, body, rules, rule, key=key)
             )
@@ -146,9 +145,9 @@ def make_data(box: Sandbox, company: Company, gate: Gate) -> APIRouter:
         return await gate.admit(request, realm, work, writes=1)
 
     async def batch(request: Request, realm: str) -> Response:
-        raw = await request.body()
         try:
-            items = _items(_json_object(request, raw))
+            raw = await bodies.read(request)
+            items = _items(_json_object(raw))
             key = _request_id(request, BATCH_REQUEST_ID_LENGTH)
         except Refused as refused:
             answer = gate.refusal(refused)
@@ -159,12 +158,12 @@ def make_data(box: Sandbox, company: Company, gate: Gate) -> APIRouter:
             return await gate.admit(request, realm, refuse, batch=True)
 
         async def work() -> Response:
-            box.calls["batch"] += 1
-            whole = box.faults.find("batch", realm, raw.decode()) if box.faults.armed else None
+            sandbox.calls["batch"] += 1
+            whole = sandbox.faults.find("batch", realm, raw.decode()) if sandbox.faults.armed else None
             early = await trouble.before(whole, gate.shape)
             if early is not None:
                 return await faulted(realm, Entry("batch", "faulted", request_id=key), early)
-            struck = _struck(box, realm, items)
+            struck = _struck(sandbox, realm, items)
             await asyncio.sleep(sum(rule.seconds for rule in struck if rule and rule.action == "latency"))
             if any(rule and rule.action == "cut" and not rule.after_commit for rule in struck):
                 return trouble.CutResponse()

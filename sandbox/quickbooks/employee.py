@@ -11,11 +11,11 @@ from zlib import crc32
 
 import orjson
 
-from sandbox.box import Sandbox, Setting
 from sandbox.hooks import Kind
 from sandbox.quickbooks import faults
 from sandbox.quickbooks.faults import Refused
 from sandbox.quickbooks.fields import CHECKS, LENGTHS, MASK, ORDER, checked, without_empty
+from sandbox.state import Sandbox, Setting
 from sandbox.store import Row, Store
 
 COMPANY_ZONE = timezone(timedelta(hours=-8))
@@ -35,16 +35,18 @@ class Rules:
     sparse: bool
     ssn_survives: bool
     inactive_hold: bool
+    rate_needs_flag: bool
 
 
-def rules_of(box: Sandbox, realm: str) -> Rules:
+def rules_of(sandbox: Sandbox, realm: str) -> Rules:
     """The rules in force for a company."""
     return Rules(
-        payroll=box.company(realm)["payroll"] is True,
-        no_name=str(box.switches["no_name_code"]),
-        sparse=box.on("honour_sparse"),
-        ssn_survives=box.on("ssn_survives_omission"),
-        inactive_hold=box.on("inactive_hold_names"),
+        payroll=sandbox.company(realm)["payroll"] is True,
+        no_name=str(sandbox.switches["no_name_code"]),
+        sparse=sandbox.on("honour_sparse"),
+        ssn_survives=sandbox.on("ssn_survives_omission"),
+        inactive_hold=sandbox.on("inactive_hold_names"),
+        rate_needs_flag=sandbox.on("rate_needs_flag"),
     )
 
 
@@ -130,8 +132,11 @@ def _free_name(store: Store, realm: str, name: str, num: int | None, rules: Rule
 
 def created(store: Store, realm: str, body: dict[str, Any], rules: Rules, num: int) -> Row:
     """The row a create makes; Id and SyncToken in the body are ignored."""
+    if body.get("SSN") == MASK:
+        raise Refused(faults.UNSUPPORTED, "Property Name:SSN must be a number, not its mask", "SSN")
     fields = _with_names(checked(body, payroll=rules.payroll, no_name=rules.no_name), payroll=rules.payroll)
     _free_name(store, realm, fields["DisplayName"], None, rules)
+    _drop_rate({}, fields, rules)
     now = _second(store.now())
     _place(fields, {}, num, 0)
     return _row(realm, num, 0, fields, now, now)
@@ -164,8 +169,17 @@ def _changed(
     if old["Active"] and not fields["Active"]:
         fields["DisplayName"] = _deleted_name(store, realm, fields["DisplayName"], row.num, rules)
     _free_name(store, realm, fields["DisplayName"], row.num, rules)
+    _drop_rate(old, fields, rules)
     _place(fields, old, row.num, row.version + 1)
     return _row(realm, row.num, row.version + 1, fields, row.created_at, _second(store.now()))
+
+
+def _drop_rate(old: dict[str, Any], fields: dict[str, Any], rules: Rules) -> None:
+    """A new bill rate without `BillableTime: true` is not taken, and nothing says so; one that was there stays."""
+    if fields.get("BillRate") == old.get("BillRate"):
+        return
+    if rules.rate_needs_flag and fields["BillableTime"] is not True:
+        fields.pop("BillRate", None)
 
 
 def _deleted_name(store: Store, realm: str, name: str, num: int, rules: Rules) -> str:
@@ -194,7 +208,7 @@ def _second(micros: int) -> int:
 class QuickBooksWire:
     """How the admin calls and pages seed and edit employees."""
 
-    box: Sandbox
+    sandbox: Sandbox
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -215,7 +229,7 @@ class QuickBooksWire:
     def event(self, before: Row | None, row: Row) -> tuple[Kind, str]:
         if before is None:
             return "created", ""
-        gone = before.active and not row.active and self.box.switches["deactivation_event"] == "deleted"
+        gone = before.active and not row.active and self.sandbox.switches["deactivation_event"] == "deleted"
         return ("deleted" if gone else "updated"), ""
 
     def num(self, remote_id: str) -> int | None:
@@ -229,7 +243,7 @@ class QuickBooksWire:
         fields = {k: v for k, v in without_empty({**old, **changes}).items() if k in CHECKS}
         if "PrimaryAddr" in fields:
             fields["PrimaryAddr"] = {k: v for k, v in fields["PrimaryAddr"].items() if k != "Id"}
-        rules = rules_of(self.box, scope.partition("/")[0])
+        rules = rules_of(self.sandbox, scope.partition("/")[0])
         return _changed(self._store, scope, row, old, _with_names(fields, payroll=rules.payroll), rules)
 
 

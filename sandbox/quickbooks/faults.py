@@ -21,6 +21,7 @@ MISSING, UNSUPPORTED, CHARACTERS, TOO_LONG, DATE, ENUMERATION, EMAIL = (
 NOT_FOUND, STALE, DUPLICATE_NAME, BATCH_TOO_LARGE = "610", "5010", "6240", "1040"
 QUERY_SYNTAX, QUERY_INVALID = "4000", "4001"
 INVALID_ID, CONTENT_TYPE, OPERATION, LAPSED, SEVERE = "2030", "1050", "500", "6190", "10000"
+OTHER_COMPANY = "100"
 THROTTLED, UNAUTHENTICATED, FORBIDDEN, GENERAL = "3001", "3200", "3100", "6000"
 
 MESSAGES = {
@@ -112,9 +113,9 @@ def of_status(rule: Rule) -> Refused:
 
 
 def shaped(refused: Refused, shape: str, time: str, millis: int) -> tuple[bytes, str]:
-    """A refusal as JSON, as XML, or in the gateway's own envelope, with its content type."""
-    if shape == "gateway":
-        return orjson.dumps(gateway(refused, millis)), JSON
+    """A refusal as JSON, as XML, or in the gateway's own envelope (`gateway`, `service`), with its content type."""
+    if shape in ("gateway", "service"):
+        return orjson.dumps(gateway(refused, millis, service=shape == "service")), JSON
     content = {"Fault": refused.fault, "time": time}
     return (xml.from_content(content), XML) if shape == "xml" else (orjson.dumps(content), JSON)
 
@@ -139,17 +140,24 @@ def unauthenticated() -> Refused:
     return Refused(UNAUTHENTICATED, DETAILS[UNAUTHENTICATED], None, status=401)
 
 
-def forbidden() -> Refused:
-    return Refused(FORBIDDEN, DETAILS[FORBIDDEN], None, status=403)
+def forbidden(shape: str) -> Refused:
+    """Another company's token: a 401 in XML or of type SERVICE, or a 403."""
+    if shape == "403":
+        return Refused(FORBIDDEN, DETAILS[FORBIDDEN], None, status=403)
+    code = OTHER_COMPANY if shape == "xml" else UNAUTHENTICATED
+    return Refused(code, "The token is not of this company", None, status=401)
 
 
-def gateway(refused: Refused, millis: int) -> dict[str, Any]:
+def gateway(refused: Refused, millis: int, *, service: bool = False) -> dict[str, Any]:
     """The gateway's envelope: lower-case names, many nulls, epoch milliseconds."""
     errors = [{name.lower(): value for name, value in e.items()} for e in refused.fault["Error"]]
     return {
         "warnings": None,
         "intuitObject": None,
-        "fault": {"error": errors, "type": "AUTHENTICATION" if refused.status == 401 else "SERVICE"},
+        "fault": {
+            "error": errors,
+            "type": "AUTHENTICATION" if refused.status == 401 and not service else "SERVICE",
+        },
         "report": None,
         "queryResponse": None,
         "batchItemResponse": [],

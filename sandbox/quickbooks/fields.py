@@ -53,6 +53,7 @@ ORDER = (
 NOT_WITH_PAYROLL = ("SSN", "Title", "Suffix", "BillRate", "PrintOnCheckName")
 NEEDED_WITH_PAYROLL = ("City", "CountrySubDivisionCode", "PostalCode")
 _FORBIDDEN = re.compile(r"[:\t\n\r]")
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:Z|[+-]\d{2}:\d{2})?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """What XML cannot carry."""
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
@@ -108,8 +109,10 @@ def _amount(value: object, name: str) -> float:
 
 
 def _day(value: object, name: str) -> str:
+    """A date, perhaps with a zone (xs:date), which is dropped."""
+    found = _DATE.fullmatch(_text(value, name, 100))
     try:
-        return date.fromisoformat(_text(value, name, 10)).isoformat()
+        return date.fromisoformat(found[1] if found else "").isoformat()
     except ValueError as wrong:
         raise Refused(faults.DATE, f"{name}: {value} is not a date of the form YYYY-MM-DD", name) from wrong
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from sandbox.box import Sandbox
 from sandbox.hooks import Event
+from sandbox.state import Sandbox
 
 MINUTE, HOUR = 60.0, 3600.0
 LEGACY = {"created": "Create", "updated": "Update", "deleted": "Delete", "merged": "Merge"}
@@ -26,7 +26,7 @@ class QuickBooksHooks:
     shared = True
     most = 100
     ladder: Sequence[float] = (10.0, 20.0, 30.0, 5 * MINUTE, 20 * MINUTE, 2 * HOUR, 4 * HOUR, 6 * HOUR)
-    box: Sandbox
+    sandbox: Sandbox
 
     def secret(self) -> str:
         """A verifier token."""
@@ -36,7 +36,7 @@ class QuickBooksHooks:
         return bool(secret)
 
     def body(self, events: Sequence[Event]) -> bytes:
-        legacy = self.box.switches["webhook_format"] == "legacy"
+        legacy = self.sandbox.switches["webhook_format"] == "legacy"
         return orjson.dumps(_legacy(events) if legacy else [self._cloud_event(event) for event in events])
 
     def _cloud_event(self, event: Event) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class QuickBooksHooks:
             "intuitaccountid": event.scope,
             "data": {},
         }
-        payroll = self.box.company(event.scope)["payroll"] and self.box.on("payroll_webhook_ids")
+        payroll = self.sandbox.company(event.scope)["payroll"] and self.sandbox.on("payroll_webhook_ids")
         if event.kind == "updated":
             del found["datacontenttype"], found["data"]
         elif event.kind == "merged":

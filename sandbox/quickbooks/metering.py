@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sandbox.box import Sandbox
+from sandbox.state import Sandbox
 
 Kind = Literal["core", "core_plus"]
 CORE_PLUS_A_MONTH = 500_000
@@ -17,16 +17,16 @@ SHOW = "SELECT scope, month, kind, calls FROM metered ORDER BY scope, month, kin
 class Metering:
     """Counts by company and month, kept over restarts."""
 
-    def __init__(self, box: Sandbox) -> None:
-        self._box = box
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
 
     def count(self, realm: str, kind: Kind, calls: int = 1) -> bool:
         """Count calls; False when the month's free CorePlus calls are used up (a cap of 0 is none)."""
-        month = datetime.fromtimestamp(self._box.store.clock(), UTC).strftime("%Y-%m")
-        found = self._box.store.db.execute(COUNT, (realm, month, kind, calls)).fetchall()
-        cap = self._box.number("core_plus_per_month")
+        month = datetime.fromtimestamp(self._sandbox.store.clock(), UTC).strftime("%Y-%m")
+        found = self._sandbox.store.db.execute(COUNT, (realm, month, kind, calls)).fetchall()
+        cap = self._sandbox.number("core_plus_per_month")
         return kind == "core" or not 0 < cap < int(found[0][0])
 
     def show(self) -> list[dict[str, Any]]:
         names = ("realm", "month", "kind", "calls")
-        return [dict(zip(names, row, strict=True)) for row in self._box.store.db.execute(SHOW)]
+        return [dict(zip(names, row, strict=True)) for row in self._sandbox.store.db.execute(SHOW)]

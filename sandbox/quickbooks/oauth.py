@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from sandbox import faults as trouble
-from sandbox.box import Sandbox
 from sandbox.quickbooks.tokens import Client, Granted, Tokens
+from sandbox.state import Sandbox
 
 PUBLIC_DOCUMENTS = ("openid_configuration", "openid_sandbox_configuration")
 
@@ -62,14 +62,14 @@ def _answer(client: Client, granted: Granted, *, hard: bool) -> Response:
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
 
-def make_oauth(box: Sandbox, client: Client, tokens: Tokens) -> APIRouter:
+def make_oauth(sandbox: Sandbox, client: Client, tokens: Tokens) -> APIRouter:
     """The authorization server's routes for applications."""
     router = APIRouter()
 
     async def token(request: Request) -> Response:
         form = await _form(request)
-        box.calls["token"] += 1
-        rule = box.faults.find("token", "", form.get("grant_type", ""))
+        sandbox.calls["token"] += 1
+        rule = sandbox.faults.find("token", "", form.get("grant_type", ""))
         early = await trouble.before(rule)
         if early is not None:
             return early

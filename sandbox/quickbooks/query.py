@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
+
+import orjson
 
 from sandbox.quickbooks import faults
 from sandbox.quickbooks.employee import COMPANY_ZONE
 from sandbox.quickbooks.faults import Refused
+from sandbox.quickbooks.fields import CHECKS, READ_ONLY
 
 MAX_PAGE = 1000
 LONGEST = 20_000
@@ -19,11 +23,20 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:\\.|[^'\\])*')|(?P<op><=|>=|=|<|>)|(?P<mark>[(),*])|(?P<word>[A-Za-z_][\w.]*)|(?P<number>\d+))",
     re.DOTALL,
 )
-_TEXTS = ("GivenName", "MiddleName", "FamilyName", "Suffix", "DisplayName", "PrintOnCheckName")
+_TEXTS = (
+    "GivenName",
+    "MiddleName",
+    "FamilyName",
+    "Suffix",
+    "DisplayName",
+    "PrintOnCheckName",
+    "EmployeeNumber",
+)
 _FIELDS = {
     name.lower(): name
     for name in (*_TEXTS, "Id", "Active", "MetaData.CreateTime", "MetaData.LastUpdatedTime")
 }
+_SHOWN = {name.lower(): name for name in (*CHECKS, *READ_ONLY)}
 _COLUMNS = {
     "Id": "num",
     "Active": "active",
@@ -53,6 +66,16 @@ class Query:
     order: tuple[tuple[str, bool], ...] = ()
     start: int = 1
     limit: int = DEFAULT_PAGE
+    columns: tuple[str, ...] = ()
+    """The attributes that are asked for; none means all."""
+
+    def shown(self, row: bytes) -> orjson.Fragment | dict[str, Any]:
+        """A row as it is answered."""
+        if not self.columns:
+            return orjson.Fragment(row)
+        whole = orjson.loads(row)
+        names = ("domain", "Id", "SyncToken", *self.columns)
+        return {**{name: whole[name] for name in names if name in whole}, "sparse": True}
 
     def where(self) -> tuple[str, list[object]]:
         """SQL of fixed parts for a WHERE, and its values; inactive rows hide unless Active is named."""
@@ -72,14 +95,16 @@ class Query:
         return ", ".join(terms)
 
 
-def parse(text: str, *, clamp: bool = False) -> Query:
+def parse(text: str, *, clamp: bool = False, by_id: bool = False) -> Query:
     """Parse a statement; refuses with 4000 what is not the language and 4001 what may not be asked.
 
-    A page of more than 1,000 may not be asked for, or is clamped to that.
+    A page of more than 1,000 may not be asked for, or is clamped to that; Id sorts only if `by_id`.
     """
     if len(text) > LONGEST:
         raise _syntax(f"the statement has {len(text)} characters, more than {LONGEST}")
     asked = _Parser(list(_tokens(text)), text).query()
+    if not by_id and any(name == "Id" for name, _ in asked.order):
+        raise _invalid("property 'Id' is not sortable")
     if asked.limit <= MAX_PAGE:
         return asked
     if not clamp:
@@ -122,7 +147,7 @@ class _Parser:
 
     def query(self) -> Query:
         self._expect("select")
-        count = self._selection()
+        count, columns = self._selection()
         self._expect("from")
         entity = self._take("word")
         conditions = self._conditions() if self._accept("where") else ()
@@ -131,14 +156,26 @@ class _Parser:
         limit = self._number("maxresults", DEFAULT_PAGE)
         if self._at < len(self._tokens):
             raise self._unexpected()
-        return Query(entity, count, conditions, order, start, limit)
+        return Query(entity, count, conditions, order, start, limit, columns)
 
-    def _selection(self) -> bool:
+    def _selection(self) -> tuple[bool, tuple[str, ...]]:
         if self._accept("*"):
-            return False
-        for word in ("count", "(", "*", ")"):
-            self._expect(word)
-        return True
+            return False, ()
+        if self._accept("count"):
+            for word in ("(", "*", ")"):
+                self._expect(word)
+            return True, ()
+        columns = [self._column()]
+        while self._accept(","):
+            columns.append(self._column())
+        return False, tuple(columns)
+
+    def _column(self) -> str:
+        name = self._take("word")
+        outer = _SHOWN.get(name.partition(".")[0].lower())
+        if outer is None:
+            raise _invalid(f"property '{name}' is not known")
+        return outer
 
     def _conditions(self) -> tuple[Condition, ...]:
         found = [self._condition()]
@@ -164,7 +201,7 @@ class _Parser:
 
     def _value(self) -> str:
         kind, value = self._peek()
-        if kind == "text" or value.lower() in ("true", "false"):
+        if kind in ("text", "number") or value.lower() in ("true", "false"):
             self._at += 1
             return value
         raise self._unexpected()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.box import Setting
 from sandbox.quickbooks.metering import CORE_PLUS_A_MONTH
 from sandbox.quickbooks.tokens import HARD_SECONDS
+from sandbox.state import Setting
 
 REAL = {
     "requests_per_second": 10,
@@ -37,13 +37,20 @@ SWITCHES: dict[str, Setting] = {
     # A body with `sparse: true` changes only the fields that it names.
     "honour_sparse": False,
     # A stored SSN survives an update that leaves it out.
-    "ssn_survives_omission": True,
+    "ssn_survives_omission": False,
+    # A call with another company's token is refused as 401, code 100, in XML (`xml`), as 401 of type SERVICE (`service`),
+    # or as `403`.
+    "wrong_company_shape": "xml",
     # Inactive people still hold the name that they had before " (deleted)".
     "inactive_hold_names": True,
+    # A bill rate is taken only together with `BillableTime: true`, and silently dropped without.
+    "rate_needs_flag": True,
     # Reading an id that does not exist answers a stub with 200 instead of 610.
     "missing_as_stub": False,
     # For an employee without a name: 2020 or 6080.
     "no_name_code": "2020",
+    # Queries may be sorted by Id (announced to end).
+    "sort_by_id": False,
     # A page of more than 1,000 is clamped instead of refused.
     "clamp_max_results": False,
     # Webhooks are CloudEvents or `legacy`, gathered for some seconds; a deactivation is announced as `deleted` or

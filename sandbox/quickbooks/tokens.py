@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sandbox.box import Sandbox
+from sandbox.state import Sandbox
 
 CODE_SECONDS = 600
 REFRESH_SECONDS = 8_726_400
@@ -55,9 +55,9 @@ class Granted:
 class Tokens:
     """Issued codes and tokens, kept so that they survive a restart; a spent value never comes back."""
 
-    def __init__(self, box: Sandbox) -> None:
-        self._box = box
-        self._db = box.store.db
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._db = sandbox.store.db
 
     def keep(
         self,
@@ -70,7 +70,7 @@ class Tokens:
         bound: str | None = None,
     ) -> None:
         """Store a value unless it was known before."""
-        now = self._box.store.now()
+        now = self._sandbox.store.now()
         self._db.execute(
             KEEP, (value, kind, scope, now + seconds * 1_000_000, now if born is None else born, bound)
         )
@@ -83,7 +83,7 @@ class Tokens:
         return value
 
     def find(self, value: str, kind: str) -> Found | None:
-        found = self._db.execute(FIND, (value, kind, self._box.store.now())).fetchone()
+        found = self._db.execute(FIND, (value, kind, self._sandbox.store.now())).fetchone()
         return Found(str(found[0]), int(found[1]), found[2]) if found else None
 
     def scope(self, value: str, kind: str) -> str | None:
@@ -97,30 +97,30 @@ class Tokens:
 
     def exchange(self, code: str, redirect_uri: str, access_seconds: int) -> Granted | None:
         """The first pair; it replaces whatever connected this company before. A code is good once."""
-        with self._box.store.transaction():
+        with self._sandbox.store.transaction():
             found = self.find(code, "code")
             if found is None or found.bound != redirect_uri:
                 return None
             self.disconnect(found.scope)
-            return self._pair(found.scope, self._box.store.now(), access_seconds)
+            return self._pair(found.scope, self._sandbox.store.now(), access_seconds)
 
     def refresh(self, value: str, access_seconds: int) -> Granted | None:
         """The next pair, under the switches of rotation; None when the value is dead or past its last day."""
-        with self._box.store.transaction():
+        with self._sandbox.store.transaction():
             found = self.find(value, "refresh")
             if found is None or self._hard_left(found.born) <= 0:
                 return None
-            if self._box.on("old_access_dies"):
+            if self._sandbox.on("old_access_dies"):
                 self._db.execute(END_ACCESS, (found.scope,))
-            if not self._box.on("rotate_refresh"):
+            if not self._sandbox.on("rotate_refresh"):
                 seconds = self._refresh_seconds(found.born)
-                self._db.execute(EXPIRE, (self._box.store.now() + seconds * 1_000_000, value))
+                self._db.execute(EXPIRE, (self._sandbox.store.now() + seconds * 1_000_000, value))
                 access = self.issue("access", found.scope, access_seconds)
                 return Granted(access, value, seconds, self._hard_left(found.born))
-            if self._box.on("old_refresh_dies"):
+            if self._sandbox.on("old_refresh_dies"):
                 self.spend(value)
             else:
-                self._db.execute(EXPIRE, (self._box.store.now() + DAY * 1_000_000, value))
+                self._db.execute(EXPIRE, (self._sandbox.store.now() + DAY * 1_000_000, value))
             return self._pair(found.scope, found.born, access_seconds)
 
     def _pair(self, scope: str, born: int, access_seconds: int) -> Granted:
@@ -134,8 +134,8 @@ class Tokens:
 
     def _hard_left(self, born: int) -> int:
         """Seconds until the day on which only a person can connect again."""
-        hard = int(self._box.number("hard_expiry_seconds"))
-        return hard - (self._box.store.now() - born) // 1_000_000
+        hard = int(self._sandbox.number("hard_expiry_seconds"))
+        return hard - (self._sandbox.store.now() - born) // 1_000_000
 
     def spend(self, value: str) -> None:
         self._db.execute(SPEND_ONE, (value,))

@@ -1,4 +1,4 @@
-"""Answers as XML, which QuickBooks gives to whoever does not ask for JSON, and sometimes to those who do."""
+"""Answers as XML, which QuickBooks gives to a client that does not ask for JSON, and sometimes to one that does."""
 
 from __future__ import annotations
 

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Any
+from uuid import UUID
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from faststream.kafka import KafkaRouter
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import stream
-from services.gateway.api import make_routes
-from services.gateway.api.common import COOKIE, Deps, allowed
+from services.gateway.api import account, make_routes, members, schedules, sso
+from services.gateway.api.common import COOKIE, Access, Deps, allowed, signed_in
+from services.gateway.api.document import PROBLEM_TYPES, describe
 from services.gateway.console import Console
-from services.gateway.core import BadRequestError, Role, check_json, check_target
+from services.gateway.core import BadRequestError, check_json, check_target
 from services.gateway.settings import Settings
+from services.gateway.store import users
+from services.gateway.webhooks import Entrance, Known, Receiver
+from services.gateway.worker import Deliveries, Scheduler
 from shared.connectors.limits import Limits
 from shared.connectors.vault import Vault
+from shared.domain.visibility import Role
+from shared.errors import Unavailable
 from shared.http.app import MAX_BODY_BYTES, Base, Parts, serve
 from shared.http.internal import Internal
-from shared.http.problems import TYPES, problem
+from shared.http.oidc import Provider
+from shared.http.problems import TYPES, ProblemError, answer_of, problem
+from shared.messaging.upkeep import Upkeep
 
 _HEADERS = {
     b"content-security-policy": (
@@ -32,6 +43,9 @@ _HEADERS = {
     b"cache-control": b"no-store",
 }
 _BODIED = frozenset({"POST", "PUT", "PATCH"})
+_SIGN_IN = "/v1/session"
+_OPEN = (members.OPEN, account.OPEN, sso.OPEN)
+"""What one may ask who is not signed in, besides signing in; the routes themselves judge it."""
 _TEXT = {"type": "string"}
 _PROBLEM = {
     "title": "Problem",
@@ -39,10 +53,28 @@ _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "enum": [f"urn:muster:problem:{kind}" for kind in TYPES]},
+        "type": {
+            "type": "string",
+            "enum": [f"urn:muster:problem:{kind}" for kind in TYPES],
+            "description": PROBLEM_TYPES,
+        },
         "title": _TEXT,
         "status": {"type": "integer"},
         "detail": _TEXT,
+        "retry_after": {
+            "type": "integer",
+            "description": "Seconds to wait, as `Retry-After` says (`too-many`).",
+        },
+        "linked_to": {**_TEXT, "description": "The record that a person is linked to already (`conflict`)."},
+        "second_factor": {
+            "type": "boolean",
+            "description": "The password is good; sign in with the code of the second factor too (`unauthenticated`).",
+        },
+        "must_enrol": {
+            "type": "boolean",
+            "description": "A second factor must be set up before anything else (`forbidden`).",
+        },
+        "state": {**_TEXT, "description": "How the connection is that was refused (`conflict`)."},
         "errors": {
             "type": "array",
             "items": {"type": "object", "properties": {"where": _TEXT, "why": _TEXT}},
@@ -58,17 +90,24 @@ _SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": COOKIE,
-        "description": "From POST /v1/session. Every change also needs the header `X-Muster: 1`.",
+        "description": (
+            "From POST /v1/session; over https its name begins with `__Host-`. "
+            "Every change also needs the header `X-Muster: 1`."
+        ),
     },
     "key": {"type": "http", "scheme": "bearer", "description": "An API key, `mk_…`."},
 }
 
 
 class Edge:
-    """The outermost layer: security headers on every answer, and what only some readers understand is refused."""
+    """The outermost layer: security headers on every answer, and what only some readers understand is refused.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    Who asks is known before a body is read: a stranger learns nothing about it.
+    """
+
+    def __init__(self, app: ASGIApp, known: Callable[[Request], Awaitable[object]]) -> None:
+        """`known` raises a problem for a stranger."""
+        self._app, self._known = app, known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -79,15 +118,23 @@ class Edge:
         try:
             check_target(scope.get("raw_path") or scope["path"].encode(), scope.get("query_string", b""))
             if scope["method"] in _BODIED:
+                if scope["path"].startswith("/v1/") and not _is_open(scope["path"]):
+                    await self._known(Request(scope))
                 body = await _whole(receive)
                 _check_body(scope, body)
                 receive = _again(body, receive)
         except BadRequestError as error:
             await problem(error.kind, str(error))(scope, receive, guarded)
+        except (ProblemError, Unavailable) as error:
+            await answer_of(error)(scope, receive, guarded)
         except ClientDisconnect:
             return
         else:
             await self._app(scope, receive, guarded)
+
+
+def _is_open(path: str) -> bool:
+    return path == _SIGN_IN or path.startswith(_OPEN)
 
 
 def _guarded(send: Send) -> Send:
@@ -138,8 +185,13 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 def _routes(deps: Any, live: Any) -> list[APIRouter]:
-    seeing = allowed(deps, Role.VIEWER, active=False)
-    return [*make_routes(deps), stream.make_routes(live, seeing)]
+    viewing: Any = Depends(allowed(deps, Role.VIEWER, active=False))
+
+    async def seeing(access: Access = viewing) -> str:
+        return access.person.credential
+
+    history: Any = deps.history if deps is not None else None
+    return [*make_routes(deps), *stream.make_routes(live, history, Depends(seeing))]
 
 
 def openapi_document(deps: Any = None) -> dict[str, Any]:
@@ -155,16 +207,35 @@ def openapi_document(deps: Any = None) -> dict[str, Any]:
     parts["responses"] = {"Problem": _ANSWER}
     parts["securitySchemes"] = _SCHEMES
     document["security"] = [{name: []} for name in _SCHEMES]
-    document["paths"]["/v1/session"]["post"]["security"] = []
+    for path, operations in document["paths"].items():
+        if path.startswith(_OPEN):
+            for operation in operations.values():
+                operation["security"] = []
+    document["paths"][_SIGN_IN]["post"]["security"] = []
     for operation in (o for path in document["paths"].values() for o in path.values()):
         operation["responses"].pop("422", None)
         operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+    describe(document)
     return document
 
 
 def make_parts(base: Base, settings: Settings) -> Parts:
     """What makes gateway itself. It hears only the live stream, so its router has no subscriptions."""
-    urls, token = settings.urls, settings.internal_token
+    urls, tokens = settings.urls, settings.internal_tokens
+
+    async def good(credentials: Collection[str]) -> set[tuple[str, UUID]]:
+        async with base.database.system() as tx:
+            return await users.good_credentials(
+                tx, credentials, settings.session_idle_minutes, settings.session_hours
+            )
+
+    history = Internal(urls.history, tokens.history, "history")
+    deliveries = Deliveries(base.database, history, settings, base.clock)
+    live = stream.Live(
+        settings.kafka, settings.stream_beat_seconds, settings.stream_check_seconds, good, deliveries.moved
+    )
+    known = Known(base.database, settings)
+    receiver = Receiver(base.database, base.outbox, base.clock, settings, known)
     deps = Deps(
         base.database,
         base.outbox,
@@ -172,17 +243,24 @@ def make_parts(base: Base, settings: Settings) -> Parts:
         settings,
         Vault(base.database, settings.vault),
         Limits(base.database, settings.limits, base.clock),
-        Internal(urls.history, token, "history"),
-        Internal(urls.mapper, token, "mapper"),
-        Internal(urls.importer, token, "importer"),
+        history,
+        Internal(urls.mapper, tokens.mapper, "mapper"),
+        Internal(urls.importer, tokens.importer, "importer"),
+        Internal(urls.syncer, tokens.syncer, "syncer"),
+        Provider(settings.sso),
+        Upkeep(base.database, base.consume, settings),
+        live.end,
+        deliveries.wake,
+        known.refresh,
     )
 
-    live = stream.Live(settings.kafka, settings.stream_beat_seconds)
+    scheduler = Scheduler(base.database, base.clock, partial(schedules.prepare, deps))
 
     def configure(app: FastAPI) -> None:
         document = openapi_document(deps)
         app.add_middleware(GZipMiddleware, minimum_size=4_000, compresslevel=3)
-        app.add_middleware(Edge)
+        app.add_middleware(Edge, known=partial(signed_in, deps))
+        app.add_middleware(Entrance, receiver=receiver)
         app.router.default = Console()
 
         @app.get("/v1/openapi.json", include_in_schema=False)
@@ -191,16 +269,23 @@ def make_parts(base: Base, settings: Settings) -> Parts:
 
     return Parts(
         router=KafkaRouter(),
-        workers=[live.run],
+        workers=[live.run, live.watch, receiver.run, scheduler.run, *deliveries.loops],
         routes=_routes(deps, live),
         on_stop=[live.stop],
-        on_close=[deps.history.close, deps.mapper.close, deps.importer.close],
+        on_close=[
+            deliveries.close,
+            deps.provider.close,
+            deps.history.close,
+            deps.mapper.close,
+            deps.importer.close,
+            deps.syncer.close,
+        ],
         configure=configure,
         max_body_bytes=None,
     )
 
 
 async def main() -> None:
-    """Run gateway until it is told to stop."""
+    """Run gateway until it is asked to stop."""
     settings = Settings()
     await serve("gateway", settings, lambda base: make_parts(base, settings))

@@ -11,44 +11,53 @@ from services.history.core.chain import Head
 from services.history.store import fold as views
 from services.history.store import log
 from shared.contracts import topics
-from shared.contracts.events import Message, SettingsChanged, ViewChanged
-from shared.contracts.records import Lane
+from shared.contracts.events import AboutPlan, Message, SettingsChanged, ViewChanged
 from shared.contracts.topics import Topic
 from shared.db.companies import load_settings, save_settings
 from shared.db.tx import Tx
+from shared.domain.values import Lane
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox, Outgoing
+from shared.messaging.subscription import Reads
 
 MAX_HINTS = 100
+LINGER_SECONDS = 0.05
+"""One change is some events within a moment: they become one transaction, and one hint to the pages."""
 Events = Sequence[Message[Any]]
 Handler = Callable[[Events, Tx], Awaitable[None]]
 
 
 def make_router(consume: Consume, outbox: Outbox) -> KafkaRouter:
-    """history's subscriptions. The log is the inbox: it keeps every event, and refuses repeats under its head's lock."""
+    """history's subscriptions. The log is the inbox: it keeps every event, and refuses repeats under the company's lock."""
     router = KafkaRouter()
-    for topic, fold_into_views in FOLDS.items():
-        consume.subscribe(router, topic, make_handler(outbox, fold_into_views), inbox=False)
+    handle = make_handler(outbox)
+    alone = [topic for topic in FOLDS if len(topic.lanes) == 1]
+    together = [Reads(topic, handle) for topic in FOLDS if topic not in alone]
+    for topic in alone:
+        consume.subscribe(router, Reads(topic, handle), inbox=False)
+    consume.subscribe(router, *together, inbox=False, linger_seconds=LINGER_SECONDS)
     return router
 
 
-def make_handler(outbox: Outbox, fold_into_views: Handler) -> Handler:
-    """Log, fold, tell: the three steps of every topic."""
+def make_handler(outbox: Outbox) -> Handler:
+    """Log, fold, publish: the three steps, of the events of all topics at once."""
 
     async def handle(events: Events, tx: Tx) -> None:
-        heads = await log.lock_heads(tx, list({event.company_id for event in events}))
-        events = await _unheard(events, tx)
+        heads = await log.heads(tx, tx.companies)
+        events = await _unseen(events, tx)
         if not events:
             return
         entries, ends = chain.chain(heads, events)
         await log.append(tx, entries, ends)
-        await fold_into_views(events, tx)
+        for topic, fold_into_views in FOLDS.items():
+            if mine := [event for event in events if event.body.topic is topic]:
+                await fold_into_views(mine, tx)
         await outbox.append(tx, hints(events, ends))
 
     return handle
 
 
-async def _unheard(events: Events, tx: Tx) -> Events:
+async def _unseen(events: Events, tx: Tx) -> Events:
     """Without what the log holds, and each once."""
     once = {event.id: event for event in events}
     for event_id in await log.logged(tx, [(e.company_id, e.id) for e in once.values()]):
@@ -57,15 +66,16 @@ async def _unheard(events: Events, tx: Tx) -> Events:
 
 
 async def fold_settings(events: Events, tx: Tx) -> None:
-    """Keep the settings; a list whose source moved is made again from the facts, whether or not the route is active."""
+    """Keep the settings; a list whose source moved is made again from the snapshots, whether or not the route is active."""
     moved = await save_settings(tx, events)
     settings = await load_settings(tx, moved)
     await views.set_sources(tx, [(c, s.route.source if s.route else None) for c, s in settings.items()])
 
 
 async def fold_employees(events: Events, tx: Tx) -> None:
-    """Both accounts' employees are facts; the source's are shown."""
-    await views.save_facts(tx, fold.facts(events))
+    """Both accounts' employees are kept as snapshots; the source's are shown."""
+    await views.save_snapshots(tx, fold.snapshots(events))
+    await views.save_run_records(tx, fold.run_records(events))
 
 
 async def fold_links(events: Events, tx: Tx) -> None:
@@ -74,12 +84,15 @@ async def fold_links(events: Events, tx: Tx) -> None:
 
 
 async def fold_pushes(events: Events, tx: Tx) -> None:
-    """Each record's status."""
-    await views.save_standings(tx, fold.standings(events))
+    """Each record's status, and what became of it in its run."""
+    await views.save_statuses(tx, fold.statuses(events))
+    await views.save_run_records(tx, fold.run_records(events))
+    await views.count_results(tx, fold.push_results(events))
 
 
 async def fold_runs(events: Events, tx: Tx) -> None:
-    """How far imports and pushes have come."""
+    """How far imports and pushes have come. A plan becomes a run when it is applied."""
+    events = [event for event in events if not isinstance(event.body, AboutPlan)]
     runs = await views.load_runs(tx, list({event.body.run_id for event in events}))
     for event in events:
         key = (event.company_id, event.body.run_id)

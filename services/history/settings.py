@@ -1,7 +1,7 @@
 """What history reads from its environment."""
 
-from shared.settings import ServiceSettings
+from shared.settings import AnsweringSettings
 
 
-class Settings(ServiceSettings):
+class Settings(AnsweringSettings):
     """history needs nothing that the others do not have."""

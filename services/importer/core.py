@@ -1,14 +1,22 @@
 """What a freshly read record means for staging. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from shared.contracts.directory_views import Mark, SourceRow
 from shared.contracts.events import EmployeeChanged, EmployeeRemoved, EmployeeStaged, EmployeeUnreadable
-from shared.contracts.records import Cause, Change, Employee, Rules, content_hash, delta
+from shared.domain.employee import Change, Employee, Remote, Unread, content_hash, delta
+from shared.domain.settings import Rules
+from shared.domain.values import Cause
+from shared.domain.versions import Reading, is_newer
 
+HOOK_TIME = timedelta(minutes=1)
+SILENT_SECONDS, SPENT_SECONDS = 60, 3600
+"""How often to sweep while hooks are silent, and when the month's allowance is nearly spent."""
+HALF_SPENT, NEARLY_SPENT = 0.5, 0.95
 Event = EmployeeStaged | EmployeeChanged | EmployeeRemoved | EmployeeUnreadable
 
 
@@ -30,6 +38,14 @@ class Snapshot(NamedTuple):
     text: str
     """The employee as JSON."""
     payload: str | None
+    written: bool = False
+    """It is what the system answered to a write of ours."""
+
+    def reading(self) -> Reading:
+        """How it was answered."""
+        return Reading(
+            self.remote_version, self.remote_updated_at, self.requested_at, self.answered_at, self.written
+        )
 
 
 class Fresh(NamedTuple):
@@ -48,6 +64,54 @@ class Fresh(NamedTuple):
     reason: str = ""
     field: str | None = None
     written_for: UUID | None = None
+
+    def reading(self) -> Reading:
+        """How it was answered."""
+        return Reading(
+            self.remote_version,
+            self.remote_updated_at,
+            self.requested_at,
+            self.answered_at,
+            self.written_for is not None,
+        )
+
+
+def fresh_of(
+    record: UUID,
+    account: UUID,
+    parsed: Remote | Unread,
+    requested_at: datetime,
+    answered_at: datetime,
+    raw_hash: bytes | None,
+) -> Fresh:
+    """A record as a connector parsed it, for staging."""
+    if isinstance(parsed, Unread):
+        return Fresh(
+            record,
+            account,
+            parsed.remote_id,
+            None,
+            None,
+            None,
+            requested_at,
+            answered_at,
+            raw_hash,
+            parsed.payload or None,
+            parsed.reason,
+            parsed.field,
+        )
+    return Fresh(
+        record,
+        account,
+        parsed.remote_id,
+        parsed.employee,
+        parsed.version,
+        parsed.updated_at,
+        requested_at,
+        answered_at,
+        raw_hash,
+        parsed.payload,
+    )
 
 
 @dataclass(slots=True)
@@ -72,25 +136,6 @@ def takes(rules: Rules, cause: Cause, *, is_source: bool, is_known: bool, only_n
     return rules.auto_update if is_known else rules.auto_create
 
 
-def is_newer(stored: Snapshot, fresh: Fresh) -> bool:
-    """By the remote's version; with an equal version or none, only if its request began after the stored one's answer."""
-    order = _compare(stored, fresh)
-    return order > 0 or (order == 0 and fresh.requested_at >= stored.answered_at)
-
-
-def _compare(stored: Snapshot, fresh: Fresh) -> int:
-    old, new = stored.remote_version, fresh.remote_version
-    if old is not None and new is not None and old != new and old.isdigit() and new.isdigit():
-        return 1 if int(new) > int(old) else -1
-    if (
-        stored.remote_updated_at
-        and fresh.remote_updated_at
-        and stored.remote_updated_at != fresh.remote_updated_at
-    ):
-        return 1 if fresh.remote_updated_at > stored.remote_updated_at else -1
-    return 0
-
-
 def stage(
     known: Mapping[UUID, Snapshot],
     fresh: Sequence[Fresh],
@@ -105,7 +150,7 @@ def stage(
     result = Staging()
     for one in fresh:
         stored = known.get(one.record_id)
-        if stored is not None and not is_newer(stored, one):
+        if stored is not None and not is_newer(stored.reading(), one.reading()):
             result.unchanged += 1
             _remind(result, stored, one, max(stored.rev + 1, milliseconds), cause)
         elif not takes(rules, cause, is_source=is_source, is_known=stored is not None, only_new=only_new):
@@ -117,8 +162,34 @@ def stage(
     return result
 
 
+def shown(stored: Snapshot | None, one: Fresh) -> SourceRow:
+    """What an import of this record would do to staging, as `stage` decides it."""
+    known = {} if stored is None else {stored.record_id: stored}
+    staging = stage(
+        known, [one], rules=Rules(), cause=Cause.IMPORT, is_source=True, only_new=False, milliseconds=0
+    )
+    row = SourceRow(
+        record_id=one.record_id,
+        remote_id=one.remote_id,
+        mark=Mark.STAGED,
+        name=one.employee.full_name() if one.employee else "",
+        values=one.employee.only_known().model_dump(mode="json", exclude_unset=True) if one.employee else {},
+        updated_at=one.remote_updated_at,
+    )
+    match staging.events:
+        case [EmployeeUnreadable(reason=reason, field=field)]:
+            return row.model_copy(update={"mark": Mark.UNREADABLE, "reason": reason, "field": field})
+        case [EmployeeChanged(changes=moved)]:
+            return row.model_copy(update={"mark": Mark.CHANGED, "changes": moved})
+        case [EmployeeStaged()]:
+            absent = stored is None or stored.state == "removed"
+            return row.model_copy(update={"mark": Mark.NEW if absent else Mark.CHANGED})
+        case _:
+            return row
+
+
 def _remind(result: Staging, stored: Snapshot, one: Fresh, rev: int, cause: Cause) -> None:
-    """Say again what stands when the answer to a write of ours came late: whoever believed the answer must hear it."""
+    """Say again what stands when the answer to a write of ours came late: a service that believed the answer must receive it."""
     if one.written_for is None or one.employee is None or stored.state != "present":
         return
     if moved := delta(one.employee, stored.employee):
@@ -144,7 +215,7 @@ def _take(result: Staging, stored: Snapshot | None, one: Fresh, rev: int, cause:
         )
         return
     text = one.employee.text()
-    content = content_hash(text)
+    content = content_hash(one.employee.formed().text())
     present = stored is not None and stored.state == "present"
     if stored is not None and present and stored.content_hash == content and one.written_for is None:
         result.unchanged += 1
@@ -169,7 +240,9 @@ def _staged(saved: Snapshot, cause: Cause, written_for: UUID | None) -> Employee
         rev=saved.rev,
         employee=saved.employee,
         remote_version=saved.remote_version,
-        read_at=saved.answered_at,
+        remote_updated_at=saved.remote_updated_at,
+        requested_at=saved.requested_at,
+        answered_at=saved.answered_at,
         cause=cause,
         written_for=written_for,
     )
@@ -196,6 +269,7 @@ def _snapshot(one: Fresh, employee: Employee, text: str, rev: int, content: byte
         employee,
         text,
         one.payload,
+        one.written_for is not None,
     )
 
 
@@ -213,6 +287,33 @@ def removals(account: UUID, cause: Cause, gone: Iterable[Any]) -> list[EmployeeR
     ]
 
 
-def backoff_seconds(attempts: int, *, most: float = 300.0) -> float:
-    """The pause before the next try: 1, 2, 4 … seconds."""
-    return float(min(most, 2.0 ** min(attempts, 16)))
+def missed(staging: Staging, newly_seen: Collection[str], as_of: datetime) -> int:
+    """How many changes a sweep found that a hook should have brought by then: hooks get a minute."""
+    late = as_of - HOOK_TIME
+    changed = [e.remote_updated_at for e in staging.events if isinstance(e, EmployeeStaged)]
+    changed += [one.remote_updated_at for one in staging.seen if one.remote_id in newly_seen]
+    return sum(at is None or at < late for at in changed)
+
+
+def is_silent(hinted_at: datetime | None, found_at: datetime | None) -> bool:
+    """Whether hooks seem to be lost: a sweep found what none had announced, and none has come since."""
+    return found_at is not None and (hinted_at is None or hinted_at < found_at)
+
+
+def sweep_seconds(usual: int, *, silent: bool, metered: int, allowed: int, of_month: float) -> int:
+    """How often to sweep.
+
+    More often while hooks are silent. Less often when the month's `metered` calls would come to more than is `allowed`
+    (0: no limit) at this pace, `of_month` of the month being over: sweeps give way to what people do.
+    """
+    seconds = min(usual, max(SILENT_SECONDS, usual // 5)) if silent else usual
+    if not allowed or metered < allowed * HALF_SPENT:
+        return seconds
+    if metered >= allowed * NEARLY_SPENT:
+        return max(seconds, SPENT_SECONDS)
+    return seconds * 4 if metered > allowed * of_month else seconds
+
+
+def is_short(held: int, unmet: int) -> bool:
+    """Whether a complete read met less than half of those that the directory held before it, so that it is not believed."""
+    return unmet * 2 > held

@@ -14,20 +14,26 @@ from services.importer.settings import Settings
 from services.importer.store import directories, snapshots, tasks
 from shared.clock import Clock
 from shared.contracts import topics
-from shared.contracts.commands import ImportEmployees
+from shared.contracts.commands import CancelImport, ImportEmployees
 from shared.contracts.events import (
+    Body,
     DirectoryWanted,
+    EmployeeUnreadable,
+    ImportCancelled,
     ImportFailed,
     ImportStarted,
     Message,
+    PushAdopted,
     PushSucceeded,
     SourceChanged,
 )
-from shared.contracts.records import Cause, Lane, Rules
 from shared.db.companies import load_settings, save_settings
 from shared.db.tx import Tx
+from shared.domain.settings import Rules
+from shared.domain.values import Action, Cause, Lane
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox, Outgoing
+from shared.messaging.subscription import Reads
 
 
 def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settings) -> KafkaRouter:
@@ -35,10 +41,12 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
     router = KafkaRouter()
     on_commands = make_on_commands(outbox, clock, settings)
     on_pushes = make_on_pushes(outbox)
-    consume.subscribe(router, topics.SETTINGS, on_settings)
-    consume.subscribe(router, topics.NOTIFICATIONS, on_notifications)
-    consume.subscribe(router, topics.IMPORTER_COMMANDS, on_commands)
-    consume.subscribe(router, topics.PUSHES, on_pushes, only=(PushSucceeded, DirectoryWanted))
+    on_dead_letter = make_on_dead_letter(outbox)
+    consume.subscribe(router, Reads(topics.SETTINGS, on_settings))
+    consume.subscribe(router, Reads(topics.NOTIFICATIONS, on_notifications, on_dead_letter=on_dead_letter))
+    consume.subscribe(router, Reads(topics.IMPORTER_COMMANDS, on_commands, on_dead_letter=on_dead_letter))
+    pushes = (PushSucceeded, PushAdopted, DirectoryWanted)
+    consume.subscribe(router, Reads(topics.PUSHES, on_pushes, only=pushes, on_dead_letter=on_dead_letter))
     return router
 
 
@@ -62,18 +70,17 @@ async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
                     Lane.BULK,
                     unless_waiting=True,
                 )
+        await directories.follow(tx, company, [a.account_id for a in settings.followed()])
 
 
 async def on_notifications(events: Sequence[Message[Any]], tx: Tx) -> None:
-    """Hints that records moved become one due read an account; many hints of one record are one read."""
+    """Hints that records moved become a due read of the account, or join the one that waits."""
     wanted: dict[tuple[UUID, UUID], dict[str, Message[SourceChanged]]] = defaultdict(dict)
     for event in events:
         wanted[event.company_id, event.body.account_id].setdefault(event.body.remote_id, event)
     for (company, account), hints in wanted.items():
         first = next(iter(hints.values()))
-        await tasks.add_task(
-            tx, company, account, "records", first.id, Cause.HOOK, Lane.REAL_TIME, remote_ids=list(hints)
-        )
+        await tasks.add_hints(tx, company, account, first.id, list(hints))
 
 
 def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
@@ -84,6 +91,9 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
         answers: list[Outgoing] = []
         oldest = clock.now() - timedelta(days=settings.inbox_days - 1)
         for event in events:
+            if isinstance(event.body, CancelImport):
+                answers += await _cancel(tx, event)
+                continue
             command: ImportEmployees = event.body
             if event.time < oldest:
                 answers.append(
@@ -107,7 +117,10 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
             )
             if command.part == 1:
                 started = ImportStarted(
-                    run_id=command.run_id, account_id=command.account_id, mode=command.mode
+                    run_id=command.run_id,
+                    account_id=command.account_id,
+                    mode=command.mode,
+                    total=command.total,
                 )
                 answers.append(Outgoing(started, event.company_id, event, run_id=command.run_id))
         await outbox.append(tx, answers)
@@ -115,46 +128,77 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
     return on_commands
 
 
+async def _cancel(tx: Tx, event: Message[CancelImport]) -> list[Outgoing]:
+    """Nothing more is read for the run, and that is published; not for one that is over."""
+    counts = await tasks.cancel(tx, event.company_id, event.body.run_id)
+    if counts is None:
+        return []
+    body = ImportCancelled(run_id=event.body.run_id, **counts)
+    return [Outgoing(body, event.company_id, event, run_id=event.body.run_id)]
+
+
 def make_on_pushes(outbox: Outbox) -> Any:
     """The handler of what syncer wrote and wants."""
 
     async def on_pushes(events: Sequence[Message[Any]], tx: Tx) -> None:
         """Stage our own writes as answered, so that they are never drift; read on when syncer wants a newer directory."""
-        written = [e for e in events if isinstance(e.body, PushSucceeded) and e.body.action != "no_change"]
+        written = [e for e in events if _is_write(e.body)]
         for company in {e.company_id for e in written}:
             await _stage_written(tx, outbox, company, [e for e in written if e.company_id == company])
         for event in events:
             if isinstance(event.body, DirectoryWanted):
-                account = event.body.account_id
-                known = await directories.directory(tx, event.company_id, account)
-                if known["complete_as_of"] is None or known["complete_as_of"] < event.body.not_before:
-                    kind = "delta" if known["complete_as_of"] else "full"
-                    await tasks.add_task(
-                        tx,
-                        event.company_id,
-                        account,
-                        kind,
-                        event.id,
-                        Cause.READ,
-                        Lane.BULK,
-                        unless_waiting=True,
-                    )
+                account, not_before = event.body.account_id, event.body.not_before
+                await directories.directory(tx, event.company_id, account)
+                await tasks.want_directory(tx, event.company_id, account, event.id, not_before)
 
     return on_pushes
 
 
+def make_on_dead_letter(outbox: Outbox) -> Any:
+    """What a dead-lettered message shows."""
+
+    async def on_dead_letter(message: Message[Any], tx: Tx) -> None:
+        """An import fails; a record that should have been read or staged is unreadable until its next read.
+
+        Who wants a directory asks again.
+        """
+        body, company = message.body, message.company_id
+        if isinstance(body, ImportEmployees):
+            await tasks.give_up(tx, company, body.run_id)
+            failed = ImportFailed(run_id=body.run_id, reason="internal")
+            await outbox.append(tx, [Outgoing(failed, company, message, run_id=body.run_id)])
+            return
+        record = _fresh(body).record_id if isinstance(body, PushSucceeded | PushAdopted) else None
+        if isinstance(body, SourceChanged):
+            record = body.record_id
+        if record is not None:
+            lost = await snapshots.mark_unreadable(tx, company, record, await snapshots.milliseconds(tx))
+            outgoing = [EmployeeUnreadable(**dict(row.items()), reason="internal") for row in lost]
+            await outbox.append(tx, [Outgoing(event, company, message) for event in outgoing])
+
+    return on_dead_letter
+
+
+def _is_write(body: Body) -> bool:
+    """Whether it says what a system answered to a write of ours."""
+    return isinstance(body, PushAdopted) or (
+        isinstance(body, PushSucceeded) and body.action is not Action.NO_CHANGE
+    )
+
+
 async def _stage_written(
-    tx: Tx, outbox: Outbox, company: UUID, events: Sequence[Message[PushSucceeded]]
+    tx: Tx, outbox: Outbox, company: UUID, events: Sequence[Message[PushSucceeded | PushAdopted]]
 ) -> None:
-    await snapshots.lock_accounts(tx, [e.body.destination_account_id for e in events])
-    known = await snapshots.load_snapshots(tx, [e.body.destination_record_id for e in events])
+    fresh = [_fresh(e.body) for e in events]
+    await snapshots.lock_accounts(tx, [one.account_id for one in fresh])
+    known = await snapshots.load_snapshots(tx, [one.record_id for one in fresh])
     now = await snapshots.milliseconds(tx)
     saved: dict[UUID, core.Snapshot] = {}
-    said: list[Outgoing] = []
-    for event in events:
+    outgoing: list[Outgoing] = []
+    for event, one in zip(events, fresh, strict=True):
         staging = core.stage(
             known,
-            [_fresh(event.body)],
+            [one],
             rules=Rules(),
             cause=Cause.PUSH,
             is_source=False,
@@ -163,19 +207,28 @@ async def _stage_written(
         )
         for snapshot in staging.saved:
             known[snapshot.record_id] = saved[snapshot.record_id] = snapshot
-        said.extend(Outgoing(e, company, event) for e in staging.events)
+        outgoing.extend(Outgoing(e, company, event) for e in staging.events)
     await snapshots.save_snapshots(tx, company, list(saved.values()))
-    await outbox.append(tx, said)
+    await outbox.append(tx, outgoing)
 
 
-def _fresh(body: PushSucceeded) -> Fresh:
+def _fresh(body: PushSucceeded | PushAdopted) -> Fresh:
+    """The record as its system answered: the destination's, or the source's own."""
+    if isinstance(body, PushAdopted):
+        record, account, remote_id = body.record_id, body.account_id, body.remote_id
+    else:
+        record, account, remote_id = (
+            body.destination_record_id,
+            body.destination_account_id,
+            body.destination_remote_id,
+        )
     return Fresh(
-        body.destination_record_id,
-        body.destination_account_id,
-        body.destination_remote_id,
+        record,
+        account,
+        remote_id,
         body.employee,
         body.remote_version,
-        None,
+        body.remote_updated_at,
         body.requested_at,
         body.answered_at,
         None,

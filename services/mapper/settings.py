@@ -1,9 +1,9 @@
 """What mapper reads from its environment."""
 
-from shared.settings import ServiceSettings
+from shared.settings import AnsweringSettings
 
 
-class Settings(ServiceSettings):
+class Settings(AnsweringSettings):
     """mapper calls no remote system, so it needs little."""
 
     chunk: int = 500

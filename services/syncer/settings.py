@@ -1,15 +1,18 @@
 """What syncer reads from its environment."""
 
-from shared.settings import ServiceSettings, VaultSettings
+from shared.settings import AnsweringSettings, EgressSettings, VaultSettings
 
 
-class Settings(ServiceSettings):
+class Settings(AnsweringSettings):
     """syncer writes to the destination, so it needs the vault's key."""
 
     vault: VaultSettings
+    egress: EgressSettings = EgressSettings()
     senders: int = 4
     """Calls on their way at once from one process."""
     send_attempts: int = 5
     """Tries of one call before its records show Failed."""
+    retry_attempts: int = 16
+    """Tries in all of a push that fails of a transient error: the pauses, up to ten minutes each, make more than an hour."""
     retry_seconds: float = 1.0
     """First pause after a call that failed; it doubles."""

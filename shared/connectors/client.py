@@ -1,4 +1,4 @@
-"""HTTP to the two systems: time limits on everything, no redirects, one error class for each way it can fail."""
+"""HTTP to the systems: time limits on everything, no redirects, one error class for each way it can fail."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import UUID
 
 import httpx
 import orjson
 from opentelemetry.trace import SpanKind
 
-from shared.clock import Clock
-from shared.connectors.limits import Limits
-from shared.connectors.ports import Connector, RawRecord, Write
-from shared.connectors.vault import Vault
-from shared.contracts.records import Account, Remote, System
-from shared.errors import Unavailable
+from shared.connectors.ports import RawRecord, Write
+from shared.connectors.reading import Broken
+from shared.domain.employee import Remote
+from shared.domain.forms import same
+from shared.egress import Allowed, GuardedTransport
+from shared.errors import Received, RemoteAnswer, Unavailable
+from shared.settings import EgressSettings
+from shared.systems import SYSTEMS
 from shared.telemetry import traces
 from shared.telemetry.metrics import REMOTE_CALLS, REMOTE_SECONDS
 
 MAX_ANSWER_BYTES = 10 * 1024 * 1024
 TOTAL_SECONDS = 30.0
 """httpx limits each read, not the sum of them; the sum stays below a worker's lease."""
-_TIMEOUT = httpx.Timeout(20, connect=5)
+_TIMEOUT = httpx.Timeout(TOTAL_SECONDS, connect=5)
 _LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=10, keepalive_expiry=30)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _RETRY_SECONDS, _RETRY_SECONDS_MOST = 60.0, 3600.0
@@ -37,16 +37,20 @@ _SSN_KEY = re.compile(r"SSN|Ssn|(?<![A-Za-z])ssn|(?i:social[ _-]?(?:security|ins
 MASKED = "masked"
 """Stands in a raw record where a number was that we may not keep: a full update must not clear it."""
 _UNREADABLE = "\ud800"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+_LONGEST_ID = 255
+_LONGEST_WORD, _LONGEST_TEXT, _LONGEST_BODY = 80, 1000, 50_000
+"""Of what is kept of an answer: a code, a text, and a body, in characters."""
 
 
-def checked_url(base_url: str) -> str:
-    """The address itself, if it may be called: https, or http on this machine. Raises ValueError."""
-    parts = urlsplit(base_url)
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        return base_url.rstrip("/")
-    msg = "an account's address is https, or http on this machine only"
-    raise ValueError(msg)
+def allowed(system: str, egress: EgressSettings) -> Allowed:
+    """Where requests for accounts of `system` may go."""
+    return Allowed(SYSTEMS[system].hosts | egress.of(system), egress.loopback)
+
+
+def guarded(system: str, egress: EgressSettings) -> GuardedTransport:
+    """The way to `system`, and to nothing else."""
+    return GuardedTransport(allowed(system, egress), _LIMITS)
 
 
 class _TooLargeError(Exception):
@@ -54,7 +58,7 @@ class _TooLargeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What came back, whatever its status."""
 
     status: int
@@ -77,14 +81,12 @@ class Answer:
 class Http:
     """Calls one system."""
 
-    def __init__(
-        self, system: System, base_url: str, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, system: str, base_url: str, transport: httpx.AsyncBaseTransport) -> None:
+        """`transport` decides where requests may go: `guarded`, whatever the addresses that a company gave."""
         self._system = system
         self._client = httpx.AsyncClient(
-            base_url=checked_url(base_url),
+            base_url=base_url,
             timeout=_TIMEOUT,
-            limits=_LIMITS,
             trust_env=False,
             follow_redirects=False,
             transport=transport,
@@ -100,7 +102,7 @@ class Http:
         headers: Mapping[str, str],
         seconds: float | None = None,
         **more: Any,
-    ) -> Answer:
+    ) -> HttpResponse:
         """The answer, whatever its status. Raises `Unavailable`; for a write that was sent, with its outcome unknown."""
         started = time.monotonic()
         outcome = "error"
@@ -120,7 +122,7 @@ class Http:
             REMOTE_CALLS.labels(system=self._system, operation=operation, outcome=outcome).inc()
             REMOTE_SECONDS.labels(system=self._system, operation=operation).observe(took)
 
-    async def _exchange(self, method: str, path: str, **more: Any) -> Answer:
+    async def _exchange(self, method: str, path: str, **more: Any) -> HttpResponse:
         async with self._client.stream(method, path, **more) as response:
             parts: list[bytes] = []
             left = MAX_ANSWER_BYTES
@@ -129,7 +131,7 @@ class Http:
                 if left < 0:
                     raise _TooLargeError
                 parts.append(part)
-            return Answer(response.status_code, response.headers, b"".join(parts))
+            return HttpResponse(response.status_code, response.headers, b"".join(parts))
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -166,7 +168,7 @@ def raw_record(wire: Any, id_key: str) -> RawRecord:
     lower = payload.lower()
     if b"ssn" in lower or b"social" in lower:
         payload = _dumped(_without_ssn(wire))
-    return RawRecord(str(wire[id_key]), payload, hashlib.blake2b(payload, digest_size=16).digest())
+    return RawRecord(remote_id_of(wire, id_key), payload, hashlib.blake2b(payload, digest_size=16).digest())
 
 
 def _dumped(wire: Any) -> bytes:
@@ -184,66 +186,63 @@ def _without_ssn(value: Any) -> Any:
     return value
 
 
-def load_record(payload: bytes) -> dict[str, Any]:
-    """A raw record's fields. Raises ValueError for what PostgreSQL cannot keep: half a surrogate pair, NUL."""
-    wire = orjson.loads(payload)
-    if not isinstance(wire, dict) or (b"\\u0000" in payload and _has_nul(wire)):
-        raise ValueError("unreadable")
-    return wire
+def received(
+    answer: HttpResponse, body: Any, *, code: str = "", trace_id: str = "", remote_text: str = ""
+) -> Received:
+    """What is kept of an answer, or of one member's part `body` of it; what is no JSON is kept as a text, shortened."""
+    if body is None:
+        body = answer.content[:_LONGEST_TEXT].decode(errors="replace")
+        body = "" if _SSN_KEY.search(body) else body
+    kept = _dumped(_without_ssn(body))
+    if len(kept) > _LONGEST_BODY:
+        kept = _dumped(kept[:_LONGEST_BODY].decode(errors="replace"))
+    text = _NOT_TEXT.sub("\ufffd", remote_text)[:_LONGEST_TEXT]
+    return Received(RemoteAnswer(answer.status, _word(code), _word(trace_id), text), kept.decode())
 
 
-def _has_nul(value: Any) -> bool:
+def _word(text: str) -> str:
+    """A code or a name of theirs, where it is one."""
+    return text[:_LONGEST_WORD] if text.isascii() and text.isprintable() else ""
+
+
+def remote_id_of(wire: Mapping[str, Any], id_key: str) -> str:
+    """A record's id; of one that is too long, its beginning and a digest, which stays the same."""
+    known = str(wire[id_key])
+    if len(known) <= _LONGEST_ID and "\0" not in known and known.isprintable():
+        return known
+    digest = hashlib.blake2b(known.encode(errors="backslashreplace"), digest_size=16).hexdigest()
+    return f"{''.join(filter(str.isprintable, known[:32]))}~{digest}"
+
+
+def load_record(payload: bytes) -> tuple[dict[str, Any], str]:
+    """A raw record's fields, and the record as text that PostgreSQL can keep.
+
+    Text with NUL or half a surrogate pair comes as `Broken`, with a mark in its place. Raises ValueError.
+    """
+    try:
+        wire = orjson.loads(payload)
+        clean = b"\\u0000" not in payload
+    except orjson.JSONDecodeError:
+        wire, clean = json.loads(payload), False
+    if not isinstance(wire, dict):
+        raise ValueError("unreadable")  # noqa: TRY004  (as for everything that is no record)
+    if clean:
+        return wire, payload.decode()
+    wire = _mended(wire)
+    return wire, orjson.dumps(wire).decode()
+
+
+def _mended(value: Any) -> Any:
     if isinstance(value, dict):
-        return any("\0" in key or _has_nul(inner) for key, inner in value.items())
+        return {str(_mended(key)): _mended(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return any(map(_has_nul, value))
-    return isinstance(value, str) and "\0" in value
+        return list(map(_mended, value))
+    if isinstance(value, str) and _NOT_TEXT.search(value):
+        return Broken(_NOT_TEXT.sub("\ufffd", value))
+    return value
 
 
 def was_created_by(write: Write, found: Remote) -> bool:
     """Whether number and e-mail are the ones that were sent; equal names alone prove nothing."""
     sent = {name: write.fields[name] for name in ("number", "email") if write.fields.get(name)}
-    return bool(sent) and all(getattr(found.employee, name) == value for name, value in sent.items())
-
-
-class Connectors:
-    """One connector an account, kept while the account stays as it is."""
-
-    def __init__(self, vault: Vault, limits: Limits, clock: Clock) -> None:
-        self._vault = vault
-        self._limits = limits
-        self._clock = clock
-        self._open: dict[UUID, tuple[Account, Connector]] = {}
-
-    async def get(self, account: Account, company: UUID) -> Connector:
-        """The connector of `account`."""
-        known = self._open.get(account.account_id)
-        if known is not None and known[0] == account:
-            return known[1]
-        connector = make_connector(account, company, self._vault, self._limits, self._clock)
-        self._open[account.account_id] = (account, connector)
-        if known is not None:
-            await known[1].close()
-        return connector
-
-    async def close(self) -> None:
-        """Close all of them."""
-        for _, connector in self._open.values():
-            await connector.close()
-        self._open.clear()
-
-
-def make_connector(account: Account, company: UUID, vault: Vault, limits: Limits, clock: Clock) -> Connector:
-    """A connector for one account of `company`."""
-    from shared.connectors.linarc import Linarc  # noqa: PLC0415  (the systems build on this file)
-    from shared.connectors.oauth import Tokens  # noqa: PLC0415
-    from shared.connectors.quickbooks import QuickBooks  # noqa: PLC0415
-
-    http = Http(account.system, account.base_url)
-    gate = limits.gate(company, account)
-    match account.system:
-        case System.LINARC:
-            return Linarc(http, gate, vault, company, account, clock)
-        case System.QUICKBOOKS:
-            tokens = Tokens(vault, company, account.account_id, clock, http)
-            return QuickBooks(http, gate, tokens, account, clock)
+    return bool(sent) and all(same(name, getattr(found.employee, name), v) for name, v in sent.items())

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import httpx
 
+from shared.backoff import backoff_seconds
 from shared.clock import Clock
-from shared.connectors.client import Answer, Http, checked_url, read_json
+from shared.connectors.client import Http, HttpResponse, read_json
 from shared.connectors.vault import LEASE_SECONDS, Credential, Vault
-from shared.contracts.records import System
 from shared.errors import Unauthorized, Unavailable
 from shared.settings import ApplicationSettings
 
@@ -45,14 +45,14 @@ def authorise_url(application: ApplicationSettings, redirect_uri: str, state: st
 
 
 async def exchange_code(
-    http: Http, application: ApplicationSettings, code: str, redirect_uri: str, clock: Clock
+    http: Http, system: str, application: ApplicationSettings, code: str, redirect_uri: str, clock: Clock
 ) -> Credential:
     """The credential that a callback's code stands for. Its realmId comes with the callback only: keep both together.
 
     Raises `Unauthorized` when the code is spent, too old or another application's.
     """
     credential = Credential(
-        system=System.QUICKBOOKS,
+        system=system,
         client_id=application.client_id,
         client_secret=application.client_secret.get_secret_value(),
         token_url=application.token_url,
@@ -69,7 +69,7 @@ async def revoke(http: Http, credential: Credential) -> None:
     answer = await http.call(
         "revoke",
         "POST",
-        checked_url(credential.revoke_url),
+        credential.revoke_url,
         headers={"Accept": "application/json"},
         auth=(credential.client_id, credential.client_secret),
         json={"token": credential.refresh_token or credential.access_token},
@@ -141,16 +141,14 @@ class Tokens:
         if self._unstored is not None:
             await self._store(*self._unstored)
             return True
-        pause = _POLL_SECONDS
-        for _ in range(_POLLS):
+        for polls in range(1, _POLLS + 1):
             stored = self._known = await self._vault.load(*self._place)
             if stored.access_token != refused and self._good(stored):
                 return False
             if await self._vault.lease(*self._place, stored):
                 await self._replace(stored)
                 return True
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _POLL_SECONDS_MOST)
+            await asyncio.sleep(backoff_seconds(polls, first=_POLL_SECONDS, most=_POLL_SECONDS_MOST))
         raise Unavailable("somebody else is refreshing the token, and does not come to an end")
 
     async def _replace(self, stored: Credential) -> None:
@@ -192,24 +190,24 @@ async def _tokens(http: Http, credential: Credential, form: dict[str, str], aske
     answer = await http.call(
         "token",
         "POST",
-        checked_url(credential.token_url),
+        credential.token_url,
         headers={"Accept": "application/json", _HARD_END: "true"},
         auth=(credential.client_id, credential.client_secret),
         data=form,
         seconds=_ASK_SECONDS,
     )
-    told = _told(answer)
-    state = _STATES.get(str(told.get("error")))
+    fields = _fields(answer)
+    state = _STATES.get(str(fields.get("error")))
     if state and answer.status in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED):
-        raise Unauthorized(System.QUICKBOOKS, f"token service: {told['error']}", state=state)
-    access, refresh = str(told.get("access_token") or ""), str(told.get("refresh_token") or "")
-    lasts = _seconds(told, "expires_in")
+        raise Unauthorized(credential.system, f"token service: {fields['error']}", state=state)
+    access, refresh = str(fields.get("access_token") or ""), str(fields.get("refresh_token") or "")
+    lasts = _seconds(fields, "expires_in")
     if not (answer.ok and access and lasts):
         raise Unavailable(f"token service: {answer.status}")
     ends = [
         end
         for name in ("x_refresh_token_expires_in", "x_refresh_token_hard_expires_in")
-        if (end := _seconds(told, name))
+        if (end := _seconds(fields, name))
     ]
     return credential.model_copy(
         update={
@@ -221,15 +219,15 @@ async def _tokens(http: Http, credential: Credential, form: dict[str, str], aske
     )
 
 
-def _told(answer: Answer) -> dict[str, Any]:
+def _fields(answer: HttpResponse) -> dict[str, Any]:
     try:
-        told = read_json(answer.content)
+        fields = read_json(answer.content)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def _seconds(told: dict[str, Any], name: str) -> int:
+def _seconds(fields: dict[str, Any], name: str) -> int:
     """0 when it is not there or makes no sense; at most some thirty years."""
-    text = str(told.get(name) or "")
+    text = str(fields.get(name) or "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < len("1000000000") else 0

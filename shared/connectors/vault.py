@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.contracts.records import System
 from shared.db.seal import Sealer, SealError
-from shared.db.tx import Database, Record
-from shared.errors import Unauthorized
+from shared.db.tx import Database, Record, Tx
+from shared.errors import MusterError, RateLimited, Unauthorized
 from shared.settings import VaultSettings
 
+PAUSE_SECONDS = 15.0
+"""How soon work that meets a paused connection looks again."""
 LEASE_SECONDS = 20.0
 """Longer than a call to the token service may last, with the time to store its answer."""
 
 
 class Credential(BaseModel):
-    """What opens one account: an API key (Linarc) or OAuth tokens (QuickBooks). Its text never shows a secret."""
+    """What opens one account: an API key or OAuth tokens, as the system's description says. Its text never shows a secret."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    system: System
+    system: str
     api_key: str = Field(default="", repr=False)
     client_id: str = Field(default="", repr=False)
     client_secret: str = Field(default="", repr=False)
@@ -48,13 +50,28 @@ class Credential(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How one connection is. `state` is a code of `contracts.reasons.CONNECTIONS`, `problem` its cause for engineers."""
+    """How one connection is. `state` is a code of `domain.reasons.CONNECTIONS`, `problem` its cause for engineers.
+
+    `warning` is a code of `domain.reasons.DIRECTORIES`, or empty.
+    """
 
     account_id: UUID
     state: str
     problem: str
+    warning: str
     updated_at: datetime
     reconnect_by: datetime | None
+    renewed_at: datetime
+    """When the key or the tokens were given or last replaced."""
+    expires_at: datetime | None
+    """When the access token ends; it is renewed before that."""
+
+
+def not_open(state: str) -> MusterError:
+    """Why an account in this state is not called: work waits while it is paused, and otherwise for a person."""
+    if state == "paused":
+        return RateLimited("this connection is paused", retry_after=PAUSE_SECONDS, ours=True)
+    return Unauthorized("vault", f"this account is not connected: {state}", state=state)
 
 
 class Seal:
@@ -91,7 +108,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (company_id, account_id) DO UPDATE SET
     key_id = excluded.key_id, sealed = excluded.sealed, expires_at = excluded.expires_at,
     reconnect_by = excluded.reconnect_by, version = credentials.version + 1, lease_until = NULL,
-    state = 'connected', problem = '', updated_at = now()
+    state = 'connected', problem = '', updated_at = now(), renewed_at = now()
 """
 _RESEAL = """
 UPDATE vault.credentials SET key_id = $4, sealed = $5
@@ -105,7 +122,7 @@ WHERE company_id = $1 AND account_id = $2 AND version = $3 AND state = 'connecte
 _RENEW = """
 UPDATE vault.credentials SET
     key_id = $4, sealed = $5, expires_at = $6, reconnect_by = $7, version = version + 1, lease_until = NULL,
-    state = 'connected', problem = '', updated_at = now()
+    state = CASE state WHEN 'paused' THEN state ELSE 'connected' END, problem = '', updated_at = now(), renewed_at = now()
 WHERE company_id = $1 AND account_id = $2 AND version = $3
 """
 _RELEASE = """
@@ -119,14 +136,32 @@ _MARK = """
 UPDATE vault.credentials SET state = $3, problem = $4, updated_at = now()
 WHERE company_id = $1 AND account_id = $2 AND (state, problem) IS DISTINCT FROM ($3, $4)
 """
+_TURN = """
+UPDATE vault.credentials SET state = $4, updated_at = now() WHERE company_id = $1 AND account_id = $2 AND state = $3
+"""
 _FORGET = """
 UPDATE vault.credentials SET
     state = 'disconnected', problem = '', key_id = '', sealed = '', expires_at = NULL, reconnect_by = NULL,
     version = version + 1, lease_until = NULL, updated_at = now()
 WHERE company_id = $1 AND account_id = $2
 """
+_WARN = """
+UPDATE vault.credentials SET warning = $3 WHERE company_id = $1 AND account_id = $2 AND warning <> $3
+"""
+
+
+async def warn(tx: Tx, company: UUID, account: UUID, warning: str) -> None:
+    """Note what was wrong with the account's last complete read (`domain.reasons.DIRECTORIES`); empty: nothing was."""
+    await tx.execute(_WARN, company, account, warning)
+
+
 _HEALTH = """
-SELECT account_id, state, problem, updated_at, reconnect_by FROM vault.credentials WHERE company_id = $1
+SELECT account_id, state, problem, warning, updated_at, reconnect_by, renewed_at, expires_at
+FROM vault.credentials WHERE company_id = $1
+"""
+
+_STATES = """
+SELECT company_id, state, count(*)::int AS count FROM vault.credentials WHERE company_id = ANY ($1::uuid[]) GROUP BY 1, 2
 """
 
 
@@ -141,20 +176,23 @@ class Vault:
         self._database = database
         self._seal = Seal(settings)
 
-    async def load(self, company: UUID, account: UUID) -> Credential:
-        """Raises `Unauthorized`, with the state, unless the account is connected. Sealed again if its key is an old one."""
+    async def load(self, company: UUID, account: UUID, *, paused: bool = False) -> Credential:
+        """Sealed again if its key is an old one. Raises the error of `not_open` unless the account is connected.
+
+        `paused`: the connection is about to be replaced or ended, which a pause does not stop.
+        """
         async with self._database.transaction([company]) as tx:
             row = await tx.fetchrow(_LOAD, company, account)
-            credential = self._opened(company, account, row)
+            credential = self._opened(company, account, row, "paused" if paused else "connected")
             if row is not None and row["key_id"] != self._seal.newest:
                 sealed = self._seal.close(company, account, credential)
                 await tx.execute(_RESEAL, company, account, credential.version, *sealed)
             return credential
 
-    def _opened(self, company: UUID, account: UUID, row: Record | None) -> Credential:
+    def _opened(self, company: UUID, account: UUID, row: Record | None, also: str) -> Credential:
         state = row["state"] if row is not None else "disconnected"
-        if row is None or state != "connected":
-            raise Unauthorized("vault", f"this account is not connected: {state}", state=state)
+        if row is None or state not in ("connected", also):
+            raise not_open(state)
         credential = self._seal.open(company, account, row["key_id"], row["sealed"])
         return credential.model_copy(update={"version": row["version"]})
 
@@ -163,7 +201,7 @@ class Vault:
         sealed = self._seal.close(company, account, credential)
         ends = credential.expires_at, credential.reconnect_by
         async with self._database.transaction([company]) as tx:
-            await tx.execute(_SAVE, company, account, credential.system.value, *sealed, *ends)
+            await tx.execute(_SAVE, company, account, credential.system, *sealed, *ends)
 
     async def lease(self, company: UUID, account: UUID, credential: Credential) -> bool:
         """Whether the caller may replace this credential now: it is still the stored one, and nobody else is at it."""
@@ -180,7 +218,7 @@ class Vault:
         """Put `new` in the place of `old`; False when another one is there by now.
 
         The lease may be over: tokens that exist are worth more than the right to ask for them, so a late answer also
-        mends a wrong alarm.
+        fixes a wrong alarm.
         """
         sealed = self._seal.close(company, account, new)
         async with self._database.transaction([company]) as tx:
@@ -200,6 +238,18 @@ class Vault:
         async with self._database.transaction([company]) as tx:
             await tx.execute(_MARK, company, account, state, problem)
 
+    async def pause(self, company: UUID, account: UUID) -> bool:
+        """Call it no more until it is resumed; False unless it is connected."""
+        return await self._turn(company, account, "connected", "paused")
+
+    async def resume(self, company: UUID, account: UUID) -> bool:
+        """Go on after a pause; False unless it is paused."""
+        return await self._turn(company, account, "paused", "connected")
+
+    async def _turn(self, company: UUID, account: UUID, was: str, becomes: str) -> bool:
+        async with self._database.transaction([company]) as tx:
+            return await tx.execute(_TURN, company, account, was, becomes) == "UPDATE 1"
+
     async def forget(self, company: UUID, account: UUID) -> None:
         """Disconnect: the credential is thrown away. Revoke it first (`oauth.revoke`)."""
         async with self._database.transaction([company]) as tx:
@@ -209,3 +259,12 @@ class Vault:
         """How the company's connections are."""
         async with self._database.transaction([company]) as tx:
             return [Health(**row) for row in await tx.fetch(_HEALTH, company)]
+
+    async def states(self, companies: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+        """How many connections of each company are in each state."""
+        found: dict[UUID, dict[str, int]] = {}
+        if companies:
+            async with self._database.transaction(companies) as tx:
+                for row in await tx.fetch(_STATES, companies):
+                    found.setdefault(row["company_id"], {})[row["state"]] = row["count"]
+        return found

@@ -1,1 +1,1 @@
-"""The language of the system: records, events, commands, topics, views. Imports pydantic and phonenumbers only."""
+"""What travels between the services: topics, events, commands and views."""

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from shared.contracts.records import Lane
+from shared.domain.values import Lane
 
 MAX_BODY_BYTES = 800_000
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One kind of thing that its owner says. A fact topic exists once a lane, so real time never waits behind bulk."""
+    """One kind of message that its owner publishes. A topic of facts exists once a lane, so real time never waits behind bulk."""
 
     name: str
     owner: str

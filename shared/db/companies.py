@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from shared.contracts.events import Message, SettingsChanged
-from shared.contracts.records import CompanySettings
 from shared.db.tx import Tx
+from shared.domain.settings import CompanySettings
 
 _SAVE = """
 INSERT INTO company_settings (company_id, version, document)
@@ -35,7 +35,7 @@ async def save_settings(tx: Tx, events: Sequence[Message[SettingsChanged]]) -> s
 
 
 async def load_settings(tx: Tx, companies: Iterable[UUID]) -> dict[UUID, CompanySettings]:
-    """The settings of these companies, by id; a company we have not heard of is left out."""
+    """The settings of these companies, by id; a company that is not known yet is left out."""
     rows = await tx.fetch(_LOAD, list(set(companies)))
     documents = (CompanySettings.model_validate_json(row["document"]) for row in rows)
     return {document.company_id: document for document in documents}

@@ -11,6 +11,10 @@ import asyncpg
 from shared.db.pool import connecting
 
 SERVICES = ("gateway", "importer", "mapper", "syncer", "history")
+OWNER = "muster_owner"
+"""The role that everything of ours belongs to. Nobody logs in as it, and it has no right beyond its own objects, except to
+see the other roles' sessions (`muster.oldest_writer`): what runs with its owner's rights can do no more.
+"""
 _STEPS: tuple[tuple[str, str], ...] = (
     ("muster", "shared.db"),
     *((service, package) for service in SERVICES for package in ("shared.messaging", f"services.{service}")),
@@ -18,7 +22,6 @@ _STEPS: tuple[tuple[str, str], ...] = (
 )
 _LOCK = "SELECT pg_advisory_lock(8701)"
 _TABLE = """
-CREATE SCHEMA IF NOT EXISTS muster;
 CREATE TABLE IF NOT EXISTS muster.migrations (
     schema_name text NOT NULL,
     package text NOT NULL,
@@ -36,6 +39,34 @@ DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN CREATE ROLE {role} {options}; END IF;
 END $$
 """
+_OPTIONS = "NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"
+_MIGRATOR = f"""
+DO $$ BEGIN
+    IF NOT pg_has_role('{OWNER}', 'pg_read_all_stats', 'USAGE') THEN GRANT pg_read_all_stats TO {OWNER}; END IF;
+    IF NOT pg_has_role('{OWNER}', 'SET') THEN GRANT {OWNER} TO CURRENT_USER; END IF;
+END $$
+"""
+_TOO_STRONG = """
+SELECT rolname FROM pg_roles
+WHERE rolname = ANY ($1)
+  AND (rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication OR rolname = $2 AND rolcanlogin)
+ORDER BY 1
+"""
+_RESTRICT = """
+DO $$ BEGIN
+    EXECUTE format('REVOKE CREATE, TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    IF to_regnamespace('public') IS NOT NULL THEN REVOKE CREATE ON SCHEMA public FROM PUBLIC; END IF;
+END $$
+"""
+_EXTENSIONS = """
+CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA muster;
+CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA muster
+"""
+_AS_OWNER = f"SET ROLE {OWNER}; ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
+
+
+class TooStrongError(Exception):
+    """A role of ours has a right that none of them may have."""
 
 
 class ChangedMigrationError(Exception):
@@ -50,16 +81,18 @@ def _files(package: str) -> list[tuple[str, str]]:
 
 
 async def migrate(dsn: str, passwords: Mapping[str, str] | None = None) -> list[str]:
-    """Bring the database at `dsn` (an owner's address) up to date; returns the names of what ran.
+    """Bring the database at `dsn` (an administrator's address) up to date; returns the names of what ran.
 
-    Makes one schema and two roles a service; `passwords` by service name are set each time. Safe to run side by side.
+    Makes `OWNER`, and one schema and two roles a service; `passwords` by service name are set each time. Everything is
+    made as `OWNER`. Safe to run side by side.
     """
     with connecting():
         connection = await asyncpg.connect(dsn, timeout=10)
     try:
         await connection.execute(_LOCK)
+        await _prepare(connection, passwords or {})
+        await connection.execute(_AS_OWNER)
         await connection.execute(_TABLE)
-        await _roles(connection, passwords or {})
         done = {
             (r["schema_name"], r["package"], r["name"]): r["checksum"] for r in await connection.fetch(_DONE)
         }
@@ -75,7 +108,7 @@ async def migrate(dsn: str, passwords: Mapping[str, str] | None = None) -> list[
                     msg += " Restore it, and put the change in a new file."
                     raise ChangedMigrationError(msg)
                 async with connection.transaction():
-                    await connection.execute(f"SET LOCAL search_path = {schema}, public")
+                    await connection.execute(f"SET LOCAL search_path = {schema}, pg_temp")
                     await connection.execute(text)
                     await connection.execute(_RECORD, schema, package, name, checksum)
                 ran.append(f"{schema}/{name}")
@@ -84,22 +117,45 @@ async def migrate(dsn: str, passwords: Mapping[str, str] | None = None) -> list[
         await connection.close()
 
 
-async def _roles(connection: asyncpg.Connection[asyncpg.Record], passwords: Mapping[str, str]) -> None:
-    """Two roles a service: the one it logs in as, and the one its relay and claims switch to. Neither owns anything."""
+async def restrict(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Take from everybody what PostgreSQL gives to everybody in a database: a copy of a database has not inherited it."""
+    await connection.execute(_RESTRICT)
+
+
+async def _prepare(connection: asyncpg.Connection[asyncpg.Record], passwords: Mapping[str, str]) -> None:
+    """Make what only an administrator can make: roles, schemas, extensions. Raises `TooStrongError`."""
+    await _role(connection, OWNER, "NOLOGIN")
+    await connection.execute(_MIGRATOR)
+    await restrict(connection)
+    await connection.execute(
+        f"CREATE SCHEMA IF NOT EXISTS muster AUTHORIZATION {OWNER};"
+        f"CREATE SCHEMA IF NOT EXISTS vault AUTHORIZATION {OWNER}; {_EXTENSIONS}"
+    )
     for service in SERVICES:
-        system = f"{service}_system"
-        options = "NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
-        await connection.execute(_ROLE.format(role=service, options=f"LOGIN {options}"))
-        await connection.execute(_ROLE.format(role=system, options=f"NOLOGIN {options}"))
+        await _service(connection, service)
         if password := passwords.get(service):
             quoted = await connection.fetchval("SELECT quote_literal($1::text)", password)
             await connection.execute(f"ALTER ROLE {service} PASSWORD {quoted}")
-        await connection.execute(
-            f"GRANT {system} TO {service} WITH INHERIT FALSE, SET TRUE;"
-            f"CREATE SCHEMA IF NOT EXISTS {service};"
-            f"GRANT USAGE ON SCHEMA {service}, muster TO {service}, {system};"
-            f"ALTER ROLE {service} SET search_path = {service}"
-        )
+    await connection.execute("GRANT USAGE ON SCHEMA vault TO gateway, importer, syncer")
+    roles = [OWNER, *SERVICES, *(f"{service}_system" for service in SERVICES)]
+    if strong := await connection.fetch(_TOO_STRONG, roles, OWNER):
+        names = ", ".join(row["rolname"] for row in strong)
+        msg = f"These roles may do more than Muster allows them: {names}. Take the attributes away with ALTER ROLE."
+        raise TooStrongError(msg)
+
+
+async def _role(connection: asyncpg.Connection[asyncpg.Record], role: str, login: str) -> None:
+    await connection.execute(_ROLE.format(role=role, options=f"{login} {_OPTIONS}"))
+
+
+async def _service(connection: asyncpg.Connection[asyncpg.Record], service: str) -> None:
+    """Two roles: the one it logs in as, and the one its relay and claims switch to. Neither owns anything."""
+    system = f"{service}_system"
+    await _role(connection, service, "LOGIN")
+    await _role(connection, system, "NOLOGIN")
     await connection.execute(
-        "CREATE SCHEMA IF NOT EXISTS vault; GRANT USAGE ON SCHEMA vault TO gateway, importer, syncer"
+        f"GRANT {system} TO {service} WITH INHERIT FALSE, SET TRUE;"
+        f"CREATE SCHEMA IF NOT EXISTS {service} AUTHORIZATION {OWNER};"
+        f"GRANT USAGE ON SCHEMA {service}, muster TO {service}, {system};"
+        f"ALTER ROLE {service} SET search_path = {service}, pg_temp"
     )

@@ -10,6 +10,7 @@ import asyncpg
 from shared.db.tx import Database, Record
 from shared.errors import Unavailable
 from shared.settings import DatabaseSettings
+from shared.telemetry.metrics import DATABASE_CONNECTIONS
 
 _SETTINGS = {
     "statement_timeout": "15s",
@@ -69,8 +70,10 @@ async def open_database(settings: DatabaseSettings, service: str) -> Database:
             command_timeout=settings.command_timeout_seconds,
             max_inactive_connection_lifetime=300,
             reset=_nothing_to_reset,
-            server_settings={"application_name": service, "search_path": service, **_SETTINGS},
+            server_settings={"application_name": service, "search_path": f"{service}, pg_temp", **_SETTINGS},
         )
+    DATABASE_CONNECTIONS.labels(state="open").set_function(pool.get_size)
+    DATABASE_CONNECTIONS.labels(state="idle").set_function(pool.get_idle_size)
     return Database(pool, service, acquire_timeout=settings.acquire_timeout_seconds)
 
 
@@ -82,7 +85,7 @@ async def open_relay_connection(settings: DatabaseSettings, service: str) -> asy
         command_timeout=settings.command_timeout_seconds,
         server_settings={
             "application_name": f"{service}-relay",
-            "search_path": service,
+            "search_path": f"{service}, pg_temp",
             "role": f"{service}_system",
             **_SETTINGS,
         },

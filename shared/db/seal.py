@@ -1,4 +1,4 @@
-"""Sealing what may not lie open in a table: AES-256-GCM, bound to its place, under keys that can be rotated."""
+"""Sealing what may not lie open in a table: AES-256-GCM, bound to associated data, under keys that can be rotated."""
 
 from __future__ import annotations
 
@@ -33,18 +33,20 @@ class Sealer:
         self._ciphers = {hashlib.sha256(key).hexdigest()[:8]: AESGCM(key) for key in raw}
         self.newest = next(iter(self._ciphers))
 
-    def close(self, text: bytes, place: str) -> tuple[str, bytes]:
-        """The key's id and the sealed bytes. They open at the same `place` only."""
+    def close(self, text: bytes, associated_data: str) -> tuple[str, bytes]:
+        """The key's id and the sealed bytes. They open with the same `associated_data` only."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[self.newest].encrypt(nonce, text, f"{place}|{self.newest}".encode())
+        sealed = self._ciphers[self.newest].encrypt(nonce, text, f"{associated_data}|{self.newest}".encode())
         return self.newest, nonce + sealed
 
-    def open(self, key_id: str, sealed: bytes, place: str) -> bytes:
+    def open(self, key_id: str, sealed: bytes, associated_data: str) -> bytes:
         """What was sealed. Raises `SealError` when the key is gone, or the bytes belong elsewhere."""
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             raise SealError("the key that sealed this is not listed any more")
         try:
-            return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], f"{place}|{key_id}".encode())
+            return cipher.decrypt(
+                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], f"{associated_data}|{key_id}".encode()
+            )
         except (InvalidTag, ValueError):
-            raise SealError("this was changed, or sealed for another place") from None
+            raise SealError("this was changed, or sealed with other associated data") from None

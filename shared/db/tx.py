@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from shared.db.work import Bell
+from shared.db.work import Wakeup
 from shared.errors import Unavailable
+from shared.telemetry.metrics import DATABASE_ERRORS, TRANSACTION_SECONDS
 
 Record = asyncpg.Record
 
-_LOCK = "SELECT pg_advisory_xact_lock($1, hashtext(k)) FROM unnest($2::text[]) AS t (k)"
-_LOCK_NUMBERS = {"mapper": 3, "syncer": 4}
+_LOCKS = {"mapper": 3, "syncer": 4, "history": 5}
+"""The services of which one transaction at a time works on a company, and the numbers of their locks."""
 
 _RETRYABLE = (
     asyncpg.PostgresConnectionError,
@@ -47,6 +48,12 @@ def _seeing(companies: tuple[UUID, ...]) -> str:
     return f"SELECT set_config('muster.companies', '{{{','.join(map(str, companies))}}}', true)"
 
 
+def _locking(number: int, companies: tuple[UUID, ...]) -> str:
+    """What `_seeing` does, and the locks, in one statement."""
+    keys = ",".join(map(str, companies))
+    return f"{_seeing(companies)}, pg_advisory_xact_lock({number}, hashtext(k)) FROM unnest('{{{keys}}}'::text[]) AS t (k)"
+
+
 @dataclass(frozen=True, slots=True)
 class Tx:
     """One open transaction of `service`, allowed to see `companies` and nothing else."""
@@ -54,6 +61,8 @@ class Tx:
     connection: asyncpg.Connection[Record]
     service: str
     companies: tuple[UUID, ...]
+    relay_leads: bool = False
+    """Whether this process's relay leads its service's: the commit wakes it, nobody else need be told."""
     due: set[str] = field(default_factory=set)
     """The kinds of work that this transaction made due."""
 
@@ -73,12 +82,8 @@ class Tx:
         """The command tag, as `UPDATE 3`."""
         return await self.connection.execute(sql, *args)
 
-    async def lock_companies(self) -> None:
-        """Take this service's lock of each company, in key order; held until the end (architecture decision 4)."""
-        await self.connection.execute(_LOCK, _LOCK_NUMBERS[self.service], [str(c) for c in self.companies])
-
     def made_due(self, work: str) -> None:
-        """Wake this process's worker of this kind of `work` once this is committed (in `Database.transaction` only)."""
+        """Wake this process's worker of this kind of `work` once this is committed."""
         self.due.add(work)
 
 
@@ -90,18 +95,32 @@ class Database:
         self._pool = pool
         self._timeout = acquire_timeout
         self.service = service
-        self.bells: defaultdict[str, Bell] = defaultdict(Bell)
+        self.wakeups: defaultdict[str, Wakeup] = defaultdict(Wakeup)
         """By kind of work; each rings when a transaction that made such work due is committed."""
+        self.relay_leads = False
+        """Set by the relay of this process."""
 
     @asynccontextmanager
     async def transaction(self, companies: Iterable[UUID]) -> AsyncIterator[Tx]:
         """One transaction that sees these companies. Raises `Unavailable` for what a repetition may cure."""
         named = tuple(sorted(set(companies)))
-        async with self._open(f"BEGIN; {_seeing(named)}") as connection:
-            tx = Tx(connection, self.service, named)
+        async with self._work(f"BEGIN; {_seeing(named)}", named) as tx:
             yield tx
-        for work in tx.due:
-            self.bells[work].ring()
+
+    @asynccontextmanager
+    async def locked(self, companies: Iterable[UUID]) -> AsyncIterator[Tx]:
+        """A `transaction` that has this service's lock of each company, taken in key order and held until the end.
+
+        They are taken before anything assigns a transaction id: one that waited for a lock with an id would hold back
+        every relay of the database, which reads only below the oldest open id.
+        """
+        named = tuple(sorted(set(companies)))
+        async with self._work(f"BEGIN; {_locking(_LOCKS[self.service], named)}", named) as tx:
+            yield tx
+
+    def handling(self, companies: Iterable[UUID]) -> AbstractAsyncContextManager[Tx]:
+        """The transaction of a handler: `locked` in a service that has such locks."""
+        return self.locked(companies) if self.service in _LOCKS else self.transaction(companies)
 
     @asynccontextmanager
     async def reading(self, company: UUID) -> AsyncIterator[Tx]:
@@ -113,24 +132,35 @@ class Database:
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Tx]:
         """One transaction as `<service>_system`, which sees the work tables of every company and nothing else."""
-        async with self._open(f"BEGIN; SET LOCAL ROLE {self.service}_system") as connection:
-            yield Tx(connection, self.service, ())
+        async with self._work(f"BEGIN; SET LOCAL ROLE {self.service}_system", ()) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _work(self, begin: str, companies: tuple[UUID, ...]) -> AsyncIterator[Tx]:
+        """Wakes the workers that it made something due for, once it is committed."""
+        async with self._open(begin) as connection:
+            tx = Tx(connection, self.service, companies, self.relay_leads)
+            yield tx
+        for work in tx.due:
+            self.wakeups[work].notify()
 
     @asynccontextmanager
     async def _open(self, begin: str) -> AsyncIterator[asyncpg.Connection[Record]]:
         try:
             async with self._pool.acquire(timeout=self._timeout) as connection:
-                await connection.execute(begin)
-                try:
-                    yield connection  # type: ignore[misc]
-                except BaseException:
-                    if not connection.is_closed():
-                        await connection.execute("ROLLBACK")
-                    raise
-                await connection.execute("COMMIT")
+                with TRANSACTION_SECONDS.time():
+                    try:
+                        await connection.execute(begin)
+                        yield connection  # type: ignore[misc]
+                    except BaseException:
+                        if not connection.is_closed():
+                            await connection.execute("ROLLBACK")
+                        raise
+                    await connection.execute("COMMIT")
         except _RETRYABLE as error:
             if isinstance(error, asyncpg.InterfaceError) and _is_mistake(error):
                 raise
+            DATABASE_ERRORS.labels(error=type(error).__name__).inc()
             raise Unavailable(f"database: {type(error).__name__}") from error
 
     async def ping(self) -> bool:

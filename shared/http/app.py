@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -17,14 +18,17 @@ from faststream.kafka import KafkaBroker, KafkaRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
+from shared.backoff import backoff_seconds
 from shared.clock import Clock, SystemClock
 from shared.db.pool import open_database
 from shared.db.seal import Sealer
 from shared.db.tx import Database
-from shared.errors import Unavailable
+from shared.db.work import keep_running
+from shared.errors import ProcessMustEndError, Unavailable
 from shared.http import problems
+from shared.http.guard import guarded
 from shared.http.observe import Observed
-from shared.messaging.broker import make_broker
+from shared.messaging.broker import BrokerCheck, make_broker
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
@@ -66,7 +70,7 @@ Build = Callable[[Base], Parts]
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """A service's process. What is wrong with its settings is said in a line each, without their values."""
+    """A service's process. What is wrong with its settings is reported in a line each, without their values."""
     try:
         uvloop.run(main())
     except ValidationError as error:
@@ -89,33 +93,54 @@ async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
     parts = build(base)
     broker = make_broker(settings.kafka, service, parts.router)
     relay = Relay(settings, database)
-    state = _State(database, base.consume)
+    check = BrokerCheck(settings.kafka, service)
+    state = _State(database, check, base.consume)
     server = _Server(
         uvicorn.Config(
-            make_http(service, parts, state),
+            make_http(service, parts),
             host=settings.http.host,
             port=settings.http.port,
+            http=guarded(settings.http),
             access_log=False,
             log_config=None,
             timeout_graceful_shutdown=5,
             server_header=False,
+            proxy_headers=bool(settings.http.trusted_proxies),
+            forwarded_allow_ips=settings.http.trusted_proxies,
         ),
         parts.on_stop,
+    )
+    operations = _OperationsServer(
+        uvicorn.Config(
+            make_operations(service, state),
+            host=settings.operations.host,
+            port=settings.operations.port,
+            http=guarded(settings.http),
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        ),
     )
     log.info("service.start", outcome="ok", port=settings.http.port)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run()) for run in (*parts.workers, relay.run)]
-            tasks.append(group.create_task(_consume(broker, parts.router, base.consume, state)))
+            consume = partial(_consume, broker, parts.router, base.consume, state)
+            loops: dict[str, Callable[[], Awaitable[None]]] = {"relay": relay.run, "consume": consume}
+            loops |= {f"worker {n}": run for n, run in enumerate(parts.workers)}
+            tasks = [group.create_task(keep_running(name, run)) for name, run in loops.items()]
+            looked_after = group.create_task(operations.serve())
             await server.serve()
-            base.consume.stop()
+            operations.should_exit = True
+            await base.consume.stop()
             with suppress(Exception):
                 await broker.stop()
             await asyncio.sleep(0.2)
             for task in tasks:
                 task.cancel()
+            await looked_after
     finally:
-        for close in parts.on_close:
+        for close in (*parts.on_close, check.close):
             with suppress(Exception):
                 await close()
         await database.close()
@@ -124,7 +149,7 @@ async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
 
 
 def _check_sealing(settings: ServiceSettings) -> None:
-    """Better not to start than to find out when the first message must be parked."""
+    """Better not to start than to find out when the first message must be dead-lettered."""
     try:
         Sealer(settings.dead_letter_keys())
     except ValueError as error:
@@ -141,7 +166,7 @@ def _calm_collector() -> None:
 class _Server(uvicorn.Server):
     """uvicorn, telling a failed start by an exception instead of ending the process, and of its end before it waits."""
 
-    def __init__(self, config: uvicorn.Config, on_stop: Sequence[Callable[[], None]]) -> None:
+    def __init__(self, config: uvicorn.Config, on_stop: Sequence[Callable[[], None]] = ()) -> None:
         super().__init__(config)
         self._on_stop = on_stop
 
@@ -166,24 +191,35 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class _OperationsServer(_Server):
+    """Ends with the other server, which takes the signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 @dataclass(slots=True)
 class _State:
     database: Database
+    broker: BrokerCheck
     consume: Consume
     consuming: bool = False
 
     async def checks(self) -> dict[str, str]:
-        """What is not in order, by name."""
-        wrong = {f"topic {topic}": why for topic, why in self.consume.holding().items()}
-        if not self.consuming:
-            wrong["kafka"] = "not connected yet"
-        if not await self.database.ping():
-            wrong["database"] = "does not answer"
-        return wrong
+        """The state of the database, of the broker, and of each topic that is not in order; `ok` is well."""
+        database, broker = await asyncio.gather(self.database.ping(), self.broker.answers())
+        states = {
+            "database": "ok" if database else "does not answer",
+            "broker": "ok" if broker else "does not answer",
+        }
+        if broker and not self.consuming:
+            states["broker"] = "consumers are being started"
+        return states | {f"topic {topic}": why for topic, why in self.consume.paused().items()}
 
 
-def make_http(service: str, parts: Parts, state: _State | None) -> FastAPI:
-    """The HTTP side: the service's routes, `/livez`, `/readyz`, `/metrics`; every error a problem."""
+def make_http(service: str, parts: Parts) -> FastAPI:
+    """The HTTP side: the service's routes; every error a problem."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -203,17 +239,25 @@ def make_http(service: str, parts: Parts, state: _State | None) -> FastAPI:
         app.include_router(router)
     parts.configure(app)
     app.add_middleware(Observed)
+    return app
 
-    @app.get("/livez", include_in_schema=False)
+
+def make_operations(service: str, state: _State) -> FastAPI:
+    """What looks after a service: `/livez`, `/readyz` and `/metrics`."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    problems.install(app)
+
+    @app.get("/livez")
     async def livez() -> dict[str, str]:
         return {"service": service}
 
-    @app.get("/readyz", include_in_schema=False)
+    @app.get("/readyz")
     async def readyz() -> JSONResponse:
-        wrong = await state.checks() if state else {}
-        return JSONResponse({"ready": not wrong, "wrong": wrong}, status_code=503 if wrong else 200)
+        checks = await state.checks()
+        ready = all(found == "ok" for found in checks.values())
+        return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.get("/metrics")
     async def metrics() -> Response:
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
@@ -221,33 +265,34 @@ def make_http(service: str, parts: Parts, state: _State | None) -> FastAPI:
 
 
 async def _open(settings: ServiceSettings, service: str) -> Database:
-    pause = 0.2
+    tries = 0
     while True:
         try:
             return await open_database(settings.database, service)
         except Unavailable as error:
+            tries += 1
+            pause = backoff_seconds(tries, first=0.2, most=5.0)
             log.warning("service.wait", outcome=str(error), delay_s=pause)
             await asyncio.sleep(pause)
-            pause = min(5.0, pause * 2)
 
 
 async def _consume(broker: KafkaBroker, router: KafkaRouter, consume: Consume, state: _State) -> None:
     """Start the consumers, however long the broker takes; then watch that they get on."""
-    pause = 0.2
+    tries = 0
     while not state.consuming:
         try:
             await broker.start()
             state.consuming = True
         except Exception as error:  # noqa: BLE001  (aiokafka raises many kinds while a broker comes up)
+            tries += 1
+            pause = backoff_seconds(tries, first=0.2, most=5.0)
             log.warning("service.wait", outcome=type(error).__name__, delay_s=pause)
             with suppress(Exception):
                 await broker.stop()
             await asyncio.sleep(pause)
-            pause = min(5.0, pause * 2)
     while True:
         await asyncio.sleep(5)
         await consume.measure_lag(router)
         if consume.stuck_seconds() > NO_PROGRESS_SECONDS:
             log.error("consume.stuck", outcome="exit")
-            msg = "messages wait and none is handled"
-            raise RuntimeError(msg)
+            raise ProcessMustEndError("messages wait and none is handled")

@@ -1,4 +1,4 @@
-"""Internal reads between services carry one shared token."""
+"""Internal reads carry a token: one for each service that answers, which gateway shows it."""
 
 import hmac
 from collections.abc import Awaitable, Callable

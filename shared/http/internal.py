@@ -12,7 +12,9 @@ from shared.http.problems import ProblemError
 from shared.telemetry import traces
 
 T = TypeVar("T")
-_TIMEOUT = httpx.Timeout(10, connect=2)
+SECONDS = 10.0
+_CONNECT_SECONDS = 2.0
+_PASSED_ON = frozenset({"not-found", "invalid", "gone", "conflict", "unavailable"})
 
 
 class Internal:
@@ -23,19 +25,22 @@ class Internal:
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers={"Authorization": f"Bearer {token.get_secret_value()}"},
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(SECONDS, connect=_CONNECT_SECONDS),
             trust_env=False,
         )
 
-    async def get(self, path: str, *, company: UUID, **params: Any) -> Any:
-        """The JSON at `path`. Raises the owner's own problem, or `unavailable`."""
-        return await self._ask(
-            "GET", path, company, orjson.loads, params={k: v for k, v in params.items() if v is not None}
-        )
+    async def get(self, path: str, *, company: UUID, seconds: float = SECONDS, **params: Any) -> Any:
+        """The JSON at `path`, waited for so long. Raises the owner's own problem, or `unavailable`."""
+        asked = {k: v for k, v in params.items() if v is not None}
+        timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
+        return await self._ask("GET", path, company, orjson.loads, params=asked, timeout=timeout)
 
-    async def post(self, path: str, *, company: UUID, json: Any, read: Callable[[bytes], T]) -> T:
+    async def post(
+        self, path: str, *, company: UUID, json: Any, read: Callable[[bytes], T], seconds: float = SECONDS
+    ) -> T:
         """A read whose question does not fit an address; `read` makes of the JSON what is wanted."""
-        return await self._ask("POST", path, company, read, json=json)
+        timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
+        return await self._ask("POST", path, company, read, json=json, timeout=timeout)
 
     async def _ask(self, method: str, path: str, company: UUID, read: Callable[[bytes], T], **more: Any) -> T:
         try:
@@ -53,7 +58,7 @@ class Internal:
         if response.headers.get("content-type", "").startswith("application/problem+json"):
             body = response.json()
             kind = str(body.get("type", "")).rsplit(":", 1)[-1]
-            if kind in ("not-found", "invalid", "gone", "conflict"):
+            if kind in _PASSED_ON:
                 raise ProblemError(kind, body.get("detail", ""))
         raise ProblemError("unavailable", f"The {self._service} service does not answer. Try again.")
 

@@ -11,20 +11,19 @@ from shared.telemetry import traces
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import REQUESTS
 
-_UNSEEN = frozenset({"/livez", "/readyz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _FAILED = 500
 
 
 class Observed:
-    """The outermost layer of a service's HTTP side. Those who look after it are not counted."""
+    """The outermost layer of a service's HTTP side."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http" or scope["path"] in _UNSEEN:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"

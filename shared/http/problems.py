@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.errors import Unavailable
 from shared.telemetry.logs import log
@@ -48,8 +49,29 @@ def problem(kind: str, detail: str, **more: Any) -> JSONResponse:
     """The answer itself."""
     status, title = TYPES[kind]
     body = {"type": f"urn:muster:problem:{kind}", "title": title, "status": status, "detail": detail, **more}
-    headers = {"Retry-After": "5"} if kind == "unavailable" else None
+    seconds = more.get("retry_after", 5 if kind == "unavailable" else None)
+    headers = {"Retry-After": str(seconds)} if seconds is not None else None
     return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
+
+
+def answer_of(error: ProblemError | Unavailable) -> JSONResponse:
+    """The answer that an error of ours is."""
+    if isinstance(error, ProblemError):
+        return problem(error.kind, error.detail, **error.more)
+    log.warning("http.unavailable", outcome=str(error))
+    return problem("unavailable", "Try again in a few seconds.")
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that the request's address takes, over all routes of the application."""
+    return [
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def install(app: FastAPI) -> None:
@@ -57,7 +79,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def on_problem(_: Request, error: ProblemError) -> JSONResponse:
-        return problem(error.kind, error.detail, **error.more)
+        return answer_of(error)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -67,14 +89,16 @@ def install(app: FastAPI) -> None:
         return problem("invalid", "See `errors`: where, and why.", errors=errors)
 
     @app.exception_handler(HTTPException)
-    async def on_http(_: Request, error: HTTPException) -> JSONResponse:
+    async def on_http(request: Request, error: HTTPException) -> JSONResponse:
         kind = _BY_STATUS.get(error.status_code, "internal")
-        return problem(kind, TYPES[kind][1] + ".")
+        answer = problem(kind, TYPES[kind][1] + ".")
+        if kind == "method-not-allowed":
+            answer.headers["Allow"] = ", ".join(_methods(request))
+        return answer
 
     @app.exception_handler(Unavailable)
     async def on_unavailable(_: Request, error: Unavailable) -> JSONResponse:
-        log.warning("http.unavailable", outcome=str(error))
-        return problem("unavailable", "Try again in a few seconds.")
+        return answer_of(error)
 
     @app.exception_handler(Exception)
     async def on_bug(_: Request, error: Exception) -> JSONResponse:

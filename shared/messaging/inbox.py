@@ -1,4 +1,4 @@
-"""Remembering what was heard, in the transaction of its effect, so that nothing has an effect twice."""
+"""Remembering what was consumed, in the transaction of its effect, so that nothing has an effect twice."""
 
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
@@ -10,8 +10,8 @@ from shared.contracts.events import Body, Message
 from shared.db.tx import Tx
 
 _REMEMBER = """
-INSERT INTO inbox (topic, event_time, event_id, company_id, partition, "offset")
-SELECT $1, r.* FROM unnest($2::inbox_row[]) r
+INSERT INTO inbox (event_time, event_id, company_id, topic, partition, "offset")
+SELECT r.* FROM unnest($1::inbox_row[]) r
 ON CONFLICT DO NOTHING
 RETURNING event_id
 """
@@ -26,14 +26,13 @@ class Received(NamedTuple, Generic[B]):
     record: ConsumerRecord[bytes, bytes]
 
 
-async def remember(tx: Tx, received: Sequence[Received[Body]]) -> list[Message[Body]]:
-    """The messages (all of one topic) that were not heard before, in their order; the others fall out."""
-    rows = [(m.time, m.id, m.company_id, record.partition, record.offset) for m, record in received]
-    found = await tx.fetch(_REMEMBER, received[0].record.topic, rows)
-    new: set[UUID] = {row["event_id"] for row in found}
+async def remember(tx: Tx, received: Sequence[Received[Body]]) -> list[Received[Body]]:
+    """Those that were not consumed before, in their order, each once; the others fall out."""
+    rows = [(m.time, m.id, m.company_id, r.topic, r.partition, r.offset) for m, r in received]
+    new: set[UUID] = {row["event_id"] for row in await tx.fetch(_REMEMBER, rows)}
     fresh = []
-    for message, _ in received:
-        if message.id in new:
-            new.discard(message.id)
-            fresh.append(message)
+    for one in received:
+        if one.message.id in new:
+            new.discard(one.message.id)
+            fresh.append(one)
     return fresh

@@ -1,4 +1,4 @@
-"""Saying something: a row in the outbox, in the transaction that made it true. The relay carries it."""
+"""Publishing: a row in the outbox, in the transaction that made it true. The relay carries it."""
 
 import zlib
 from collections import Counter
@@ -14,23 +14,25 @@ from asyncpg.pgproto import pgproto
 
 from shared.clock import Clock
 from shared.contracts.events import Body, Message
-from shared.contracts.records import Lane
 from shared.db.tx import Tx
+from shared.domain.values import Lane
 from shared.telemetry.traces import traceparent
 
 LANES: dict[Lane, int] = {Lane.REAL_TIME: 0, Lane.BULK: 1}
 
 _APPEND = """
-WITH said AS (
+WITH appended AS (
     INSERT INTO outbox (event_time, event_id, company_id, lane, topic, partition, key, headers, body)
     SELECT $1, r.* FROM unnest($2::outbox_row[]) r
 )
-SELECT pg_notify($3, '')
+SELECT pg_notify($3, '') WHERE $3 IS NOT NULL
 """
+OUTBOX = "outbox"
+"""The kind of work that a row in the outbox is to the relay."""
 
 
 class Outgoing(NamedTuple):
-    """One thing to say. What it answers (`cause`) gives it its id, run, actor and lane, so a repeat says the same."""
+    """One message to publish. What it answers (`cause`) gives it its id, run, actor and lane, so a repeat publishes the same."""
 
     body: Body
     company_id: UUID
@@ -39,6 +41,11 @@ class Outgoing(NamedTuple):
     run_id: UUID | None = None
     actor: str | None = None
     partition: int | None = None
+
+
+def channel_of(service: str) -> str:
+    """Where NOTIFY wakes the leading relay of `service`."""
+    return f"outbox_{service}"
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -53,20 +60,28 @@ class Outbox:
         """`clock` gives the time of the first writing, and ids to what answers nothing."""
         self._clock = clock
 
+    def now(self) -> datetime:
+        """The time of what is published now."""
+        return self._clock.now()
+
     async def append(self, tx: Tx, outgoing: Sequence[Outgoing]) -> None:
-        """Say all of it when `tx` commits, in this order per key. One statement, one wake-up."""
+        """Publish all of it when `tx` commits, in this order per key. One statement, one wake-up.
+
+        NOTIFY only reaches out to the relay of another copy: its lock, held through the commit, is the whole database's.
+        """
         if not outgoing:
             return
         now = self._clock.now()
         at = now.isoformat()
         seen: Counter[tuple[UUID, str, str, int | None]] = Counter()
-        rows = [self._row(tx.service, said, at, seen) for said in outgoing]
-        await tx.execute(_APPEND, now, rows, f"outbox_{tx.service}")
+        rows = [self._row(tx.service, one, at, seen) for one in outgoing]
+        await tx.execute(_APPEND, now, rows, None if tx.relay_leads else channel_of(tx.service))
+        tx.made_due(OUTBOX)
 
     def _row(
-        self, service: str, said: Outgoing, at: str, seen: Counter[tuple[UUID, str, str, int | None]]
+        self, service: str, one: Outgoing, at: str, seen: Counter[tuple[UUID, str, str, int | None]]
     ) -> tuple[object, ...]:
-        body, company, cause, lane, run_id, actor, partition = said
+        body, company, cause, lane, run_id, actor, partition = one
         kind, key = body.wire_type(), str(body.key())
         if cause is None:
             lane, context = lane or Lane.REAL_TIME, traceparent()
@@ -123,7 +138,7 @@ def _shared_headers(
 
 
 def derived(cause: UUID, name: str) -> UUID:
-    """`uuid.uuid5`, in a seventh of its time: the id of what is said in answer to `cause`, the same whenever it is said."""
+    """`uuid.uuid5`, in a seventh of its time: the id of what answers `cause`, the same whenever it is published."""
     digest = bytearray(sha1(cause.bytes + name.encode(), usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
@@ -141,5 +156,5 @@ UPDATE relay_cursor c SET (xid, id) = (
 
 
 async def rewind(tx: Tx, since: datetime) -> None:
-    """Let the relay send again everything said since then. Who hears it twice knows."""
+    """Let the relay publish again everything published since then. Consumers refuse repeats."""
     await tx.execute(_REWIND, since)

@@ -13,7 +13,7 @@ from asyncpg.pgproto.pgproto import UUID
 from pydantic import ValidationError
 
 from shared.contracts.events import Body, Message
-from shared.contracts.records import Lane
+from shared.domain.values import Lane
 from shared.messaging.inbox import Received
 
 _ENVELOPE = frozenset({"ce_id", "ce_type", "ce_time", "ce_companyid"})
@@ -75,7 +75,7 @@ def parse(record: ConsumerRecord[bytes, bytes], types: Mapping[bytes, type[Body]
 def _shared(
     time: bytes, company: bytes, lane: bytes, run: bytes | None, actor: bytes | None, context: bytes | None
 ) -> tuple[datetime, UUID, Lane, UUID | None, str | None, str | None]:
-    """The headers that messages said together share, read once."""
+    """The headers that messages published together share, read once."""
     shared = (
         datetime.fromisoformat(time.decode()),
         UUID(company.decode()),

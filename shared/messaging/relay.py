@@ -1,7 +1,10 @@
-"""Carrying the outbox to Kafka: one active relay a service, woken by NOTIFY and by polling.
+"""Carrying the outbox to Kafka: one active relay a service.
+
+It is woken by the commits of its own process, by NOTIFY from other copies of the service, and by polling.
 
 The cursor `(xid, id)` reads only below the snapshot's xmin, so a transaction that commits late is never skipped. It moves
-after the broker acknowledged; a relay that dies in between says the same again, and the inboxes know. Producer
+after the broker acknowledged; a relay that dies in between publishes again, and the inboxes refuse repeats. So its commit
+need not wait for the disk, as every other one must: a crash of the database sets it back by moments. Producer
 idempotence is off: an idempotent aiokafka producer never gives up on a dead broker (reliability.md §5.3).
 """
 
@@ -17,10 +20,12 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from shared.backoff import backoff_seconds
 from shared.db.pool import open_relay_connection
 from shared.db.tx import Database, Record
 from shared.errors import Unavailable
-from shared.messaging.outbox import LANES, partition_of
+from shared.messaging.outbox import LANES, OUTBOX, channel_of, partition_of
+from shared.messaging.security import client_options
 from shared.settings import ServiceSettings
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import RELAY_AGE, RELAYED
@@ -50,6 +55,7 @@ ORDER BY c.lane, o.settled DESC, o.xid, o.id
 """
 _MOVE = """
 UPDATE relay_cursor SET xid = $4::text::xid8, id = $5, moved_at = now()
+FROM (SELECT set_config('synchronous_commit', 'off', true)) AS this_commit
 WHERE lane = $1 AND (xid, id) = ($2::text::xid8, $3::bigint)
 """
 _OLDEST = """
@@ -71,14 +77,14 @@ class Relay:
         """Has a connection of its own, which holds the leader's lock, listens, reads the outbox and moves the cursor."""
         self._settings = settings
         self._database = database
-        self._woken = asyncio.Event()
+        self._wakeup = database.wakeups[OUTBOX]
         self._connection: asyncpg.Connection[Record] | None = None
         self._producer: AIOKafkaProducer | None = None
         self.leading = False
 
     async def run(self) -> None:
-        """Lead when nobody else does; relay while leading. Any failure: let go, wait, start anew."""
-        pause = 0.2
+        """Lead when nobody else does; relay while leading. Any failure: let go, wait, start again."""
+        failures = 0
         while True:
             try:
                 await self._lead()
@@ -91,21 +97,23 @@ class Relay:
                 asyncpg.InterfaceError,
                 asyncpg.InternalClientError,
             ) as error:
-                log.warning("relay.pause", outcome=type(error).__name__, delay_s=pause)
+                log.warning("relay.pause", outcome=type(error).__name__)
             finally:
-                pause = 0.2 if self.leading else pause
-                self.leading = False
+                failures = 1 if self.leading else failures + 1
+                self._lead_is(taken=False)
                 await self.close()
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+            await asyncio.sleep(backoff_seconds(failures, first=0.2, most=5.0))
 
     async def _lead(self) -> None:
         connection, service = await self._connected(), self._database.service
         while not await connection.fetchval(_LEAD, service):  # noqa: ASYNC110  (another process holds it)
             await asyncio.sleep(POLL_SECONDS)
-        self.leading = True
-        await connection.add_listener(f"outbox_{service}", lambda *_: self._woken.set())
+        await connection.add_listener(channel_of(service), lambda *_: self._wakeup.notify())
+        self._lead_is(taken=True)
         await self._relay()
+
+    def _lead_is(self, *, taken: bool) -> None:
+        self.leading = self._database.relay_leads = taken
 
     async def _connected(self) -> asyncpg.Connection[Record]:
         if self._connection is None:
@@ -115,7 +123,7 @@ class Relay:
     async def _relay(self) -> None:
         loop = asyncio.get_running_loop()
         tidy_at = watch_at = 0.0
-        pause = SOON_SECONDS[0]
+        waits = 0
         while True:
             if loop.time() >= tidy_at:
                 await self._keep_partitions()
@@ -123,19 +131,11 @@ class Relay:
             if loop.time() >= watch_at:
                 await self._watch()
                 watch_at = loop.time() + 5.0
-            self._woken.clear()
             moved, held_back = await self.step()
-            if moved or not held_back:
-                pause = SOON_SECONDS[0]
+            waits = 0 if moved or not held_back else waits + 1
             if moved < BATCH:  # nobody tells when the transaction ends that holds something back
-                await self._rest(pause if held_back else POLL_SECONDS)
-                pause = min(2 * pause, SOON_SECONDS[1])
-
-    async def _rest(self, seconds: float) -> None:
-        """Until something is said, at most so long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
+                soon = backoff_seconds(waits, first=SOON_SECONDS[0], most=SOON_SECONDS[1])
+                await self._wakeup.wait(soon if held_back else POLL_SECONDS)
 
     async def step(self) -> tuple[int, bool]:
         """Relay the next messages of both lanes, real time first: how many, and whether more is held back.
@@ -185,7 +185,7 @@ class Relay:
     async def _ready_producer(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._settings.kafka.bootstrap,
+                **client_options(self._settings.kafka),
                 client_id=f"{self._database.service}-relay",
                 acks="all",
                 enable_idempotence=False,

@@ -1,164 +1,168 @@
-"""What becomes of a batch.
+"""What becomes of one topic's messages.
 
-One poll is one batch, one batch is one transaction: the inbox rows, the handler's state, its outbox rows. A batch that
-fails is taken apart and handled one by one; what fails alone three times is parked. What a repetition may cure holds the
-partition, with back-off. So an offset is committed only when everything before it has had its effect or is parked.
+A batch has its effect in one transaction: the inbox rows, the handler's state, its outbox rows. A batch that fails is taken
+apart and handled one by one; what fails alone three times is dead-lettered. What a repetition may cure is raised, and so are
+more failures than bad messages account for (`limit`): the batch comes again later (`subscriber`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from opentelemetry.trace import SpanKind
+from aiokafka import ConsumerRecord
 
 from shared.contracts.events import Body, Message
+from shared.contracts.topics import Topic
 from shared.db.tx import Database, Tx
-from shared.errors import RateLimited, Unavailable
-from shared.messaging import dead_letters, inbox
+from shared.errors import Unavailable, where
+from shared.messaging import dead_letters, inbox, pauses
+from shared.messaging.dead_lettering import DeadLetterHook, DeadLettering
 from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.inbox import Received
-from shared.messaging.parking import Parking
+from shared.messaging.limit import DeadLetterLimit, TooManyDeadLettersError
+from shared.messaging.offsets import Offsets
 from shared.messaging.parse import PoisonError, parse, type_of
-from shared.messaging.progress import Progress
-from shared.telemetry import traces
 from shared.telemetry.logs import log
 
 Handler = Callable[[Sequence[Message[Any]], Tx], Awaitable[None]]
 
 TRIES = 3
-MAX_BACKOFF_SECONDS = 5.0
 
 
-class _TooManyInRowError(Unavailable):
-    """Too many in a row is a bad deploy, not bad messages: rather hold than park everything."""
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a service does with one topic, in each of its lanes.
 
-    def __init__(self) -> None:
-        super().__init__("too many messages in a row could not be handled")
+    `only` these of its types, and of them the bodies that it `concerns`; others are neither handled nor remembered.
+    The handler never calls a remote system, never commits.
+    """
+
+    topic: Topic
+    handler: Handler
+    only: Collection[type[Body]] = ()
+    concerns: Callable[[Any], bool] = lambda _: True
+    on_dead_letter: DeadLetterHook | None = None
 
 
 @dataclass(slots=True)
-class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
-    """One topic of one group: its handler, and how it is doing."""
+class Subscription:
+    """One topic of one consumer."""
 
     database: Database
-    parking: Parking
-    max_in_row: int
-    """Of messages that cannot be handled; more are a bad deploy."""
-    progress: Progress
+    dead_lettering: DeadLettering
+    limit: DeadLetterLimit
+    offsets: Offsets
     stopping: asyncio.Event
     """Cuts waits short."""
     topic: str
     types: Mapping[bytes, type[Body]]
     passed_over: frozenset[bytes]
     """Types of this topic that the handler does nothing with: neither read nor remembered."""
+    concerns: Callable[[Any], bool]
+    """Whether the handler does anything with this body; others are read, and not remembered."""
     handler: Handler
     inbox: bool
     """Whether repeats are refused here; not where the handler keeps every event and refuses them itself."""
-    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    failures: int = 0
-    poison_in_row: int = 0
-    failed_in_row: int = 0
-    holding: str | None = None
-    committed_at: float = 0.0
-    """By the loop's time."""
 
-    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:  # noqa: ARG002  (aiokafka's)
-        """Let the running batch end before the partitions go, so that it need not be done again."""
-        try:
-            async with asyncio.timeout(8), self.busy:
-                pass
-        except TimeoutError:
-            log.warning("consume.drain", outcome="timeout", topic=self.topic)
-
-    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Nothing to prepare, the inbox knows what was done; only that our lag is counted from where they are read."""
-        self.progress.forget(assigned)
-
-    async def take(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> int:
-        """Give a batch its effect; how many of it are for the handler. When it raises, after a pause, it must come again."""
-        async with self.busy:
-            try:
-                received, poison, in_row = self._read(records)
-                await self.parking.park_poison(poison)
-                if poison:
-                    self.committed_at = 0.0  # it must not be counted again
-                links = (r.message.traceparent for r in received)
-                name = f"{self.topic} process"
-                with traces.span(name, SpanKind.CONSUMER, links=links, count=len(records)):
-                    await self._handle(received)
-            except Exception as error:
-                await self._hold(error)
-                raise
-            self.failures, self.holding, self.poison_in_row = 0, None, in_row
-            return len(received)
-
-    def _read(
-        self, records: Sequence[ConsumerRecord[bytes, bytes]]
-    ) -> tuple[list[Received[Body]], list[DeadLetter], int]:
-        """The messages, the poison, and how much of it stands in a row at the end."""
+    async def read(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> list[Received[Body]]:
+        """The messages that are for the handler; the poison among the records is dead-lettered, as far as the limit lets."""
         received: list[Received[Body]] = []
         poison: list[DeadLetter] = []
-        in_row = self.poison_in_row
         for record in records:
             if self.passed_over and type_of(record) in self.passed_over:
                 continue
             try:
-                received.append(parse(record, self.types))
-                in_row = 0
+                one = parse(record, self.types)
             except PoisonError as error:
                 poison.append(DeadLetter.of(record, error.reason, str(error)))
-                in_row += 1
-                self._check_in_row(in_row)
-        return received, poison, in_row
+            else:
+                if self.concerns(one.message.body):
+                    received.append(one)
+        await self._park_poison(poison, len(received))
+        return received
 
-    def _check_in_row(self, in_row: int) -> None:
-        if in_row > self.max_in_row:
-            raise _TooManyInRowError
-
-    async def _handle(self, received: Sequence[Received[Body]]) -> None:
+    async def handle(self, received: Sequence[Received[Body]]) -> None:
         """All in one transaction; if that fails for good, each in its own."""
         if not received:
             return
         try:
-            await self._transact(received)
+            await have_effect(self.database, [(self, received)])
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001  (whatever it is, it must not stop the others)
             log.warning("consume.split", outcome=type(error).__name__, topic=self.topic, count=len(received))
             await self._handle_apart(received)
         else:
-            self.failed_in_row = 0
+            self.handled(len(received))
+
+    def handled(self, count: int) -> None:
+        """So many messages had their effect."""
+        self.limit.handled(count, asyncio.get_running_loop().time())
+
+    async def _park_poison(self, poison: Sequence[DeadLetter], readable: int) -> None:
+        """Park as much as the limit lets; raises when something is left over."""
+        if not poison:
+            return
+        dead_lettered = await self._count_dead_letters(
+            poison[0].topic, [(x.partition, x.offset) for x in poison]
+        )
+        new = [x for x in poison if (x.partition, x.offset) not in dead_lettered]
+        room = await self._room(len(new), readable)
+        await self.dead_lettering.store_poison(new[:room])
+        self._dead_lettered(room)
+        if room < len(new):
+            raise TooManyDeadLettersError
+
+    async def _count_dead_letters(
+        self, topic: str, places: Sequence[tuple[int, int]]
+    ) -> set[tuple[int, int]]:
+        """Which of these (partition, offset) a run before this one dead-lettered."""
+        async with self.database.system() as tx:
+            return await dead_letters.known_among(tx, topic, places)
+
+    async def _room(self, count: int, handled: int) -> int:
+        """How many of `count` messages may become dead letters now: all, when a person lets the topic go on."""
+        room = self.limit.room(count, handled, asyncio.get_running_loop().time())
+        if room == count:
+            return room
+        async with self.database.system() as tx:
+            resumed = await pauses.pause(tx, self.topic)
+        return count if resumed else room
+
+    def _dead_lettered(self, count: int) -> None:
+        self.limit.dead_lettered(count, asyncio.get_running_loop().time())
+        self.offsets.hurry()
 
     async def _handle_apart(self, received: Sequence[Received[Body]]) -> None:
-        """One by one. What a run before this one parked stays parked: it was shown, and is not tried again."""
+        """One by one. What a run before this one dead-lettered stays dead-lettered: it was shown, and is not tried again."""
         places = [(r.record.partition, r.record.offset) for r in received]
-        async with self.database.system() as tx:
-            parked = await dead_letters.parked_among(tx, received[0].record.topic, places)
-        in_row = self.failed_in_row
+        dead_lettered = await self._count_dead_letters(received[0].record.topic, places)
+        handled = 0
         for one, place in zip(received, places, strict=True):
-            error = None if place in parked else await self._handle_alone(one)
-            if error is None and place not in parked:
-                in_row = 0
+            if place in dead_lettered:
                 continue
-            in_row += 1
-            self._check_in_row(in_row)
-            if error is not None:
-                await self.parking.park_failed(one, error)
-        self.failed_in_row = in_row
+            error = await self._handle_alone(one)
+            if error is None:
+                handled += 1
+                continue
+            if not await self._room(1, handled):
+                raise TooManyDeadLettersError
+            await self.dead_lettering.store_failed(one, error)
+            self._dead_lettered(1)
+        self.handled(handled)
 
     async def _handle_alone(self, one: Received[Body]) -> Exception | None:
         """None when it had its effect, else what stopped the last try."""
         for attempt in range(1, TRIES + 1):
             try:
-                await self._transact([one])
+                await have_effect(self.database, [(self, [one])])
             except Unavailable:
                 raise
-            except Exception as error:  # noqa: BLE001  (a bug; parked after the last try)
+            except Exception as error:  # noqa: BLE001  (a bug; dead-lettered after the last try)
                 if attempt == TRIES:
                     return error
                 await self._wait(0.05 * attempt)
@@ -166,25 +170,39 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]
                 break
         return None
 
-    async def _transact(self, received: Sequence[Received[Body]]) -> None:
-        async with self.database.transaction(r.message.company_id for r in received) as tx:
-            fresh = await inbox.remember(tx, received) if self.inbox else [r.message for r in received]
-            if fresh:
-                await self.handler(fresh, tx)
-
-    async def _hold(self, error: Exception) -> None:
-        """Wait before the partition is read again. Whatever stopped the batch, it must not become a hot loop."""
-        self.failures += 1
-        delay = error.retry_after if isinstance(error, RateLimited) else 0.1 * 2 ** min(self.failures, 8)
-        delay = min(MAX_BACKOFF_SECONDS, delay)
-        expected = isinstance(error, Unavailable)
-        why = str(error) if expected else f"{type(error).__name__} while parking or taking a batch apart"
-        if self.failures >= TRIES or isinstance(error, _TooManyInRowError):
-            self.holding = why
-        log.warning("consume.hold", outcome=why, topic=self.topic, failures=self.failures, delay_s=delay)
-        await self._wait(delay)
+    async def replay(self, letter: DeadLetter) -> str:
+        """Handle a dead letter again, by itself. Empty when it had its effect, else what stopped it; never a value of it."""
+        assert letter.raw is not None
+        try:
+            one = parse(letter.record(), self.types)
+            await have_effect(self.database, [(self, [one])])
+        except PoisonError as error:
+            return f"{error.reason}: {error}"
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (as when it was dead-lettered)
+            return f"{type(error).__name__} at {where(error)}"
+        return ""
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.stopping.wait()
+
+
+async def have_effect(
+    database: Database, batches: Sequence[tuple[Subscription, Sequence[Received[Body]]]]
+) -> None:
+    """Hand the messages that were not handled before to their handlers, in one transaction and in this order.
+
+    A handler of several topics is called once, with the messages of all.
+    """
+    all_received = [one for _, received in batches for one in received]
+    handlers = {received[0].record.topic: subscription.handler for subscription, received in batches}
+    async with database.handling({one.message.company_id for one in all_received}) as tx:
+        fresh = await inbox.remember(tx, all_received) if batches[0][0].inbox else all_received
+        given: dict[Handler, list[Message[Any]]] = {}
+        for message, record in fresh:
+            given.setdefault(handlers[record.topic], []).append(message)
+        for handler, messages in given.items():
+            await handler(messages, tx)

@@ -1,6 +1,6 @@
-"""Hearing a topic live: no group, no inbox, no commit, from the recent past on.
+"""Reading a topic live: no group, no inbox, no commit, from the recent past on.
 
-Only for hints to pages that are open now. What must have its effect is heard through `consume`.
+Only for hints to pages that are open now. What must have its effect goes through `consume`.
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.contracts.topics import Topic
+from shared.messaging.security import client_options
 from shared.settings import KafkaSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Every partition of one topic, heard by this process alone."""
+    """Every partition of one topic, read by this process alone."""
 
     consumer: AIOKafkaConsumer
     starts: Mapping[int, int]
-    """By partition: the first offset that will be heard."""
+    """By partition: the first offset that will be read."""
     ends: Mapping[int, int]
     """By partition: the offset that the next message had when the tail was opened; before it lies the past."""
 
     async def poll(self) -> Sequence[ConsumerRecord[bytes, bytes]]:
         """What has come, in order within a partition; waits until there is something."""
-        while not (heard := await self.consumer.getmany(timeout_ms=60_000)):
+        while not (received := await self.consumer.getmany(timeout_ms=60_000)):
             pass
-        return [record for records in heard.values() for record in records]
+        return [record for records in received.values() for record in records]
 
 
 @asynccontextmanager
@@ -39,7 +40,7 @@ async def open_tail(kafka: KafkaSettings, topic: Topic, client: str, recent: int
     Raises aiokafka's errors; among them `OffsetOutOfRangeError` from `poll` where messages were lost or dropped unheard.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka.bootstrap,
+        **client_options(kafka),
         client_id=client,
         group_id=None,
         enable_auto_commit=False,

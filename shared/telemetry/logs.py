@@ -6,19 +6,25 @@ Only the fields of `ALLOWED` are written, so a value that nobody thought of cann
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
 
+from shared.telemetry.traces import trace_id
+
 ACTIONS = {
-    "consume.batch": "one poll of one topic was handled",
+    "consume.batch": "one poll, of one topic or of all of a lane, was handled",
+    "consume.commit": "offsets could not be committed; what was handled may come again",
     "consume.drain": "partitions are taken away; the running batch did not end in time",
-    "consume.hold": "a batch waits for what a repetition may cure; nothing of its topic goes on meanwhile",
-    "consume.parked": "messages that cannot be handled were set aside",
-    "consume.parked.show": "a message was set aside, and its record could not show it",
-    "consume.split": "a batch failed for good, and is handled one by one",
+    "consume.retry": "a topic's batch waits for what a repetition may cure; its partitions are held meanwhile, the others go on",
+    "consume.dead_lettered": "messages that cannot be handled were dead-lettered",
+    "consume.dead_lettered.show": "a message was dead-lettered, and its record could not show it",
+    "consume.paused": "so many messages could not be handled that their topic is paused",
+    "consume.split": "a batch failed, and is handled topic by topic or one by one",
     "consume.stuck": "messages wait and none is handled; the process ends",
+    "delivery.tried": "an event was sent to another program",
     "http.failed": "a request ended in a bug",
     "http.request": "a request was answered",
     "http.unavailable": "a request met something that does not answer now",
@@ -26,14 +32,21 @@ ACTIONS = {
     "push.failed": "a call to the destination failed as a whole",
     "read.failed": "a read of a directory failed",
     "read.page": "a page of a directory was staged",
-    "relay.pause": "the relay let go after an error, and starts anew",
-    "relay.stuck": "something said long ago is not on the broker yet",
+    "read.short": "a complete read showed less than half of a directory, and nobody was marked as gone",
+    "read.unreadable": "a connector failed on one record, which counts as unreadable",
+    "relay.pause": "the relay let go after an error, and starts again",
+    "relay.stuck": "something published long ago is not on the broker yet",
     "service.start": "the process serves",
     "service.stop": "the process ended what it had begun",
     "service.wait": "the process waits for a server to come up",
     "stream.check": "the pages' sessions were looked at again",
     "stream.slow": "a page takes its hints too slowly",
     "stream.wait": "the stream to pages waits for the broker",
+    "sso.failed": "single sign-on let somebody not in, or its provider did not answer; `outcome` says why",
+    "webhook.forged": "deliveries came that no secret of ours had signed, counted for a minute",
+    "webhook.secrets": "an account's webhook secrets cannot be opened",
+    "webhook.unreadable": "a delivery was authentic and could not be read; it is kept as a dead letter",
+    "work.failed": "a worker met a bug in one task, and goes on with the others after a pause",
     "work.pause": "a worker waits after an error",
 }
 """Every action that is ever logged, and what it says."""
@@ -41,7 +54,8 @@ ACTIONS = {
 ALLOWED = frozenset({
     "action", "service", "level", "timestamp", "outcome", "count", "run_id", "duration_ms", "topic", "event_id", "where",
     "failures", "delay_s", "account_id", "company_id", "page", "lane", "state", "port", "method", "route", "status",
-    "request_id", "system", "operation", "tid", "attempt", "record_id", "item_id", "pid", "reason", "blocked_by", "code",
+    "request_id", "system", "operation", "tid", "attempt", "record_id", "push_id", "pid", "reason", "blocked_by", "code",
+    "trace_id",
 })  # fmt: skip
 
 
@@ -50,8 +64,27 @@ def _allow(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return {name: value for name, value in event.items() if name in ALLOWED}
 
 
+def _name_trace(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if (found := trace_id()) is not None:
+        event["trace_id"] = found
+    return event
+
+
 def _write(event: Any, **_: Any) -> bytes:
     return orjson.dumps(event, default=str)
+
+
+class _Output:
+    """Standard output; a line that cannot be written, as to a file on a full disk, is lost and nothing else."""
+
+    def write(self, line: bytes) -> int:
+        with suppress(OSError):
+            return sys.stdout.buffer.write(line)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stdout.buffer.flush()
 
 
 def set_up(service: str) -> None:
@@ -61,10 +94,11 @@ def set_up(service: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _name_trace,
             _allow,
             structlog.processors.JSONRenderer(serializer=_write),
         ],
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Output())),
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)

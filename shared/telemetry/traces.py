@@ -103,6 +103,14 @@ def traceparent(cause: str | None = None) -> str | None:
     return f"00-{here.trace_id:032x}-{here.span_id:016x}-{here.trace_flags:02x}"
 
 
+def trace_id() -> str | None:
+    """The trace that what is being done now belongs to, as 32 hexadecimal digits."""
+    if _Tracing.tracer is None:
+        return None
+    here = trace.get_current_span().get_span_context()
+    return f"{here.trace_id:032x}" if here.is_valid else None
+
+
 def _read(text: str | None) -> Context:
     """A `traceparent` as a context; what is malformed says nothing."""
     return _PROPAGATOR.extract({"traceparent": text or ""}, Context())

@@ -24,10 +24,13 @@ from shared.settings import ServiceSettings, variables
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 CONTAINERS: dict[str, Any] = COMPOSE["services"]
+BROKER = {f"MUSTER_KAFKA__{name}" for name in ("BOOTSTRAP", "PARTITIONS", "USERNAME", "PASSWORD")}
 COMMANDS = {
     "migrate": {"MUSTER_DATABASE__DSN", *(f"MUSTER_PASSWORD_{s.upper()}" for s in SERVICES)},
-    "topics": {"MUSTER_KAFKA__BOOTSTRAP", "MUSTER_KAFKA__PARTITIONS"},
+    "topics": BROKER,
+    "operator": {"MUSTER_DATABASE__DSN", "MUSTER_DEAD_LETTER_KEY", *BROKER},
 }
+OBSERVERS = {"prometheus", "grafana", "collector", "zipkin"}
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 
 
@@ -74,7 +77,8 @@ def test_a_file_that_breaks_the_specification_is_found(key: str, value: object) 
 
 
 def test_it_runs_the_five_services_and_what_they_need() -> None:
-    assert set(CONTAINERS) == {"postgres", "kafka", *COMMANDS, *SERVICES}
+    assert set(CONTAINERS) == {"postgres", "kafka", *COMMANDS, *SERVICES, *OBSERVERS}
+    assert {name for name in CONTAINERS if CONTAINERS[name].get("profiles") == ["observe"]} == OBSERVERS
     assert {s: CONTAINERS[s]["command"] for s in SERVICES} == {s: [f"services.{s}"] for s in SERVICES}
 
 
@@ -105,7 +109,8 @@ def test_a_variable_that_nobody_reads_is_found(container: str) -> None:
 
 
 def test_the_commands_read_the_variables_that_they_are_given() -> None:
-    code = "".join((ROOT / "muster" / name).read_text() for name in ("cli.py", "operate.py"))
+    files = ("cli.py", "commands/operations.py", "kafka.py", "commands/topics.py")
+    code = "".join((ROOT / "muster" / name).read_text() for name in files)
     for name in COMMANDS["migrate"] | COMMANDS["topics"]:
         assert re.sub(r"PASSWORD_.*", "PASSWORD_", name) in code, name
 
@@ -122,6 +127,8 @@ def test_a_service_starts_with_what_it_is_given(service: str, monkeypatch: pytes
     assert settings.kafka.partitions == int(environment("topics")["MUSTER_KAFKA__PARTITIONS"])
     assert settings.kafka.heartbeat_ms * 3 <= settings.kafka.session_timeout_ms
     assert (settings.http.host, settings.http.port) == ("0.0.0.0", 8080)
+    assert (settings.operations.host, settings.operations.port) == ("0.0.0.0", 8081)
+    assert not any(port.endswith(":8081") for port in CONTAINERS[service].get("ports", []))
 
 
 def test_every_value_to_fill_in_is_in_the_example() -> None:
@@ -130,10 +137,23 @@ def test_every_value_to_fill_in_is_in_the_example() -> None:
     assert asked == offered
 
 
+def test_a_service_that_answers_reads_has_a_token_of_its_own_which_gateway_alone_shows() -> None:
+    gateway = environment("gateway")
+    callees = [service for service in SERVICES if service != "gateway"]
+    own = {service: environment(service)["MUSTER_INTERNAL_TOKEN"] for service in callees}
+    assert len(set(own.values())) == len(callees)
+    assert own == {service: gateway[f"MUSTER_INTERNAL_TOKENS__{service.upper()}"] for service in callees}
+    for service in callees:
+        held = set(re.findall(r"(MUSTER_INTERNAL_TOKEN_[A-Z]+)", json.dumps(environment(service))))
+        assert held == {f"MUSTER_INTERNAL_TOKEN_{service.upper()}"}
+
+
 @pytest.mark.parametrize("container", SERVICES)
 def test_a_service_holds_its_own_password_and_no_other(container: str) -> None:
     held = set(re.findall(r"(\w*PASSWORD\w*)", json.dumps(environment(container))))
-    assert held == {f"MUSTER_PASSWORD_{container.upper()}"}
+    own = container.upper()
+    assert held == {f"MUSTER_PASSWORD_{own}", f"KAFKA_PASSWORD_{own}", "MUSTER_KAFKA__PASSWORD"}
+    assert environment(container)["MUSTER_KAFKA__USERNAME"] == container
 
 
 def test_only_services_that_reach_the_two_systems_hold_the_key_and_have_a_way_out() -> None:
@@ -141,7 +161,30 @@ def test_only_services_that_reach_the_two_systems_hold_the_key_and_have_a_way_ou
     outside = {name for name, container in CONTAINERS.items() if "outside" in container["networks"]}
     assert keyed == outside == {"gateway", "importer", "syncer"}
     assert COMPOSE["networks"]["inside"]["internal"] is True
-    assert [name for name, container in CONTAINERS.items() if "ports" in container] == ["gateway"]
+    published = {name: container["ports"] for name, container in CONTAINERS.items() if "ports" in container}
+    assert published.pop("gateway") == ["${MUSTER_BIND:-127.0.0.1:8700}:8080"]
+    assert published.keys() == OBSERVERS - {"collector"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_prometheus_scrapes_every_service_and_grafana_and_the_collector_are_wired() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    (job,) = config["scrape_configs"]
+    port = environment("gateway")["MUSTER_OPERATIONS__PORT"]
+    targets = {one["labels"]["service"]: one["targets"] for one in job["static_configs"]}
+    assert targets == {service: [f"{service}:{port}"] for service in SERVICES}
+    (source,) = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text())[
+        "datasources"
+    ]
+    assert (source["uid"], source["url"]) == ("prometheus", "http://prometheus:9090")
+    (provider,) = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/muster.yml").read_text())[
+        "providers"
+    ]
+    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in CONTAINERS["grafana"]["volumes"]
+    collector = yaml.safe_load((ROOT / "deploy/otel/collector.yaml").read_text())
+    assert collector["exporters"]["zipkin"]["endpoint"] == "http://zipkin:9411/api/v2/spans"
+    assert collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(":4318")
+    assert all("OTEL_EXPORTER_OTLP_ENDPOINT" in environment(service) for service in SERVICES)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
@@ -157,7 +200,7 @@ def test_every_container_is_hardened_and_limited(container: str) -> None:
 
 @pytest.mark.parametrize("container", SERVICES)
 def test_a_service_is_healthy_when_it_says_that_it_is_ready(container: str) -> None:
-    assert "http://127.0.0.1:8080/readyz" in CONTAINERS[container]["healthcheck"]["test"][-1]
+    assert "http://127.0.0.1:8081/readyz" in CONTAINERS[container]["healthcheck"]["test"][-1]
 
 
 def test_the_image_holds_locked_runtime_packages_and_runs_as_nobody_special() -> None:

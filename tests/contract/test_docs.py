@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from muster.docs import documents
+from muster.docs import documents, marked_tests, reasons_page
+from sandbox.faults import Action
+from sandbox.quickbooks.switches import SWITCHES
 from shared.contracts import commands
 from shared.contracts.events import bodies
 from shared.contracts.topics import TOPICS
@@ -55,6 +58,28 @@ def test_operations_name_metrics_and_actions_that_exist() -> None:
     assert set(re.findall(r"`((?:relay|consume)\.\w+)`", text)) - set(ACTIONS) == set()
 
 
+def missing_tests(text: str) -> list[str]:
+    """The tests that the rows of docs/quickbooks.md name, file by file, and that are not there."""
+    cells = [row.split(" | ")[-1] for row in text.splitlines() if row.startswith("| ") and ".py: " in row]
+    assert cells
+    missing = []
+    for path, _, names in (cell.partition(": ") for cell in cells):
+        file = ROOT / "tests" / path
+        code = file.read_text() if file.exists() else ""
+        missing += [n for n in re.findall(r"`(\w+)`", names) if f"def {n}(" not in code]
+    return missing
+
+
+def test_each_behaviour_of_quickbooks_has_a_test_and_a_switch_that_exist() -> None:
+    text = (ROOT / "docs/quickbooks.md").read_text()
+    rows = [r for r in text.splitlines() if r.startswith("| ") and not r.startswith("| behaviour")]
+    assert [row for row in rows if len(row.split(" | ")) != 4 or ".py: `test_" not in row] == []
+    assert missing_tests(text) == []
+    switches = {s for row in rows for s in re.findall(r"`([a-z]+_[a-z_]+)`", row.split(" | ")[2])}
+    assert switches - set(SWITCHES) - set(get_args(Action)) == set()
+    assert missing_tests("| a | b | – | unit/gone.py: `test_gone` |") == ["test_gone"]
+
+
 @pytest.mark.parametrize("path", documents(), ids=lambda p: p.name)
 def test_what_is_generated_is_up_to_date(path: Path) -> None:
     """Otherwise: python -m muster.docs."""
@@ -64,3 +89,13 @@ def test_what_is_generated_is_up_to_date(path: Path) -> None:
 def test_the_generated_ones_are_those_that_the_conventions_name() -> None:
     names = {str(path.relative_to(ROOT)) for path in documents()}
     assert {"docs/openapi.yaml", "docs/asyncapi/muster.yaml", ".env.example"} <= names
+
+
+def test_a_reason_without_a_test_and_a_test_of_no_reason_are_found() -> None:
+    """The negative control."""
+    marked = dict(marked_tests(ROOT / "tests", "reason"))
+    assert "| `duplicate_name` |" in reasons_page(marked)
+    with pytest.raises(ValueError, match=r"have no test.*duplicate_name"):
+        reasons_page({code: tests for code, tests in marked.items() if code != "duplicate_name"})
+    with pytest.raises(ValueError, match=r"not in the catalogue.*no_such"):
+        reasons_page({**marked, "no_such": [("a", "b")]})

@@ -80,7 +80,7 @@ async def test_every_statement_is_right_and_allowed(addresses: Callable[[str], s
     ("sql", "why"),
     [
         ("SELECT no_such_column FROM links", "UndefinedColumn"),
-        ("SELECT $1::uuid[] FROM answers WHERE record_id = 7", "UndefinedFunction"),
+        ("SELECT $1::uuid[] FROM match_results WHERE record_id = 7", "UndefinedFunction"),
         ("SELECT secret_hash FROM gateway.api_keys", "InsufficientPrivilege"),
         ("SELECT sealed FROM vault.credentials", "InsufficientPrivilege"),
         ("UPDATE muster.migrations SET checksum = ''", "InsufficientPrivilege"),

@@ -94,5 +94,5 @@ def test_lag_and_age_are_there() -> None:
         "muster_consumer_lag_messages",
         "muster_message_age_seconds",
         "muster_relay_oldest_seconds",
-        "muster_parked_messages",
+        "muster_dead_lettered_messages",
     } <= names

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 from shared.clock import Clock
 from shared.contracts import commands
 from shared.contracts.events import Body, bodies
-from shared.contracts.records import Lane
+from shared.domain.values import Lane
 from shared.messaging.outbox import Outbox, Outgoing
 
 FOLDER = Path(__file__).parent / "golden"
@@ -76,7 +76,7 @@ def value(kind: Any, name: str) -> Any:
 
 def _plain(kind: Any, name: str) -> Any:
     made = {
-        UUID: uuid5(NAMES, name), datetime: AT, date: AT.date(), Decimal: Decimal("41.50"), bool: True, int: 7, float: 0.75,
+        UUID: uuid5(NAMES, name), datetime: AT, date: AT.date(), Decimal: Decimal("41.50"), bool: True, int: 7, float: 1.75,
         str: WORDS.get(name, f"a {name.replace('_', ' ')}"),
     }  # fmt: skip
     return made[kind]
@@ -86,14 +86,14 @@ def sample(cls: type[Body]) -> dict[str, Any]:
     """The message as the outbox writes it."""
     fields = {f: value(info.annotation, f) for f, info in cls.model_fields.items()}
     clock: Clock = FixedClock()
-    said = Outgoing(
+    published = Outgoing(
         cls(**fields),
         uuid5(NAMES, "company"),
         lane=Lane.REAL_TIME,
         run_id=uuid5(NAMES, "run"),
         actor="user:zoe",
     )
-    row = Outbox(clock)._row(cls.topic.owner, said, AT.isoformat(), Counter())
+    row = Outbox(clock)._row(cls.topic.owner, published, AT.isoformat(), Counter())
     topic, headers, body = row[3], row[6], row[7]
     assert isinstance(headers, bytes) and isinstance(body, bytes)
     return {"topic": topic, "headers": orjson.loads(headers), "body": orjson.loads(body)}

@@ -9,13 +9,14 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from shared.contracts.records import record_id
+from shared.domain.ids import record_id
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 
 pytestmark = pytest.mark.usefixtures("no_faults_left")
 
 
+@pytest.mark.behaviour("S3", "S14", "S27", "S29")
 async def test_a_new_person_is_staged_pushed_and_remembered(fleet: Fleet) -> None:
     """From a hint to QuickBooks and into the history, field by field."""
     remote = await fleet.hire(
@@ -38,6 +39,7 @@ async def test_a_new_person_is_staged_pushed_and_remembered(fleet: Fleet) -> Non
     assert raw["source"]["payload"]["last_name"] == "Quillfeather"
 
 
+@pytest.mark.behaviour("S49")
 async def test_a_second_click_pushes_nothing_twice(fleet: Fleet) -> None:
     """Two syncs of the same record at the same moment make one employee (S49)."""
     remote = await fleet.hire(first_name="Ilse", last_name="Doubleclick")
@@ -101,17 +103,18 @@ async def test_a_persons_link_stays_while_the_worker_creates(fleet: Fleet) -> No
     await fleet.push(first["record_id"])
     bench = await fleet.becomes(other, "synced")
     bench = await eventually_linked(fleet, other)
-    await fleet.client.call("DELETE", f"{fleet.path}/records/{bench['record_id']}/link")
+    await fleet.decide(bench["record_id"], decision="unlink")
     remote = await fleet.hire(first_name="Slow", last_name="Slowpoke")
     record = await fleet.becomes(remote, "needs_sync", reason="not_pushed")
 
     pushing = asyncio.ensure_future(fleet.push(record["record_id"]))
-    on_its_way = "SELECT 1 FROM syncer.items WHERE record_id = $1 AND state = 'sending'"
+    on_its_way = "SELECT 1 FROM syncer.pushes WHERE record_id = $1 AND state = 'sending'"
     await eventually(lambda: stored(fleet, on_its_way, record["record_id"]))
-    body = {"destination_record_id": bench["destination_record_id"]}
-    await fleet.client.call("PUT", f"{fleet.path}/records/{record['record_id']}/link", json=body)
-    told = "SELECT 1 FROM mapper.links WHERE source_record_id = $1"
-    await eventually(lambda: stored(fleet, told, record["record_id"]))
+    await fleet.decide(
+        record["record_id"], decision="link", destination_record_id=bench["destination_record_id"]
+    )
+    reported = "SELECT 1 FROM mapper.links WHERE source_record_id = $1"
+    await eventually(lambda: stored(fleet, reported, record["record_id"]))
     assert await stored(fleet, on_its_way, record["record_id"])
     await pushing
 
@@ -123,7 +126,7 @@ async def test_a_persons_link_stays_while_the_worker_creates(fleet: Fleet) -> No
 
     await eventually(settled)
     (made,) = await fleet.creations("Slowpoke")
-    case = "SELECT destination_record_id FROM mapper.cases WHERE source_record_id = $1 AND kind = 'created_by_us'"
+    case = "SELECT destination_record_id FROM mapper.match_cases WHERE source_record_id = $1 AND kind = 'created_by_us'"
     double = await eventually(lambda: stored(fleet, case, record["record_id"]))
     assert double == record_id(UUID(fleet.company.destination), made)
 
@@ -194,21 +197,21 @@ async def test_only_a_person_lets_a_record_be_created_again(fleet: Fleet) -> Non
     record = await fleet.becomes(remote, "needs_sync", reason="not_pushed")
     await fleet.push(record["record_id"])
     await eventually_linked(fleet, remote)
-    path = f"{fleet.path}/records/{record['record_id']}"
-    await fleet.client.call("DELETE", f"{path}/link")
+    await fleet.decide(record["record_id"], decision="unlink")
     await fleet.becomes(remote, "needs_action")
     await fleet.push(record["record_id"])
     assert len(await fleet.creations("Secondtry")) == 1
 
     await fleet.edit(remote, first_name="Twila")  # QuickBooks takes a name once
     await fleet.becomes(remote, "needs_action", first_name="Twila")
-    await fleet.client.call("POST", f"{path}/create")
+    await fleet.decide(record["record_id"], decision="create")
     asked = await fleet.becomes(remote, "needs_sync", reason="not_pushed")
     await fleet.push(asked["record_id"])
     await fleet.becomes(remote, "synced")
     assert len(await fleet.creations("Secondtry")) == 2
 
 
+@pytest.mark.behaviour("S21", "S22", "S55")
 async def test_a_refusal_needs_action_and_an_outage_fails(fleet: Fleet) -> None:
     """Refused for its content: Needs Action with the reason; a 503 that does not end: Failed, and a retry cures it."""
     taken = await fleet.hire(first_name="Ada", last_name="Nameholder")
@@ -243,7 +246,7 @@ async def test_the_chain_of_the_log_holds(fleet: Fleet) -> None:
     """Every entry of both companies hangs on the one before."""
     for company in fleet.access.companies:
         url = f"{fleet.stack.urls['history']}/internal/{company.company_id}/verify"
-        token = {"Authorization": f"Bearer {fleet.stack.secret('internal')}"}
+        token = {"Authorization": f"Bearer {fleet.stack.secret('internal_history')}"}
         verdict = (await fleet.http.get(url, headers=token)).json()
         assert verdict["ok"], verdict
         assert verdict["entries"] > 0

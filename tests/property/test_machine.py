@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.mapper.core import facts_of
-from shared.contracts.capabilities import mapped_fields
 from shared.contracts.commands import CreateRecord, LinkRecord, Selected, SyncRecords, UnlinkRecord
 from shared.contracts.events import (
     Decided,
@@ -27,10 +26,14 @@ from shared.contracts.events import (
     RecordDeleted,
     RecordDisputed,
     RecordLinked,
+    RecordStatus,
     StatusChanged,
 )
-from shared.contracts.reasons import REASONS
-from shared.contracts.records import Cause, Rules, Situation, Status, System
+from shared.domain.capabilities import mapped_fields
+from shared.domain.reasons import REASONS
+from shared.domain.settings import Rules
+from shared.domain.values import Cause, Situation, Status
+from shared.systems import SYSTEMS
 from tests.support.pure import COMMANDS, COMPANY, FATES, HIDDEN, Directory, World
 
 EXAMPLES = os.environ.get("MUSTER_TEST_MACHINE")
@@ -54,6 +57,8 @@ people = st.fixed_dictionaries(
 hidden = st.sampled_from([(), (), ("phone",), ("email",)])
 edits = st.sampled_from([(name, value) for name, values in VALUES.items() for value in values])
 OPEN = (Status.NEEDS_SYNC, Status.FAILED)
+kinds = st.sampled_from(["numbers", "tags", "none"])
+"""What a system says of its records' versions."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -61,10 +66,10 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(System.LINARC, versioned=True, rules=Rules())
+        self.world = World("linarc", rules=Rules())
         self.judged = self.wrote = 0
-        self.answers: dict[UUID, Any] = {}
-        self.standing: dict[UUID, StatusChanged] = {}
+        self.match_results: dict[UUID, Any] = {}
+        self.sync_status: dict[UUID, RecordStatus] = {}
         self.plans: dict[UUID, list[PushPlanned]] = defaultdict(list)
         self.decided: dict[UUID, Any] = {}
         self.wishes: dict[UUID, list[datetime]] = defaultdict(list)
@@ -73,8 +78,8 @@ class Machine(RuleBasedStateMachine):
         self.versions: dict[UUID, int] = {}
 
     @initialize(
-        source=st.sampled_from(System),
-        versioned=st.booleans(),
+        source=st.sampled_from(sorted(SYSTEMS)),
+        versions=st.tuples(kinds, kinds),
         auto=st.booleans(),
         confirm=st.booleans(),
         here=st.lists(st.tuples(people, hidden), min_size=1, max_size=3),
@@ -82,10 +87,17 @@ class Machine(RuleBasedStateMachine):
         old=st.integers(0, 2),
     )
     def begin(
-        self, source: System, versioned: bool, auto: bool, confirm: bool, here: Any, there: Any, old: int
+        self,
+        source: str,
+        versions: tuple[str, str],
+        auto: bool,
+        confirm: bool,
+        here: Any,
+        there: Any,
+        old: int,
     ) -> None:
         rules = Rules(auto_create=auto, auto_update=auto, auto_sync=auto, confirm_matches=confirm)
-        self.world = World(source, versioned=versioned, rules=rules)
+        self.world = World(source, rules=rules, versions=versions)
         for side, many in ((self.world.source, here), (self.world.destination, there)):
             for values, names in many:
                 self._hire(side, values, names)
@@ -112,20 +124,20 @@ class Machine(RuleBasedStateMachine):
         source=st.booleans(),
         n=pick,
         edit=edits,
-        told=st.sampled_from(["not", "at once", "and an older page follows"]),
+        notified=st.sampled_from(["not", "at once", "and an older page follows"]),
     )
-    def edit(self, source: bool, n: int, edit: tuple[str, Any], told: str) -> None:
-        """Somebody edits a record, and Muster may be told of it."""
+    def edit(self, source: bool, n: int, edit: tuple[str, Any], notified: str) -> None:
+        """Somebody edits a record, and Muster may be notified of it."""
         side, readings = self._side(source), self.world.readings
         if side.people and side.taken(who := self._one(side, n), dict([edit])) is None:
-            if told == "and an older page follows":
+            if notified == "and an older page follows":
                 self.world.read(side, Cause.HOOK, who=[who])
             side.edit(who, **dict([edit]))
             self.world.tick()
-            if told != "not":
+            if notified != "not":
                 self.world.read(side, Cause.HOOK, who=[who])
                 self.world.importer.stage(readings.pop())
-            if told == "and an older page follows":
+            if notified == "and an older page follows":
                 self.world.importer.stage(readings.pop())
 
     @rule(
@@ -204,7 +216,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(turned=st.booleans())
     def everything_arrives(self, turned: bool = False) -> None:
-        """All that was read and said, one queue after the other: the bulk lane first, or last."""
+        """All that was read and published, one queue after the other: the bulk lane first, or last."""
         while self.world.readings:
             self.world.importer.stage(self.world.readings.pop(-turned))
         while waiting := self.world.waiting():
@@ -228,7 +240,7 @@ class Machine(RuleBasedStateMachine):
 
     # people at Muster
 
-    @precondition(lambda self: self.answers)
+    @precondition(lambda self: self.match_results)
     @rule(
         n=pick,
         m=pick,
@@ -236,37 +248,37 @@ class Machine(RuleBasedStateMachine):
         what=st.sampled_from(["link", "link and push", "unlink", "create"]),
     )
     def decide(self, n: int, m: int, obeyed: bool, what: str) -> None:
-        record = sorted(self.answers)[n % len(self.answers)]
+        record = sorted(self.match_results)[n % len(self.match_results)]
         there = sorted(
             f.record_id
             for f in self.world.mapper.facts.values()
             if f.account_id == self.world.destination.account
         )
         if what == "unlink":
-            self.world.say(UnlinkRecord(record_id=record))
+            self.world.publish(UnlinkRecord(record_id=record))
         elif what == "create":
-            self.world.say(CreateRecord(record_id=record))
+            self.world.publish(CreateRecord(record_id=record))
         elif there:
             chosen = there[m % len(there)]
             push = what != "link"
-            self.world.say(LinkRecord(record_id=record, destination_record_id=chosen, then_push=push))
+            self.world.publish(LinkRecord(record_id=record, destination_record_id=chosen, then_push=push))
         if obeyed:
             self.everything_arrives()
 
-    @precondition(lambda self: self.world.syncer.subjects)
+    @precondition(lambda self: self.world.syncer.record_states)
     @rule(n=pick, everybody=st.booleans(), planned=st.booleans())
     def push(self, n: int, everybody: bool, planned: bool) -> None:
-        records = sorted(self.world.syncer.subjects)
+        records = sorted(self.world.syncer.record_states)
         self._push(records if everybody else [records[n % len(records)]])
         if planned:
             self.everything_arrives()
 
     def _push(self, records: list[UUID]) -> None:
-        cases = [c for r in records if (c := self.world.syncer.case(r)).source is not None]
-        chosen = tuple(Selected(c.record_id, c.source.rev, c.status) for c in cases if c.source)
+        states = [c for r in records if (c := self.world.syncer.state(r)).source is not None]
+        chosen = tuple(Selected(c.record_id, c.source.rev, c.status) for c in states if c.source)
         if chosen:
-            run = uuid5(COMPANY, f"run {len(self.world.said)}")
-            self.world.say(SyncRecords(run_id=run, records=chosen, part=1, parts=1, total=len(chosen)))
+            run = uuid5(COMPANY, f"run {len(self.world.published)}")
+            self.world.publish(SyncRecords(run_id=run, records=chosen, part=1, parts=1, total=len(chosen)))
 
     # the workers
 
@@ -275,11 +287,11 @@ class Machine(RuleBasedStateMachine):
     def claim(self, most: int) -> None:
         known = len(self.world.syncer.claims)
         self.world.syncer.claim(most)
-        for items, cases in self.world.syncer.claims[known:]:
-            for item in (i for i in items if i.action == "create"):
-                case = cases[item.record_id]
-                assert case.situation is Situation.UNMATCHED and case.source is not None
-                assert case.link_source_rev == case.source.rev, "created while it is being checked"
+        for pushes, states in self.world.syncer.claims[known:]:
+            for push in (i for i in pushes if i.action == "create"):
+                state = states[push.record_id]
+                assert state.situation is Situation.UNMATCHED and state.source is not None
+                assert state.link_source_rev == state.source.rev, "created while it is being checked"
 
     @precondition(lambda self: self.world.syncer.claims)
     @rule(n=pick, fate=fates)
@@ -307,7 +319,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.destination.hanging)
     @rule(n=pick)
     def at_last(self, n: int) -> None:
-        """The system carries out what it had let us wait for in vain."""
+        """The system carries out what it had let us wait for without success."""
         hanging = self.world.destination.hanging
         key = sorted(hanging)[n % len(hanging)]
         self.world.destination.send(key, hanging.pop(key))
@@ -316,7 +328,7 @@ class Machine(RuleBasedStateMachine):
     def work_through(self, fate: str, recorded: bool, given_up: bool = False) -> None:
         """Everybody is pushed, in the shortest course; calls of unknown outcome may be tried until they are given up."""
         syncer = self.world.syncer
-        self._push(sorted(syncer.subjects))
+        self._push(sorted(syncer.record_states))
         self.everything_arrives()
         if syncer.claimable():
             self.claim(10)
@@ -333,7 +345,7 @@ class Machine(RuleBasedStateMachine):
 
     def _note(self, who: str, m: Message[Any]) -> None:
         """What a person decided, and the newest that each service has been told of a record."""
-        if isinstance(m.body, LinkRecord | UnlinkRecord | CreateRecord) and m.id not in self.world._obeyed:
+        if isinstance(m.body, LinkRecord | UnlinkRecord | CreateRecord) and m.id not in self.world._executed:
             self.decided[m.body.record_id] = m.body
             if isinstance(m.body, CreateRecord):
                 self.wishes[m.body.record_id].append(self.world.now)
@@ -343,21 +355,22 @@ class Machine(RuleBasedStateMachine):
                 self.newest[who, m.body.record_id] = m.body
 
     def _judge(self) -> None:
-        """Everything that was said since the last time."""
-        for m in self.world.said[self.judged :]:
+        """Everything that was published since the last time."""
+        for m in self.world.published[self.judged :]:
             body = m.body
             if (reason := getattr(body, "reason", "")) and reason:
                 assert reason in REASONS
             if isinstance(body, Decided):
-                assert body.link_rev == getattr(self.answers.get(body.record_id), "link_rev", 0) + 1
-                self.answers[body.record_id] = body
-            if isinstance(body, StatusChanged):
-                assert body.status_rev == getattr(self.standing.get(body.record_id), "status_rev", 0) + 1
-                assert body.reason or body.status is Status.SYNCED
-                self.standing[body.record_id] = body
+                assert body.link_rev == getattr(self.match_results.get(body.record_id), "link_rev", 0) + 1
+                self.match_results[body.record_id] = body
+            status = body if isinstance(body, StatusChanged) else getattr(body, "record_status", None)
+            if status is not None:
+                assert status.status_rev == getattr(self.sync_status.get(body.record_id), "status_rev", 0) + 1
+                assert status.reason or status.status is Status.SYNCED
+                self.sync_status[body.record_id] = status
             if isinstance(body, PushPlanned):
-                self.plans[body.item_id].append(body)
-        self.judged = len(self.world.said)
+                self.plans[body.push_id].append(body)
+        self.judged = len(self.world.published)
 
     @invariant()
     def all_holds(self) -> None:
@@ -369,16 +382,16 @@ class Machine(RuleBasedStateMachine):
         self._an_older_version_changes_nothing()
 
     def _two_people_are_never_linked_to_one(self) -> None:
-        linked = [a.destination_record_id for a in self.answers.values() if isinstance(a, RecordLinked)]
+        linked = [a.destination_record_id for a in self.match_results.values() if isinstance(a, RecordLinked)]
         assert len(linked) == len(set(linked))
 
     def _what_a_person_decided_stays(self) -> None:
         mapper = self.world.mapper
         for record, decision in self.decided.items():
-            answer = self.answers.get(record)
-            if answer is None or isinstance(answer, RecordDeleted):
+            result = self.match_results.get(record)
+            if result is None or isinstance(result, RecordDeleted):
                 continue
-            linked = answer.destination_record_id if isinstance(answer, RecordLinked) else None
+            linked = result.destination_record_id if isinstance(result, RecordLinked) else None
             if isinstance(decision, LinkRecord):
                 link = mapper.links.get(record)
                 if (
@@ -387,19 +400,19 @@ class Machine(RuleBasedStateMachine):
                     or link.destination_record_id != decision.destination_record_id
                 ):
                     continue  # it could not be obeyed
-                gone = isinstance(answer, RecordDisputed) and answer.reason == "deleted_at_destination"
+                gone = isinstance(result, RecordDisputed) and result.reason == "deleted_at_destination"
                 assert linked == decision.destination_record_id or gone
             else:
                 assert linked not in mapper.refused[record]
             if isinstance(decision, CreateRecord) and linked:
-                assert answer.origin == "created"
+                assert result.origin == "created"
 
     def _nobody_is_created_twice(self) -> None:
         """Of those who are still there: who was removed before we knew of it may be created again."""
         made: dict[UUID, list[datetime]] = defaultdict(list)
         for wrote in self.world.destination.journal:
             if wrote.current is None and wrote.remote_id in self.world.destination.people:
-                made[self.world.syncer.items[wrote.item_id].record_id].append(wrote.at)
+                made[self.world.syncer.pushes[wrote.push_id].record_id].append(wrote.at)
         for record, times in made.items():
             wishes = [w for w in self.wishes[record] if w >= times[0]]
             assert len(times) <= 1 + len(wishes), "created twice"
@@ -407,9 +420,9 @@ class Machine(RuleBasedStateMachine):
     def _only_what_was_approved_and_shown_is_written_and_never_an_older_version(self) -> None:
         world = self.world
         for wrote in world.destination.journal[self.wrote :]:
-            item, basis = world.syncer.items[wrote.item_id], world.syncer.carried[wrote.item_id]
-            remote_id = next(i for i in map(str, range(1, 99)) if world.source.id(i) == item.record_id)
-            plans = self.plans[wrote.item_id]
+            push, basis = world.syncer.pushes[wrote.push_id], world.syncer.carried[wrote.push_id]
+            remote_id = next(i for i in map(str, range(1, 99)) if world.source.id(i) == push.record_id)
+            plans = self.plans[wrote.push_id]
             for name, value in wrote.values.items():
                 assert value != HIDDEN and value in world.source.shown[remote_id, name]
                 assert any(name in p.fields and p.fields[name].after == value for p in plans)
@@ -417,7 +430,7 @@ class Machine(RuleBasedStateMachine):
                 assert not set(wrote.values) & set(wrote.current.employee.masked), (
                     "written over what may not be seen"
                 )
-            pair = item.record_id, wrote.remote_id
+            pair = push.record_id, wrote.remote_id
             assert basis is not None and basis.source_rev >= self.applied.get(pair, 0), (
                 "an older version was written"
             )
@@ -432,17 +445,17 @@ class Machine(RuleBasedStateMachine):
                 self.versions[record] = int(s.payload)
         for (who, record), body in self.newest.items():
             if who == "mapper":
-                facts = world.mapper.facts[record]
-                assert facts.rev == body.rev
+                snapshots = world.mapper.facts[record]
+                assert snapshots.rev == body.rev
                 if isinstance(body, EmployeeStaged):
-                    assert facts == facts_of(
+                    assert snapshots == facts_of(
                         COMPANY, record, body.account_id, body.remote_id, body.rev, body.employee
                     )
             if who == "syncer" and body.account_id == world.source.account:
-                fact = world.syncer.facts[record]
-                assert fact.rev == body.rev
+                snapshot = world.syncer.snapshots[record]
+                assert snapshot.rev == body.rev
                 if isinstance(body, EmployeeStaged):
-                    assert fact.employee.text() == body.employee.text()
+                    assert snapshot.employee.text() == body.employee.text()
 
     # the end
 
@@ -450,7 +463,7 @@ class Machine(RuleBasedStateMachine):
         """Everything comes to rest: both directories are read, calls end well, and everybody who can be pushed is."""
         for _ in range(8):
             self._rest()
-            waiting = [r for r, s in self.world.syncer.subjects.items() if s.status in OPEN]
+            waiting = [r for r, s in self.world.syncer.record_states.items() if s.status in OPEN]
             if not waiting:
                 break
             self._push(waiting)
@@ -479,29 +492,31 @@ class Machine(RuleBasedStateMachine):
     def _check_rest(self) -> None:
         world = self.world
         at: dict[UUID, UUID] = {}
-        for record in world.syncer.subjects:
-            case = world.syncer.case(record)
-            assert case.item is None, "a push never ends"
-            assert case.status in {Status.SYNCED, Status.NEEDS_ACTION, Status.FAILED, Status.HELD}, (
-                case.status,
-                case.reason,
+        for record in world.syncer.record_states:
+            state = world.syncer.state(record)
+            assert state.push is None, "a push never ends"
+            assert state.status in {Status.SYNCED, Status.NEEDS_ACTION, Status.FAILED, Status.HELD}, (
+                state.status,
+                state.reason,
             )
-            assert case.reason in REASONS or case.status is Status.SYNCED
-            if case.status is Status.FAILED:
-                assert case.reason in {"outcome_unknown", "internal"}, case.reason
-            if case.status is Status.SYNCED:
-                assert case.destination_record_id is not None
-                assert case.destination_record_id not in at, "two people are written to one record"
-                at[case.destination_record_id] = record
-                self._check_equal(case)
+            assert state.reason in REASONS or state.status is Status.SYNCED
+            if state.status is Status.FAILED:
+                assert state.reason in {"outcome_unknown", "internal"}, state.reason
+            if state.status is Status.SYNCED:
+                assert state.destination_record_id is not None
+                assert state.destination_record_id not in at, "two people are written to one record"
+                at[state.destination_record_id] = record
+                self._check_equal(state)
 
-    def _check_equal(self, case: Any) -> None:
+    def _check_equal(self, state: Any) -> None:
         world = self.world
         here, there = (
-            world.source.people[case.source.remote_id],
-            world.destination.people[case.destination_remote_id],
+            world.source.people[state.source.remote_id],
+            world.destination.people[state.destination_remote_id],
         )
-        for name in mapped_fields(world.source.system, world.destination.system):
+        active = {here.values.get("active"), there.values.get("active")}
+        assert active != {True, False}, "Synced while one side is active and the other not"
+        for name in mapped_fields(SYSTEMS[world.source.system], SYSTEMS[world.destination.system]):
             if name not in here.values or name in here.hidden or name in there.hidden:
                 continue
             wanted, found = here.values[name], there.values.get(name)

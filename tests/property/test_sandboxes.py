@@ -72,8 +72,8 @@ WORDS = st.lists(
 @pytest_asyncio.fixture
 async def quickbooks(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     store = Store(tmp_path / "q.db")
-    app, box = make_app(store, ["77"], Client("app", "hush"))
-    Tokens(box).keep("live", "access", "*", 3600)
+    app, sandbox = make_app(store, ["77"], Client("app", "hush"))
+    Tokens(sandbox).keep("live", "access", "*", 3600)
     headers = {"Authorization": "Bearer live", "Accept": "application/json"}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://qbo", headers=headers) as http:

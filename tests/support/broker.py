@@ -66,16 +66,17 @@ async def _registered(nodes: Sequence[Broker]) -> bool:
 async def topics_on(nodes: Sequence[Broker]) -> AsyncIterator[KafkaSettings]:
     """Topics of one's own, on as many brokers as there are; deleted afterwards, as some hundred tests' fill a broker's memory."""
     prefix, addresses = f"t{uuid4().hex[:8]}.", ",".join(node.address for node in nodes)
-    made = await create_topics(addresses, partitions=PARTITIONS, replication_factor=len(nodes), prefix=prefix)
+    settings = KafkaSettings(
+        bootstrap=addresses,
+        partitions=PARTITIONS,
+        session_timeout_ms=6000,
+        heartbeat_ms=1000,
+        static_members=False,
+        prefix=prefix,
+    )
+    made = await create_topics(settings, len(nodes))
     try:
-        yield KafkaSettings(
-            bootstrap=addresses,
-            partitions=PARTITIONS,
-            session_timeout_ms=6000,
-            heartbeat_ms=1000,
-            static_members=False,
-            prefix=prefix,
-        )
+        yield settings
     finally:
         admin = AIOKafkaAdminClient(bootstrap_servers=addresses)
         await admin.start()

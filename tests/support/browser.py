@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -75,13 +76,20 @@ class Watched:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.complaints: list[str] = []
-        page.on("console", self._said)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self._all: list[str] = []
+        self.expected: re.Pattern[str] | None = None
+        """What a test provokes; it may arrive late."""
+        page.on("console", self._on_message)
+        page.on("pageerror", lambda error: self._all.append(str(error)))
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _on_message(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+            self._all.append(message.text)
+
+    @property
+    def complaints(self) -> list[str]:
+        """Errors and warnings that nobody expected."""
+        return [c for c in self._all if not (self.expected and self.expected.search(c))]
 
     async def violations(self) -> list[str]:
         """What the page's own policy had to stop."""

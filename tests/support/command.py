@@ -36,8 +36,8 @@ async def begun(*arguments: str, cwd: Path = ROOT, **environment: str) -> asynci
 async def muster(*arguments: str, cwd: Path = ROOT, **environment: str) -> Done:
     """Run the command to its end; no end of it is a traceback."""
     process = await begun(*arguments, cwd=cwd, **environment)
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode is not None
-    text = said.decode()
+    text = output.decode()
     assert "Traceback" not in text, text
     return Done(process.returncode, text)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from playwright.async_api import Locator, Page, expect
 
 from muster.demo import Access, Company
@@ -14,6 +15,9 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 
 WITHIN = 45_000
+both_directions = pytest.mark.parametrize(
+    "side", [0, 1], ids=["linarc-to-qbo", "qbo-to-linarc"], indirect=True
+)
 FOCUSED = """() => { const e = document.activeElement; return e ? (e.getAttribute("aria-label") || e.innerText || "") : "" }"""
 
 
@@ -40,7 +44,7 @@ class Side:
         return "Linarc" if self.number == 0 else "QBO"
 
     async def hire(self, *people: tuple[str, str], at: str = "hired.example") -> None:
-        """New people at the source, with addresses `at` this domain; Muster is not told."""
+        """New people at the source, with addresses `at` this domain; Muster is not notified."""
         system, scope, keys = (
             ("linarc", TENANTS[0], ("first_name", "last_name"))
             if self.number == 0
@@ -54,6 +58,28 @@ class Side:
         url = f"{self.fleet.stack.urls[f'sandbox_{system}']}/admin/seed"
         answer = await self.fleet.http.post(url, params={"scope": scope}, json={"employees": hired})
         assert answer.is_success, answer.text
+
+    async def known(self, *people: tuple[str, str]) -> None:
+        """People of one family name whom the destination has got, by their names alone: nothing links them by itself."""
+        system, scope, keys = (
+            ("quickbooks", REALMS[0], ("GivenName", "FamilyName"))
+            if self.number == 0
+            else ("linarc", TENANTS[1], ("first_name", "last_name"))
+        )
+        employees = [dict(zip(keys, person, strict=True)) for person in people]
+        url = f"{self.fleet.stack.urls[f'sandbox_{system}']}/admin/seed"
+        answer = await self.fleet.http.post(url, params={"scope": scope}, json={"employees": employees})
+        assert answer.is_success, answer.text
+        path = f"/v1/companies/{self.company.company_id}"
+        hint = f"{path}/accounts/{self.company.destination}/notifications"
+        await self.fleet.client.call("POST", hint, json={"remote_ids": answer.json()["ids"]})
+
+        async def ask() -> bool:
+            query = {"q": people[-1][1]}
+            found = await self.fleet.client.call("GET", f"{path}/directory", params=query)
+            return len(found["items"]) >= len(people)
+
+        await eventually(ask, within=60)
 
     async def faults(self, *rules: dict[str, Any]) -> None:
         """What the destination does wrong from now on."""
@@ -137,13 +163,26 @@ class Console:
         await self.page.get_by_role("menuitem", name=f"Import New Items from Source ({side.source})").click()
 
     async def sync(self, side: Side) -> None:
-        """Push what is selected, and say yes where that is asked."""
+        """Push what is selected: a few at once, many by their plan; by mouse."""
         await self.button(f"Sync to Destination ({side.destination})").click()
-        yes = self.page.get_by_role("alertdialog").get_by_role("button", name="Sync to Destination")
-        await expect(yes.or_(self.page.get_by_text("Nothing selected")).first).to_be_visible(timeout=WITHIN)
-        if await yes.is_visible():
-            await yes.click()
+        approve = self.button("Approve and write")
+        await expect(approve.or_(self.page.get_by_text("Nothing selected")).first).to_be_visible(
+            timeout=WITHIN
+        )
+        if await approve.is_visible():
+            await self.approve()
+            await self.page.get_by_role("link", name="Back to Employees").click()
         await self.says("Nothing selected")
+
+    async def approve(self) -> None:
+        """Write the plan that is shown, once its button takes a press; by mouse."""
+        approve = self.button("Approve and write")
+        await expect(approve).to_be_enabled(timeout=WITHIN)
+        await self.page.wait_for_timeout(
+            1_000
+        )  # it takes nothing at first, so that a second click never commits
+        await approve.click()
+        await expect(approve).to_have_count(0, timeout=WITHIN)
 
     async def says(self, words: str) -> None:
         """The selection, in words."""

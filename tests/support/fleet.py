@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from muster.client import Client
+from muster.client import AsyncClient
 from muster.demo import Access, Company
 from muster.sandboxes import REALMS, TENANTS
 from muster.stack import Stack
@@ -22,7 +22,7 @@ class Fleet:
 
     stack: Stack
     access: Access
-    client: Client
+    client: AsyncClient
     http: httpx.AsyncClient
 
     @property
@@ -36,7 +36,7 @@ class Fleet:
         return f"/v1/companies/{self.company.company_id}"
 
     async def hire(self, **values: Any) -> str:
-        """A new person in Linarc, and Muster told of it; the remote id."""
+        """A new person in Linarc, and Muster notified of it; the remote id."""
         url = f"{self.stack.urls['sandbox_linarc']}/api/v1/employees"
         key = {"Authorization": f"Bearer {self.stack.secret('linarc_0')}"}
         answer = await self.http.post(url, json=values, headers=key)
@@ -46,7 +46,7 @@ class Fleet:
         return remote_id
 
     async def edit(self, remote_id: str, **values: Any) -> None:
-        """Somebody edits a person in Linarc, and Muster is told."""
+        """Somebody edits a person in Linarc, and Muster is notified."""
         url = f"{self.stack.urls['sandbox_linarc']}/admin/employees/{remote_id}"
         (await self.http.patch(url, json=values, params={"scope": TENANTS[0]})).raise_for_status()
         await self.tell(remote_id)
@@ -115,6 +115,10 @@ class Fleet:
         """Sync these records and wait for the run's end."""
         run = await self.client.call("POST", f"{self.path}/syncs", json={"record_ids": list(record_ids)})
         return await self.ended(run["run_id"])
+
+    async def decide(self, record_id: str, **decision: Any) -> None:
+        """A person decides who a record is."""
+        await self.client.call("POST", f"{self.path}/records/{record_id}/decision", json=decision)
 
     async def ended(self, run_id: str) -> dict[str, Any]:
         """A run once it is over."""

@@ -9,7 +9,7 @@ import asyncpg
 import pytest_asyncio
 
 from muster.postgres import Postgres, scratch
-from shared.db.migrate import SERVICES, migrate
+from shared.db.migrate import SERVICES, migrate, restrict
 
 PASSWORD = "test"
 
@@ -39,6 +39,10 @@ async def addresses(postgres: Postgres) -> AsyncIterator[Callable[[str], str]]:
     name = f"test_{uuid4().hex}"
     owner = await asyncpg.connect(postgres.dsn())
     await owner.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY file_copy")  # a fifth of the time
+
+    clone = await asyncpg.connect(postgres.dsn(database=name))
+    await restrict(clone)
+    await clone.close()
 
     def address(role: str) -> str:
         return postgres.dsn(database=name) if role == "owner" else postgres.dsn(role, PASSWORD, name)

@@ -23,7 +23,8 @@ from shared.db.tx import Tx
 from shared.http.app import Base, Parts, serve
 from shared.messaging.consume import Consume
 from shared.messaging.relay import Relay
-from shared.messaging.subscription import Subscription
+from shared.messaging.subscriber import Subscriber
+from shared.messaging.subscription import Reads
 from shared.settings import ServiceSettings
 
 COMPANY = UUID(int=1)
@@ -35,13 +36,13 @@ Fault = Callable[[Sequence[Message[Any]]], Awaitable[None]]
 
 
 def make_router(
-    consume: Consume, fault: Fault, parked: Callable[[Message[Any]], None] = lambda _: None
+    consume: Consume, fault: Fault, dead_lettered: Callable[[Message[Any]], None] = lambda _: None
 ) -> KafkaRouter:
     """The service's one subscription. `fault` runs at the end of the handler, within its transaction."""
     router = KafkaRouter()
 
-    async def on_parked(message: Message[Any], _: Tx) -> None:
-        parked(message)
+    async def on_dead_letter(message: Message[Any], _: Tx) -> None:
+        dead_lettered(message)
 
     async def on_notifications(events: Sequence[Message[Any]], tx: Tx) -> None:
         await tx.connection.executemany(
@@ -49,7 +50,7 @@ def make_router(
         )
         await fault(events)
 
-    consume.subscribe(router, topics.NOTIFICATIONS, on_notifications, on_parked=on_parked)
+    consume.subscribe(router, Reads(topics.NOTIFICATIONS, on_notifications, on_dead_letter=on_dead_letter))
     return router
 
 
@@ -69,9 +70,9 @@ def _dies_after(owner: type[Any], name: str) -> None:
 
 
 async def main(point: str) -> None:
-    """Serve until told to stop, or until the point."""
+    """Serve until asked to stop, or until the point."""
     if point == "committed":
-        _dies_after(Subscription, "take")
+        _dies_after(Subscriber, "take")
     if point == "produced":
         _dies_after(Relay, "_send")
 

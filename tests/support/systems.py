@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,26 +19,29 @@ from sandbox.quickbooks.app import make_app as make_quickbooks
 from sandbox.quickbooks.tokens import Client
 from sandbox.store import Store
 from shared.clock import SystemClock
-from shared.connectors.client import Http
+from shared.connectors.client import Http, guarded
 from shared.connectors.limits import Limits
 from shared.connectors.linarc import Linarc
 from shared.connectors.oauth import Tokens, authorise_url, exchange_code
 from shared.connectors.ports import Connector, PreparedCall, Tenant, Write, Written
 from shared.connectors.quickbooks import QuickBooks
 from shared.connectors.vault import Credential, Vault
-from shared.contracts.records import Account, Remote, System
 from shared.db.tx import Database
+from shared.domain.employee import Remote
+from shared.domain.settings import Account
+from shared.domain.values import Action
 from shared.errors import MusterError, RateLimited, Unavailable
-from shared.settings import ApplicationSettings, LimitSettings, VaultSettings
+from shared.settings import ApplicationSettings, EgressSettings, LimitSettings, VaultSettings
 from tests.support.eventually import eventually
 
 How = Literal["in process", "over HTTP"]
 COMPANY, ACCOUNT = UUID(int=1), UUID(int=2)
-SCOPES = {System.QUICKBOOKS: "9130350000000417", System.LINARC: "stonecourse"}
+SCOPES = {"quickbooks": "9130350000000417", "linarc": "stonecourse"}
 OTHER_SCOPE = "9130350000000833"
 LINARC_KEY = "lin-key-1"
 VAULT = VaultSettings(key=SecretStr("bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4="))
 BACK = "https://muster.test/back"
+HERE = EgressSettings(loopback=True)
 ADMIN = "admin"
 
 
@@ -61,11 +64,11 @@ class Place:
 
 
 @asynccontextmanager
-async def sandbox(system: System, how: How, folder: Path) -> AsyncIterator[Place]:
+async def sandbox(system: str, how: How, folder: Path) -> AsyncIterator[Place]:
     """A running sandbox with an empty directory and without limits."""
     if how == "in process":
         store = Store(folder / f"{system}.db")
-        if system is System.QUICKBOOKS:
+        if system == "quickbooks":
             app, _ = make_quickbooks(store, [SCOPES[system], OTHER_SCOPE], Client("app", "hush", 3600), ADMIN)
         else:
             app, _ = make_linarc(store, {SCOPES[system]: LINARC_KEY}, ADMIN)
@@ -77,12 +80,12 @@ async def sandbox(system: System, how: How, folder: Path) -> AsyncIterator[Place
 
 
 @asynccontextmanager
-async def process(system: System, folder: Path, *more: str) -> AsyncIterator[str]:
+async def process(system: str, folder: Path, *more: str) -> AsyncIterator[str]:
     """A sandbox in a process of its own; its address."""
     port_file = folder / f"{system}.port"
     who = (
         ["--realm", SCOPES[system], "--realm", OTHER_SCOPE, "--client-id", "app", "--client-secret", "hush"]
-        if system is System.QUICKBOOKS
+        if system == "quickbooks"
         else ["--tenant", f"{SCOPES[system]}:{LINARC_KEY}"]
     )
     off = [] if more else ["--limits", "off"]
@@ -107,7 +110,7 @@ async def process(system: System, folder: Path, *more: str) -> AsyncIterator[str
 class Side:
     """One connected account, its connector, and the other side of the sandbox."""
 
-    def __init__(self, system: System, place: Place, database: Database, limits: LimitSettings) -> None:
+    def __init__(self, system: str, place: Place, database: Database, limits: LimitSettings) -> None:
         self.system, self.place, self.database = system, place, database
         self.scope = SCOPES[system]
         self.clock = SystemClock()
@@ -138,14 +141,14 @@ class Side:
         self.open: list[Connector] = []
 
     def http(self) -> Http:
-        return Http(self.system, self.place.url, self.place.transport)
+        return Http(self.system, self.place.url, self.place.transport or guarded(self.system, HERE))
 
     def connector(self, *features: str) -> Connector:
         """One more process's connector of the same account."""
         account = self.account.model_copy(update={"features": features})
         gate = self.limits.gate(COMPANY, account)
         made: Connector
-        if self.system is System.LINARC:
+        if self.system == "linarc":
             made = Linarc(self.http(), gate, self.vault, COMPANY, account, self.clock)
         else:
             http = self.http()
@@ -156,7 +159,7 @@ class Side:
 
     async def connect(self, realm: str | None = None) -> None:
         """As a person would: an API key, or consent on the authorise page and the code that comes back."""
-        if self.system is System.LINARC:
+        if self.system == "linarc":
             credential = Credential(system=self.system, api_key=LINARC_KEY)
         else:
             await self.switch(auto_approve=True)
@@ -165,7 +168,9 @@ class Side:
             back = httpx.URL(answer.headers["location"]).params
             assert back["state"] == "state-1"
             http = self.http()
-            credential = await exchange_code(http, self.application, back["code"], BACK, self.clock)
+            credential = await exchange_code(
+                http, self.system, self.application, back["code"], BACK, self.clock
+            )
             await http.close()
         await self.vault.save(COMPANY, ACCOUNT, credential)
 
@@ -245,7 +250,7 @@ class Side:
         self, first: str, last: str, number: str | None = None, *, active: bool = True
     ) -> dict[str, Any]:
         """Somebody as the system writes them down."""
-        if self.system is System.QUICKBOOKS:
+        if self.system == "quickbooks":
             found = {"GivenName": first, "FamilyName": last, "EmployeeNumber": number, "Active": active}
         else:
             state = "active" if active else "terminated"
@@ -306,29 +311,42 @@ class Pushed:
     seconds: float
 
 
-async def push(side: Side, people: int, *, processes: int = 1, per_call: int = 30) -> Pushed:
-    """Create that many people from several connectors, as the syncer does: calls side by side, again when told to wait."""
+async def push(
+    side: Side, people: int, *, processes: int = 1, per_call: int = 30, name: str = "push"
+) -> Pushed:
+    """Create that many people from several connectors, as the syncer does: calls side by side, again when told to wait.
+
+    A refusal by the system itself ends it.
+    """
     loop = asyncio.get_running_loop()
+    refused = asyncio.Event()
     waiting = list(range(0, people, per_call))
     ends: list[float] = []
     done = 0
 
     async def work(connector: Connector) -> None:
         nonlocal done
-        while waiting:
+        while waiting and not refused.is_set():
             start = waiting.pop(0)
             writes = [
-                Write("create", str(n), {"first_name": f"P{n}", "last_name": "Li", "number": f"LN-{n}"})
+                Write(
+                    Action.CREATE,
+                    str(n),
+                    {"first_name": f"{name} {n}", "last_name": "Li", "number": f"{name}-{n}"},
+                )
                 for n in range(start, min(people, start + per_call))
             ]
-            call = connector.prepare(f"push-{start}", writes)
+            call = connector.prepare(f"{name}-{start}", writes)
             try:
                 written = await connector.send(call)
             except RateLimited as error:
                 if not error.ours:
+                    refused.set()
                     return
                 waiting.append(start)
-                await asyncio.sleep(error.retry_after)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(error.retry_after):
+                        await refused.wait()
                 continue
             done += sum(w.remote is not None for w in written)
             ends.append(loop.time())

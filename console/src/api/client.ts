@@ -6,6 +6,9 @@ export type RecordView = Schemas["RecordView"];
 export type RecordPage = Schemas["RecordPage"];
 export type RunView = Schemas["RunView"];
 export type CompanyView = Schemas["CompanyView"];
+export type DriftedValue = Schemas["DriftedValue"];
+export type DriftDecision = Schemas["DriftDecision"];
+export type SavedView = Schemas["SavedView"];
 export type TimelineEntry = Schemas["TimelineEntry"];
 export type Status = Schemas["Status"];
 export type ImportMode = Schemas["NewImport"]["mode"];
@@ -16,6 +19,8 @@ export class ApiError extends Error {
   constructor(
     readonly kind: string,
     message: string,
+    /** The problem's other members. */
+    readonly more: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);
   }
@@ -47,5 +52,5 @@ export async function ok<T>(asked: Promise<Answer<T>>): Promise<T> {
   const problem = (answer.error ?? {}) as { type?: string; detail?: string };
   const kind =
     problem.type?.split(":").at(-1) ?? (answer.response.status >= 500 ? "unavailable" : "internal");
-  throw new ApiError(kind, problem.detail ?? "");
+  throw new ApiError(kind, problem.detail ?? "", problem);
 }

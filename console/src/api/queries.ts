@@ -1,12 +1,22 @@
 import {
   infiniteQueryOptions,
   keepPreviousData,
+  MutationCache,
   QueryCache,
   QueryClient,
   queryOptions,
 } from "@tanstack/react-query";
 import type { Rows } from "../live";
-import { ApiError, api, type ImportMode, ok, type Sort, type Status } from "./client";
+import {
+  ApiError,
+  api,
+  type DriftDecision,
+  type ImportMode,
+  ok,
+  type RecordView,
+  type Sort,
+  type Status,
+} from "./client";
 
 export interface Filter {
   status: readonly Status[];
@@ -16,13 +26,15 @@ export interface Filter {
 export const FIRST_PAGE = 200;
 export const PAGE = 500;
 
-export function makeQueryClient(onSignedOut: () => void): QueryClient {
+export function makeQueryClient(onSignedOut: () => void, onMustEnrol: () => void): QueryClient {
+  const onError = (error: Error) => {
+    if (!(error instanceof ApiError)) return;
+    if (error.kind === "unauthenticated") onSignedOut();
+    if (error.more.must_enrol) onMustEnrol();
+  };
   return new QueryClient({
-    queryCache: new QueryCache({
-      onError: (error) => {
-        if (error instanceof ApiError && error.kind === "unauthenticated") onSignedOut();
-      },
-    }),
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 30_000,
@@ -37,26 +49,43 @@ export function makeQueryClient(onSignedOut: () => void): QueryClient {
 }
 
 export const me = queryOptions({ queryKey: ["me"], queryFn: () => ok(api.GET("/v1/session")) });
+/** Who may see a company, and its API keys: the names behind actors; with the addresses of its administrators. */
+export const people = (company: string) =>
+  queryOptions({
+    queryKey: ["people", company],
+    queryFn: () => ok(api.GET("/v1/companies/{company}/people", { params: { path: { company } } })),
+    staleTime: 300_000,
+  });
+
 export const companies = queryOptions({
   queryKey: ["companies"],
   queryFn: () => ok(api.GET("/v1/companies")),
 });
 
-const wanted = (filter: Filter) => ({
+export const wanted = (filter: Filter) => ({
   ...(filter.status.length > 0 && { status: [...filter.status] }),
   ...(filter.q && { q: filter.q }),
 });
 
-/** The list, page by page; its rows go to `rows`, which keeps them up to date. */
+/** The list: its first rows, which go to `rows`, then ids alone, many at a time; `rows` reads those that are shown. */
 export const list = (company: string, rows: Rows, filter: Filter, sort: string) =>
   infiniteQueryOptions({
     queryKey: ["records", company, filter, sort],
     queryFn: async ({ pageParam, signal }) => {
       const read = rows.tick();
-      const limit = pageParam === null ? FIRST_PAGE : PAGE;
-      const query = { ...wanted(filter), sort, limit, ...(pageParam !== null && { after: pageParam }) };
+      const params = { path: { company }, query: { ...wanted(filter), sort } };
+      if (pageParam !== null) {
+        const query = { ...params.query, after: pageParam };
+        return {
+          total: 0,
+          ...(await ok(
+            api.GET("/v1/companies/{company}/record-ids", { params: { ...params, query }, signal }),
+          )),
+        };
+      }
+      const query = { ...params.query, limit: FIRST_PAGE };
       const page = await ok(
-        api.GET("/v1/companies/{company}/records", { params: { path: { company }, query }, signal }),
+        api.GET("/v1/companies/{company}/records", { params: { ...params, query }, signal }),
       );
       rows.put(page.items, read);
       return { ids: page.items.map((row) => row.record_id), next: page.next, total: page.total };
@@ -67,6 +96,13 @@ export const list = (company: string, rows: Rows, filter: Filter, sort: string) 
     staleTime: Number.POSITIVE_INFINITY, // rows are kept up to date one by one; the order stays until it is asked for
     gcTime: 0,
   });
+
+/** The ids that are known of a list, in its order, and how many rows it has. */
+export function listed(pages: readonly { ids: string[]; next: string | null; total: number }[] | undefined) {
+  const ids = [...new Set(pages?.flatMap((page) => page.ids) ?? [])];
+  const isWhole = pages?.at(-1)?.next === null;
+  return { ids, total: isWhole ? ids.length : Math.max(ids.length, pages?.[0]?.total ?? 0) };
+}
 
 /** How many records have each status, over the search. */
 export const counts = (company: string, q: string) =>
@@ -87,22 +123,6 @@ export const record = (company: string, id: string) =>
     queryKey: ["record", company, id],
     queryFn: () =>
       ok(api.GET("/v1/companies/{company}/records/{record}", { params: { path: { company, record: id } } })),
-  });
-
-export const timeline = (company: string, id: string) =>
-  infiniteQueryOptions({
-    queryKey: ["timeline", company, id],
-    queryFn: ({ pageParam }) =>
-      ok(
-        api.GET("/v1/companies/{company}/records/{record}/timeline", {
-          params: {
-            path: { company, record: id },
-            query: { limit: 100, ...(pageParam !== null && { after: pageParam }) },
-          },
-        }),
-      ),
-    initialPageParam: null as number | null,
-    getNextPageParam: (page) => (page.next === null ? null : Number(page.next)),
   });
 
 export const json = (company: string, id: string) =>
@@ -131,7 +151,7 @@ export const recentRuns = (company: string) =>
       ok(api.GET("/v1/companies/{company}/runs", { params: { path: { company }, query: { limit: 5 } } })),
   });
 
-const keyed = (key: string) => ({ header: { "Idempotency-Key": key } });
+export const keyed = (key: string) => ({ header: { "Idempotency-Key": key } });
 
 export const startImport = (company: string, mode: ImportMode, key: string) =>
   ok(
@@ -141,11 +161,7 @@ export const startImport = (company: string, mode: ImportMode, key: string) =>
     }),
   );
 
-export const startSync = (
-  company: string,
-  what: { record_ids: string[] } | { selection_id: string },
-  key: string,
-) =>
+export const startSync = (company: string, what: { record_ids: string[] }, key: string) =>
   ok(
     api.POST("/v1/companies/{company}/syncs", {
       params: { path: { company }, ...keyed(key) },
@@ -168,10 +184,48 @@ export const select = (company: string, what: { ids: string[] } | { filter: Filt
   return ok(api.POST("/v1/companies/{company}/selections", { params: { path: { company } }, body: chosen }));
 };
 
+/** How many match the filter and are not among these; the server counts, because most of them were never loaded here. */
+export const unselected = (company: string, filter: Filter, ids: string[]) =>
+  queryOptions({
+    queryKey: ["unselected", company, filter, ids],
+    queryFn: async () => (await select(company, { filter, except: ids })).count,
+    placeholderData: keepPreviousData,
+  });
+
 export const retry = (company: string, id: string, key: string) =>
   ok(
     api.POST("/v1/companies/{company}/records/{record}/retry", {
       params: { path: { company, record: id }, ...keyed(key) },
+    }),
+  );
+
+/** How soon changes of either system are seen. */
+export const freshness = (company: string) =>
+  queryOptions({
+    queryKey: ["freshness", company],
+    queryFn: ({ signal }) =>
+      ok(api.GET("/v1/companies/{company}/freshness", { params: { path: { company } }, signal })),
+    refetchInterval: 60_000,
+  });
+
+/** What was changed at the destination of this record, as it stands now. */
+export const drift = (company: string, row: RecordView) =>
+  queryOptions({
+    queryKey: ["drift", company, row.record_id, row],
+    queryFn: ({ signal }) =>
+      ok(
+        api.GET("/v1/companies/{company}/records/{record}/drift", {
+          params: { path: { company, record: row.record_id } },
+          signal,
+        }),
+      ),
+  });
+
+export const decideDrift = (company: string, id: string, body: DriftDecision, key: string) =>
+  ok(
+    api.POST("/v1/companies/{company}/records/{record}/drift", {
+      params: { path: { company, record: id }, ...keyed(key) },
+      body,
     }),
   );
 

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Entries of the installation
+         * @description Entries of the installation: every sign-in, those of strangers too. For an administrator of this Muster.
+         */
+        get: operations["installation_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/companies": {
         parameters: {
             query?: never;
@@ -12,13 +32,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Companies
+         * The companies one may see
          * @description The companies one may see.
          */
         get: operations["companies"];
         put?: never;
         /**
-         * Add Company
+         * Make a company and become its administrator
          * @description Make a company and become its administrator.
          */
         post: operations["add_company"];
@@ -36,7 +56,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Company Settings
+         * One company's settings
          * @description One company's settings.
          */
         get: operations["company_settings"];
@@ -45,7 +65,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Give the company another name
+         * @description Give the company another name.
+         */
+        patch: operations["rename_company"];
         trace?: never;
     };
     "/v1/companies/{company}/accounts": {
@@ -56,13 +80,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Accounts
+         * The company's accounts and how their connections are
          * @description The company's accounts and how their connections are.
          */
         get: operations["accounts"];
         put?: never;
         /**
-         * Connect
+         * Connect an account
          * @description Connect an account: the credential is kept only if the system takes it and says who it is.
          */
         post: operations["connect"];
@@ -82,7 +106,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Authorise
+         * Begin to connect QuickBooks Online
          * @description Begin to connect QuickBooks Online: open `url` in the browser of this session, and allow it there.
          */
         post: operations["authorise"];
@@ -102,7 +126,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Disconnect
+         * End the connection here and at the system
          * @description End the connection here and at the system. Records, links and history stay, for when it is connected again.
          *
          *     `revoked` is false where the system did not answer; then end it there as well.
@@ -124,10 +148,50 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Notify
+         * Say that records may have moved
          * @description Say that records may have moved; Muster reads them.
          */
         post: operations["notify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/accounts/{account}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do not call the system until the connection is resumed
+         * @description Do not call the system until the connection is resumed. What is to be read or written waits, and fails for nobody.
+         */
+        post: operations["pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/accounts/{account}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on after a pause
+         * @description Go on after a pause; what waited is done within half a minute.
+         */
+        post: operations["resume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -144,10 +208,70 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Test
+         * Ask the system who it is
          * @description Ask the system who it is; the answer says how the connection is, and what to do.
          */
         post: operations["test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/accounts/{account}/webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the system sends this account's changes, and when the last one came
+         * @description Where the system sends this account's changes, and when the last one came.
+         */
+        get: operations["webhook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/accounts/{account}/webhook/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a secret for the system to sign with, shown this once
+         * @description Make a secret for the system to sign with, shown this once; the one before is accepted for one more day.
+         */
+        post: operations["new_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/accounts/{account}/webhook/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a signed delivery to the account's address, as the system would
+         * @description Send a signed delivery to the account's address, as the system would; it names no employee.
+         */
+        post: operations["try_webhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -162,14 +286,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Keys
+         * The company's API keys, without their secrets
          * @description The company's API keys, without their secrets.
          */
         get: operations["keys"];
         put?: never;
         /**
-         * Add Key
-         * @description Make an API key. It is shown once.
+         * Make an API key
+         * @description Make an API key. It is shown once, and ends with its maker's role, and with the key that made it.
          */
         post: operations["add_key"];
         delete?: never;
@@ -189,10 +313,423 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Drop Key
-         * @description Take an API key back.
+         * Take an API key back, with all keys that it made
+         * @description Take an API key back, with all keys that it made.
          */
         delete: operations["drop_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The company's entries, newest first
+         * @description The company's entries, newest first: its keys, roles, connections and rules, and the sign-ins of its people.
+         *
+         *     `who` is an actor or a subject, such as `user:…` or `key:…`; `next` is `after` of the next page.
+         */
+        get: operations["company_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every entry that matches, newest first, as a file
+         * @description Every entry that matches, newest first, as a file: CSV with a line of headings, or JSON, one entry a line.
+         */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The source records that need a person's decision, by name, each with its best candidate
+         * @description The source records that need a person's decision, by name, each with its best candidate.
+         */
+        get: operations["cases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/cases/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The same decision about each of these records
+         * @description The same decision about each of these records. Those that cannot be decided are named, and nothing of them changes.
+         */
+        post: operations["decide_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Messages about the company that a service could not handle, newest first
+         * @description Messages about the company that a service could not handle, newest first.
+         */
+        get: operations["dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/dead-letters/{service}/{letter}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One as it came, without the fields that the role does not see
+         * @description One as it came, without the fields that the role does not see.
+         */
+        get: operations["dead_letter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/dead-letters/{service}/{letter}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give it up
+         * @description Give it up. It is not handled any more, and nothing waits for it.
+         */
+        post: operations["discard_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/dead-letters/{service}/{letter}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have it handled again, now
+         * @description Have it handled again, now. Where that fails again, it stays, and `detail` says where it failed.
+         */
+        post: operations["replay_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * At most 50 records of the destination by name, number or e-mail address, and who each is linked to
+         * @description At most 50 records of the destination by name, number or e-mail address, and who each is linked to.
+         */
+        get: operations["directory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Records of one side that may be one person
+         * @description Records of one side that may be one person.
+         */
+        get: operations["duplicates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The company's endpoints, and how they do
+         * @description The company's endpoints, and how they do.
+         */
+        get: operations["endpoints"];
+        put?: never;
+        /**
+         * Send the company's events to an address, from now on
+         * @description Send the company's events to an address, from now on. The secret, which signs them, is shown this once.
+         */
+        post: operations["create_endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/endpoints/{endpoint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Send nothing there any more, and forget its deliveries
+         * @description Send nothing there any more, and forget its deliveries.
+         */
+        delete: operations["delete_endpoint"];
+        options?: never;
+        head?: never;
+        /**
+         * Change, pause or resume an endpoint
+         * @description Change, pause or resume an endpoint. Events that come while it is paused are delivered afterwards.
+         */
+        patch: operations["change_endpoint"];
+        trace?: never;
+    };
+    "/v1/companies/{company}/endpoints/{endpoint}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deliveries to an endpoint, newest first, with how the last try ended
+         * @description Deliveries to an endpoint, newest first, with how the last try ended. They are kept for 30 days.
+         */
+        get: operations["deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/endpoints/{endpoint}/deliveries/{delivery}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event again, whether it had arrived or not
+         * @description Send an event again, whether it had arrived or not.
+         */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/endpoints/{endpoint}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A new secret, shown this once
+         * @description A new secret, shown this once. For a day deliveries are signed with the old one as well.
+         */
+        post: operations["rotate_endpoint_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/endpoints/{endpoint}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event of the type `endpoint.test`, which names nobody
+         * @description Send an event of the type `endpoint.test`, which names nobody. How it went stands in its deliveries.
+         */
+        post: operations["test_endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened in the company, in order
+         * @description What happened in the company, in order: ids, codes and names of fields, never values.
+         *
+         *     A page begins after `after`, or with the oldest event, and says in `next` where to go on. A stream begins after
+         *     `Last-Event-ID`, else after `after`, else with what happens from now on; it leaves nothing out.
+         */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/excluded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The records that people excluded from syncing, by name
+         * @description The records that people excluded from syncing, by name.
+         */
+        get: operations["excluded"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/freshness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How soon changes at both systems are seen, and when each was last looked at
+         * @description How soon changes at both systems are seen, and when each was last looked at.
+         */
+        get: operations["freshness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The company's change history, newest first, of all records, rules and plans
+         * @description The company's change history, newest first, of all records, rules and plans.
+         */
+        get: operations["company_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -208,10 +745,368 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start Import
+         * Read the source into staging
          * @description Read the source into staging. Nothing is written to the destination.
          */
         post: operations["start_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is invited and has not joined yet
+         * @description Who is invited and has not joined yet.
+         */
+        get: operations["invitations"];
+        put?: never;
+        /**
+         * Invite a person
+         * @description Invite a person. The link, which is shown this once, is for them alone; send it to them.
+         */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/invitations/{invitation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take an invitation back
+         * @description Take an invitation back.
+         */
+        delete: operations["drop_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The linked pairs, by the source record's name
+         * @description The linked pairs, by the source record's name: what each link rests on, who made it and when.
+         */
+        get: operations["links"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/match-report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How well the matching does, measured by what people decided afterwards
+         * @description How well the matching does, measured by what people decided afterwards.
+         */
+        get: operations["match_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The company's people, their roles, and when they were last here
+         * @description The company's people, their roles, and when they were last here.
+         */
+        get: operations["list_members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give a member another role
+         * @description Give a member another role. Keys that the person made fall with the role of an administrator.
+         */
+        put: operations["set_role"];
+        post?: never;
+        /**
+         * Take a person's membership away, or leave the company oneself
+         * @description Take a person's membership away, or leave the company oneself.
+         */
+        delete: operations["remove_member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Records by status, results over the `span`, connections, what waits, and what is paused and why
+         * @description Records by status, results over the `span`, connections, what waits, and what is paused and why.
+         */
+        get: operations["operations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/orphans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The destination records that nobody is linked to, by name
+         * @description The destination records that nobody is linked to, by name.
+         */
+        get: operations["orphans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who may see the company, and as what
+         * @description Who may see the company, and as what; with the addresses of the Company Administrators, who can help.
+         */
+        get: operations["people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Plans, newest first
+         * @description Plans, newest first: those of people, and those of what the rules push, one an hour.
+         */
+        get: operations["plans"];
+        put?: never;
+        /**
+         * Plan the push of the selected records
+         * @description Plan the push of the selected records. Nothing is written, and nothing reserved, before the plan is applied.
+         */
+        post: operations["make_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/plans/{plan}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One plan
+         * @description One plan. While it is being made, `ready` is false.
+         */
+        get: operations["plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/plans/{plan}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve a plan
+         * @description Approve a plan: exactly what it holds is written, by a run of the same id.
+         *
+         *     A record that has moved since is held instead, with what moved.
+         */
+        post: operations["apply_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/plans/{plan}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write nothing more of a plan
+         * @description Write nothing more of a plan. What has been sent stays.
+         */
+        post: operations["cancel_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/plans/{plan}/exclude": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take records out of a plan that nobody has approved yet, or put them back
+         * @description Take records out of a plan that nobody has approved yet, or put them back.
+         */
+        post: operations["amend_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/plans/{plan}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page of what the plan does with each record, blocked ones first
+         * @description A page of what the plan does with each record, blocked ones first; `next` continues it.
+         *
+         *     `field` keeps the records in which this field changes, `brake` those that count for this limit.
+         */
+        get: operations["plan_records"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/plans/{plan}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a plan go that the safety limits hold
+         * @description Let a plan go that the safety limits hold: all of it, or some records.
+         */
+        post: operations["release_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/record-ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The ids of the same list in the same order, many at a time
+         * @description The ids of the same list in the same order, many at a time; `next` continues this list and that of the records.
+         *
+         *     For a screen that reads only the rows it shows, with `ids` of the list.
+         */
+        get: operations["record_ids"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -226,8 +1121,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Records
-         * @description One page; `next` continues it, `counts` are by status over the search.
+         * One page
+         * @description One page; `next` continues it, `counts` are by status over the search. What has no value to be sorted by comes last.
          *
          *     With `ids`, the items are these records instead, whether they match or not, so that a page can fetch again what it shows.
          */
@@ -248,7 +1143,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Record
+         * One record with both sides' values
          * @description One record with both sides' values.
          */
         get: operations["record"];
@@ -268,8 +1163,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Candidates
-         * @description Who at the destination this may be, and why.
+         * Who at the destination this may be, best first, with every part of the score and the values it compares
+         * @description Who at the destination this may be, best first, with every part of the score and the values it compares.
          */
         get: operations["candidates"];
         put?: never;
@@ -280,7 +1175,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/companies/{company}/records/{record}/create": {
+    "/v1/companies/{company}/records/{record}/compare/{destination_record}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Two records field by field
+         * @description Two records field by field: any record of the destination, linked or not.
+         */
+        get: operations["compared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/records/{record}/decision": {
         parameters: {
             query?: never;
             header?: never;
@@ -290,10 +1205,61 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Create
-         * @description Say that nobody at the destination is this one.
+         * Decide who this is, or that it is left out
+         * @description Decide who this is, or that it is left out. It stands until somebody decides again, or takes it back with `undo`.
+         *
+         *     One that cannot be carried out as things stand is a conflict; one that loses a race becomes a case.
          */
-        post: operations["create"];
+        post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/records/{record}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What somebody changed at the destination of this record, with the values of both sides
+         * @description What somebody changed at the destination of this record, with the values of both sides.
+         *
+         *     A record with such a field is Needs Action, `changed_at_destination`, until somebody decides.
+         */
+        get: operations["drift"];
+        put?: never;
+        /**
+         * Decide about each field that was changed at the destination
+         * @description Decide about each field that was changed at the destination: adopt, overwrite, or let both values stand.
+         *
+         *     Adopting writes the destination's value to the source. When a record has moved since it was shown, or a field is left
+         *     out, nothing is done, and the run skips the record as `moved`.
+         */
+        post: operations["decide_drift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/records/{record}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The record's change history, newest first
+         * @description The record's change history, newest first: a push with all its attempts is one entry.
+         */
+        get: operations["changes"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -308,37 +1274,16 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Raw
-         * @description The raw JSON of the record and of its destination record, and what is staged: the canonical values.
+         * What passes between the two systems for the record
+         * @description What passes between the two systems for the record.
+         *
+         *     The raw JSON of the record and of its destination record, what is staged (the canonical values), what would be
+         *     sent now, what was sent last, and what was answered.
          */
         get: operations["raw"];
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/companies/{company}/records/{record}/link": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Link
-         * @description Say who this is at the destination. It wins over what Muster works out.
-         */
-        put: operations["link"];
-        post?: never;
-        /**
-         * Unlink
-         * @description Say that the link is wrong.
-         */
-        delete: operations["unlink"];
         options?: never;
         head?: never;
         patch?: never;
@@ -354,11 +1299,15 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Retry
+         * Push this one record again, apart from all others
          * @description Push this one record again, apart from all others.
          */
         post: operations["retry"];
-        delete?: never;
+        /**
+         * Stop trying this failed record again by itself
+         * @description Stop trying this failed record again by itself. It stays Failed until somebody retries it.
+         */
+        delete: operations["stop_retry"];
         options?: never;
         head?: never;
         patch?: never;
@@ -372,7 +1321,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Timeline
+         * What happened to it, newest first
          * @description What happened to it, newest first.
          */
         get: operations["timeline"];
@@ -393,8 +1342,10 @@ export interface paths {
         };
         get?: never;
         /**
-         * Set Route
+         * Say which account is the source of truth, and by what rules the other follows
          * @description Say which account is the source of truth, and by what rules the other follows.
+         *
+         *     `warnings` say what may go wrong with it: another company here may sync the same accounts in the opposite direction.
          */
         put: operations["set_route"];
         post?: never;
@@ -418,10 +1369,158 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Set Rules
+         * Change single rules
          * @description Change single rules.
          */
         patch: operations["set_rules"];
+        trace?: never;
+    };
+    "/v1/companies/{company}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules that stand, who may change them, and what a mapping may name
+         * @description The rules that stand, who may change them, and what a mapping may name.
+         */
+        get: operations["rules"];
+        /**
+         * Save rules that were made from the version that still stands
+         * @description Save rules that were made from the version that still stands; otherwise `conflict`. Nothing is written anywhere.
+         */
+        put: operations["save_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/rules/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What differs between two versions of the settings
+         * @description What differs between two versions of the settings.
+         */
+        get: operations["compare_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/rules/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules that stand, as a YAML file
+         * @description The rules that stand, as a YAML file.
+         */
+        get: operations["rules_file"];
+        put?: never;
+        /**
+         * What a YAML file says, as rules that can be tried out and saved
+         * @description What a YAML file says, as rules that can be tried out and saved. Nothing is saved by this.
+         */
+        post: operations["read_rules_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/rules/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll back
+         * @description Roll back: the rules of an earlier version stand again, as a new version.
+         */
+        post: operations["restore_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/rules/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What these rules would do to every record, against those that stand
+         * @description What these rules would do to every record, against those that stand. Nothing is written.
+         */
+        post: operations["try_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/rules/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every version of the settings, newest first
+         * @description Every version of the settings, newest first: when, who, and what moved.
+         */
+        get: operations["rules_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/rules/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One version of the rules, whole
+         * @description One version of the rules, whole.
+         */
+        get: operations["rules_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/companies/{company}/runs": {
@@ -432,8 +1531,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Runs
-         * @description The newest imports and pushes.
+         * The newest imports and pushes
+         * @description The newest imports and pushes; an empty `actor` is Muster itself.
+         *
+         *     `result=problems`: only those in which something did not go through.
          */
         get: operations["runs"];
         put?: never;
@@ -452,13 +1553,143 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Run
-         * @description One import or push; one that its owner has not begun yet is `queued`.
+         * One import or push, with the reasons why records did not go through
+         * @description One import or push, with the reasons why records did not go through.
+         *
+         *     One that its owner has not begun yet is `queued`, or stands as its plan does (`held`).
          */
         get: operations["run"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/runs/{run}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End it
+         * @description End it: nothing more is read or sent; what was staged or sent stays. One that is over stays as it is.
+         */
+        post: operations["cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/runs/{run}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The records that a push wrote or an import could not read
+         * @description The records that a push wrote or an import could not read; those that did not go through first.
+         */
+        get: operations["run_records"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/saved-views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The views that you keep, by name
+         * @description The views that you keep, by name.
+         */
+        get: operations["list_views"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/saved-views/{view}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keep this view, or another in its place
+         * @description Keep this view, or another in its place; the id is yours.
+         */
+        put: operations["put_view"];
+        post?: never;
+        /**
+         * Keep this view no more
+         * @description Keep this view no more.
+         */
+        delete: operations["drop_view"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What starts by itself, when it does next, and what became of it last
+         * @description What starts by itself, when it does next, and what became of it last.
+         */
+        get: operations["list_schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/schedules/{schedule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make this schedule, or another in its place
+         * @description Make this schedule, or another in its place; the id is yours. Times that are missed are caught up once.
+         */
+        put: operations["put_schedule"];
+        post?: never;
+        /**
+         * Start this no more
+         * @description Start this no more. Runs that have begun go on.
+         */
+        delete: operations["drop_schedule"];
         options?: never;
         head?: never;
         patch?: never;
@@ -474,7 +1705,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Select
+         * Fix what is selected now, with its exact count, for an hour
          * @description Fix what is selected now, with its exact count, for an hour.
          */
         post: operations["select"];
@@ -492,10 +1723,33 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Selection
+         * A selection's records as they stood when it was made
          * @description A selection's records as they stood when it was made.
          */
         get: operations["selection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/source-directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * People of the source as it holds them now, each marked with what an import would do to staging
+         * @description People of the source as it holds them now, each marked with what an import would do to staging.
+         *
+         *     `q` is a part of a name; Linarc looks in numbers and e-mail addresses too. It asks the source, so it counts
+         *     against its limits.
+         */
+        get: operations["source_directory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -512,7 +1766,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Stream
+         * What moves, as it moves, as server-sent events
          * @description What moves, as it moves, as server-sent events: `changed`, and `resync` when too much was missed.
          */
         get: operations["stream"];
@@ -534,11 +1788,190 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start Sync
+         * Push the selected records to the destination, and only those
          * @description Push the selected records to the destination, and only those. Asked twice, nothing is written twice.
+         *
+         *     It is a plan that is applied at once, unless it exceeds the company's safety limits: then it is held, under the
+         *     run's id, until somebody releases it.
          */
         post: operations["start_sync"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/installation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All companies, as counts and states without anything of their people
+         * @description All companies, as counts and states without anything of their people. For an administrator of this Muster.
+         */
+        get: operations["installation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an invitation is to, for the one who has its link
+         * @description What an invitation is to, for the one who has its link.
+         */
+        get: operations["show_invitation"];
+        put?: never;
+        /**
+         * Join the company
+         * @description Join the company. One who has no account makes one; one who has gives its password. Sign in afterwards.
+         */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/formats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Choose the time zone, and the language whose formats numbers and dates have
+         * @description Choose the time zone, and the language whose formats numbers and dates have.
+         */
+        put: operations["save_formats"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change one's password
+         * @description Change one's password. Other sessions end.
+         */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether one has a second factor, whether one must, and how many recovery codes are left
+         * @description Whether one has a second factor, whether one must, and how many recovery codes are left.
+         */
+        get: operations["show_second_factor"];
+        /**
+         * Give a code of the authenticator
+         * @description Give a code of the authenticator: the factor counts from now on. The recovery codes are shown this once.
+         */
+        put: operations["confirm_second_factor"];
+        /**
+         * A new secret for an authenticator
+         * @description A new secret for an authenticator. It counts once a code of it is given.
+         */
+        post: operations["begin_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/second-factor/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take one's second factor off
+         * @description Take one's second factor off.
+         */
+        post: operations["end_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where one is signed in
+         * @description Where one is signed in: since when, last seen when, from which address and with which browser.
+         */
+        get: operations["my_sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign out everywhere else
+         * @description Sign out everywhere else.
+         */
+        delete: operations["end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Sign out elsewhere
+         * @description Sign out elsewhere.
+         */
+        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -552,12 +1985,72 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Finish Authorisation
-         * @description Intuit's page sends the browser here. Answers a page to a browser, else the account as JSON.
+         * Intuit's page sends the browser here, which goes on to the page of the connections
+         * @description Intuit's page sends the browser here, which goes on to the page of the connections; others get the account as JSON.
          */
         get: operations["finish_authorisation"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/password-resets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A link by which a person sets a new password, shown this once
+         * @description A link by which a person sets a new password, shown this once. For an administrator of this Muster.
+         */
+        post: operations["make_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/password-resets/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set a new password by a link
+         * @description Set a new password by a link. Every session of the person ends.
+         */
+        post: operations["reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/second-factor-resets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a person's lost second factor off
+         * @description Take a person's lost second factor off. For an administrator of this Muster.
+         */
+        post: operations["reset_second_factor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -572,21 +2065,81 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who
+         * Who is signed in, and what they may do where
          * @description Who is signed in, and what they may do where.
          */
         get: operations["who"];
         put?: never;
         /**
-         * Sign In
+         * Start a session
          * @description Start a session; its cookie opens everything else.
          */
         post: operations["sign_in"];
         /**
-         * Sign Out
+         * End the session
          * @description End the session.
          */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How one may sign in here
+         * @description How one may sign in here: the name of single sign-on, if there is one, and whether passwords do.
+         */
+        get: operations["sign_in_options"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/sso": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Send the browser to the provider
+         * @description Send the browser to the provider; it comes back to a page of ours, `next`.
+         */
+        get: operations["begin_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign-in/sso/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The provider sends the browser here
+         * @description The provider sends the browser here. It goes on to the page that was asked for, or back to the sign-in page.
+         */
+        get: operations["finish_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -625,9 +2178,213 @@ export interface components {
              * @default
              */
             name: string;
-            system: components["schemas"]["System"];
+            /** System */
+            system: string;
             /** Tenant Id */
             tenant_id: string;
+        };
+        /**
+         * AccountEnded
+         * @description A connection that has ended. `revoked` is false where the system did not answer; then end it there as well.
+         */
+        AccountEnded: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Base Url */
+            base_url: string;
+            budget: components["schemas"]["BudgetView"];
+            /** Connected */
+            connected: boolean;
+            /** Environment */
+            environment: string;
+            /** Features */
+            features: string[];
+            /** Fix */
+            fix: string;
+            /** Name */
+            name: string;
+            /** Problem */
+            problem: string;
+            /** Reconnect By */
+            reconnect_by: string | null;
+            /** Renewed At */
+            renewed_at: string | null;
+            /** Revoked */
+            revoked: boolean;
+            /** State */
+            state: string;
+            /** State Text */
+            state_text: string;
+            /** System */
+            system: string;
+            /** Tenant Id */
+            tenant_id: string;
+            /** Token Until */
+            token_until: string | null;
+            /** Warning */
+            warning: string;
+            /** Warning Text */
+            warning_text: string;
+        };
+        /**
+         * AccountFreshness
+         * @description One account that the route follows.
+         *
+         *     `looked_at`: everything that changed before then is known. `every_seconds`: how often Muster asks by itself. `hinted_at`:
+         *     the last webhook, to about ten seconds. `silent`: sweeps found changes (`found_by_sweep` in all) that no webhook had
+         *     announced, and none has come since. `seen`: changes that Auto-Create and Auto-Update keep out of staging until an import.
+         */
+        AccountFreshness: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Every Seconds */
+            every_seconds: number | null;
+            /** Found At */
+            found_at: string | null;
+            /** Found By Sweep */
+            found_by_sweep: number;
+            /** Hinted At */
+            hinted_at: string | null;
+            /** Looked At */
+            looked_at: string | null;
+            /** Seen */
+            seen: number;
+            /** Silent */
+            silent: boolean;
+        };
+        /**
+         * AccountView
+         * @description A company's directory in one system, how its connection is and what to do about it.
+         */
+        AccountView: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Base Url */
+            base_url: string;
+            budget: components["schemas"]["BudgetView"];
+            /** Connected */
+            connected: boolean;
+            /** Environment */
+            environment: string;
+            /** Features */
+            features: string[];
+            /** Fix */
+            fix: string;
+            /** Name */
+            name: string;
+            /** Problem */
+            problem: string;
+            /** Reconnect By */
+            reconnect_by: string | null;
+            /** Renewed At */
+            renewed_at: string | null;
+            /** State */
+            state: string;
+            /** State Text */
+            state_text: string;
+            /** System */
+            system: string;
+            /** Tenant Id */
+            tenant_id: string;
+            /** Token Until */
+            token_until: string | null;
+            /** Warning */
+            warning: string;
+            /** Warning Text */
+            warning_text: string;
+        };
+        /**
+         * Amendment
+         * @description Records to take out of a plan, or to put back.
+         */
+        Amendment: {
+            /**
+             * Excluded
+             * @default true
+             */
+            excluded: boolean;
+            /** Record Ids */
+            record_ids: string[];
+        };
+        /**
+         * Approval
+         * @description What the page showed: `to_write` of the plan. With another number the plan is not applied.
+         */
+        Approval: {
+            /** To Write */
+            to_write?: number | null;
+        };
+        /**
+         * Attempt
+         * @description One step of a push: planned, failed, held or written. `answer` is what the destination answered where it failed.
+         */
+        Attempt: {
+            answer?: components["schemas"]["RemoteAnswer"] | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** N */
+            n: number;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Reason Text
+             * @default
+             */
+            reason_text: string;
+            /** Retry At */
+            retry_at?: string | null;
+            /** Type */
+            type: string;
+        };
+        /**
+         * AuditEntry
+         * @description What one person, key or stranger did about access. `address` and `agent` say from where.
+         */
+        AuditEntry: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /** Address */
+            address: string;
+            /** Agent */
+            agent: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail: string;
+            /** Entry Id */
+            entry_id: number;
+            /** Subject */
+            subject: string;
+        };
+        /**
+         * AuditPage
+         * @description Entries of the administration audit log, newest first; `next` continues the list.
+         */
+        AuditPage: {
+            /** Items */
+            items: components["schemas"]["AuditEntry"][];
+            /** Next */
+            next: number | null;
         };
         /**
          * Begun
@@ -643,6 +2400,198 @@ export interface components {
             url: string;
         };
         /**
+         * BlockedCount
+         * @description How many records of a plan are blocked for one reason, in words.
+         */
+        BlockedCount: {
+            /**
+             * Fix
+             * @default
+             */
+            fix: string;
+            /** Reason */
+            reason: string;
+            /** Records */
+            records: number;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+        };
+        /**
+         * Brake
+         * @description What holds a plan before its first write.
+         * @enum {string}
+         */
+        Brake: "first_sync" | "changed" | "changed_share" | "deactivated" | "pay_factor";
+        /**
+         * BudgetView
+         * @description What an account's system allows, and what has been used. Limits of 0 are none; `metered_*` are CorePlus calls.
+         */
+        BudgetView: {
+            /** Batches Per Minute */
+            batches_per_minute: number;
+            /** Concurrent */
+            concurrent: number;
+            /** In Minute */
+            in_minute: number;
+            /** Last At */
+            last_at: string | null;
+            /** Metered */
+            metered: number;
+            /** Metered Per Month */
+            metered_per_month: number;
+            /**
+             * Month
+             * Format: date
+             */
+            month: string;
+            /** Paused Until */
+            paused_until: string | null;
+            /** Requests Per Minute */
+            requests_per_minute: number;
+            /** Requests Per Second */
+            requests_per_second: number;
+            /** Reserved */
+            reserved: number;
+            /** Unmetered */
+            unmetered: number;
+            /** Wait Seconds */
+            wait_seconds: number;
+        };
+        /**
+         * CandidateView
+         * @description A destination record that may be the same person. `start` and the parts' bits add up to `bits`.
+         *
+         *     `refused` says that a person decided that it is somebody else; `link_bits` is the score from which a pair may link.
+         */
+        CandidateView: {
+            /** Active */
+            active: boolean;
+            /** Bits */
+            bits?: number | null;
+            /** Confidence */
+            confidence: number;
+            /** Email */
+            email: string | null;
+            /** Link Bits */
+            link_bits?: number | null;
+            /** Linked To */
+            linked_to?: string | null;
+            /** Name */
+            name: string;
+            /** Number */
+            number: string | null;
+            /**
+             * Parts
+             * @default []
+             */
+            parts: components["schemas"]["PartView"][];
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /**
+             * Refused
+             * @default false
+             */
+            refused: boolean;
+            /** Remote Id */
+            remote_id: string;
+            /** Start */
+            start?: number | null;
+            /** State */
+            state: string;
+            /**
+             * Vetoes
+             * @default []
+             */
+            vetoes: components["schemas"]["VetoView"][];
+        };
+        /**
+         * Candidates
+         * @description A source record, how it stands, and who at the destination it may be, best first.
+         *
+         *     `could_change` says in sentences what would make the answer another one. `undo` is the decision that can be undone.
+         */
+        Candidates: {
+            /** Candidates */
+            candidates: components["schemas"]["CandidateView"][];
+            /**
+             * Could Change
+             * @default []
+             */
+            could_change: string[];
+            /** Excluded For */
+            excluded_for?: string | null;
+            /** Fix */
+            fix: string;
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            /** Link Rev */
+            link_rev: number;
+            /** Linked To */
+            linked_to: string | null;
+            /** Postponed At */
+            postponed_at?: string | null;
+            /** Reason */
+            reason: string;
+            /** Reason Text */
+            reason_text: string;
+            record: components["schemas"]["PersonView"];
+            /** Situation */
+            situation: string | null;
+            /** Source Rev */
+            source_rev: number;
+            /** Undo */
+            undo?: string | null;
+        };
+        /**
+         * CasePage
+         * @description One page of cases by name; `next` continues it. `counts` are by reason over the search, `total` over the filter.
+         */
+        CasePage: {
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Items */
+            items: components["schemas"]["CaseView"][];
+            /** Next */
+            next: string | null;
+            /** Total */
+            total: number;
+        };
+        /**
+         * CaseView
+         * @description A source record about which a person must decide, and why. `postponed_at` is when it was left for later.
+         */
+        CaseView: {
+            /** Candidates */
+            candidates: number;
+            first?: components["schemas"]["FirstCandidate"] | null;
+            /** Fix */
+            fix: string;
+            /** Link Rev */
+            link_rev: number;
+            /** Postponed At */
+            postponed_at?: string | null;
+            /** Reason */
+            reason: string;
+            /** Reason Text */
+            reason_text: string;
+            record: components["schemas"]["PersonView"];
+            /** Situation */
+            situation: string;
+            /** Source Rev */
+            source_rev: number;
+        };
+        /**
          * Change
          * @description One field of a delta, in canonical JSON form.
          */
@@ -653,8 +2602,75 @@ export interface components {
             before?: unknown;
         };
         /**
+         * Chosen
+         * @description A source record; where the decision names one, a destination record; and the version of the match that was seen.
+         */
+        Chosen: {
+            /** Destination Record Id */
+            destination_record_id?: string | null;
+            /** Link Rev */
+            link_rev?: number | null;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+        };
+        /**
+         * Code
+         * @description What the authenticator shows.
+         */
+        Code: {
+            /** Code */
+            code: string;
+        };
+        /**
+         * Colleague
+         * @description Somebody who may see the company; `actor` is how histories and runs name them.
+         */
+        Colleague: {
+            /** Actor */
+            actor: string;
+            /** Email */
+            email?: string | null;
+            /**
+             * Key
+             * @default false
+             */
+            key: boolean;
+            /** Name */
+            name: string;
+            /** Role */
+            role: string;
+        };
+        /**
+         * CompanyHealth
+         * @description One company, as the operator of the installation sees it: counts and states, nothing of its people.
+         */
+        CompanyHealth: {
+            /**
+             * Company Id
+             * Format: uuid
+             */
+            company_id: string;
+            /** Connections */
+            connections: {
+                [key: string]: number;
+            };
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Dead Letters */
+            dead_letters: number;
+            /** Name */
+            name: string;
+            /** Running */
+            running: number;
+        };
+        /**
          * CompanyView
-         * @description A company's settings, and what the one who asks may do there.
+         * @description A company's settings, the systems of its accounts, and what the one who asks may do there.
          */
         CompanyView: {
             /**
@@ -672,16 +2688,485 @@ export interface components {
             /** Role */
             role?: string | null;
             route?: components["schemas"]["Route"] | null;
+            /**
+             * Systems
+             * @default []
+             */
+            systems: components["schemas"]["SystemView"][];
             /** Version */
             version: number;
+            /**
+             * Written Version
+             * @default 0
+             */
+            written_version: number;
         };
         /**
-         * Employee
-         * @description One person, in the words both systems share.
+         * ComparedField
+         * @description One field of both records: `equal` compares the forms, not the spelling; it is null where a side has no value.
+         */
+        ComparedField: {
+            /** Destination */
+            destination: string | null;
+            /** Equal */
+            equal: boolean | null;
+            /** Field */
+            field: string;
+            /** Source */
+            source: string | null;
+        };
+        /**
+         * Comparison
+         * @description A source and a destination record field by field; `hidden` names the fields that the role does not see.
+         */
+        Comparison: {
+            /**
+             * Destination Record Id
+             * Format: uuid
+             */
+            destination_record_id: string;
+            /** Fields */
+            fields: components["schemas"]["ComparedField"][];
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+        };
+        /**
+         * Condition
+         * @description A field has one of these values, whatever their case, or (`excluded`) none of them. An empty text stands for no value.
          *
+         *     `active` has the values `true` and `false`. A value that is masked, or that the source does not tell, counts as none.
+         */
+        Condition: {
+            /**
+             * Excluded
+             * @default false
+             */
+            excluded: boolean;
+            /** Field */
+            field: string;
+            /** Values */
+            values: string[];
+        };
+        /**
+         * Confirmed
+         * @description One's password, for what somebody at an open browser must not do.
+         */
+        Confirmed: {
+            /** Password */
+            password: string;
+        };
+        /**
+         * ConnectionOperations
+         * @description How one connection is, and the calls that it made this month; `left` is the share of the month's calls not used yet.
+         */
+        ConnectionOperations: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Calls */
+            calls: number;
+            /** Fix */
+            fix: string;
+            /** Label */
+            label: string;
+            /** Left */
+            left: number | null;
+            /** Paused Until */
+            paused_until: string | null;
+            /** Reconnect By */
+            reconnect_by: string | null;
+            /** State */
+            state: string;
+            /** State Text */
+            state_text: string;
+            /** System */
+            system: string;
+        };
+        /**
+         * DeadLetterDetail
+         * @description One with its headers and body, without the fields that the role does not see; `readable`: the body is JSON.
+         */
+        DeadLetterDetail: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Body */
+            body: {
+                [key: string]: unknown;
+            } | null;
+            /** Detail */
+            detail: string;
+            /** Event Id */
+            event_id: string | null;
+            /** Headers */
+            headers: {
+                [key: string]: string;
+            };
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            /** Id */
+            id: string;
+            /** Readable */
+            readable: boolean;
+            /** Reason */
+            reason: string;
+            /** Replayable */
+            replayable: boolean;
+            /** Service */
+            service: string;
+            /** Topic */
+            topic: string;
+            /** Type */
+            type: string | null;
+        };
+        /**
+         * DeadLetterList
+         * @description Messages that could not be handled, newest first; what the services named in `unanswered` hold is missing.
+         */
+        DeadLetterList: {
+            /** Items */
+            items: components["schemas"]["DeadLetterView"][];
+            /**
+             * Unanswered
+             * @default []
+             */
+            unanswered: string[];
+        };
+        /**
+         * DeadLetterView
+         * @description A message that a service could not handle. `reason` is a code; `detail` says where it failed.
+         */
+        DeadLetterView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail: string;
+            /** Event Id */
+            event_id: string | null;
+            /** Id */
+            id: string;
+            /** Reason */
+            reason: string;
+            /** Replayable */
+            replayable: boolean;
+            /** Service */
+            service: string;
+            /** Topic */
+            topic: string;
+            /** Type */
+            type: string | null;
+        };
+        /**
+         * DecisionConflict
+         * @description A decision that could not be taken, and why; `linked_to` is who holds the destination record.
+         */
+        DecisionConflict: {
+            /** Detail */
+            detail: string;
+            /** Linked To */
+            linked_to?: string | null;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+        };
+        /**
+         * DecisionInput
+         * @description What a person decides about one record; `link` and `not_same` name a destination record.
+         */
+        DecisionInput: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "link" | "unlink" | "create" | "not_same" | "exclude" | "include" | "later" | "undo";
+            /** Destination Record Id */
+            destination_record_id?: string | null;
+            /** Link Rev */
+            link_rev?: number | null;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Then Push
+             * @default false
+             */
+            then_push: boolean;
+        };
+        /**
+         * DecisionTaken
+         * @description A decision that was accepted; its effect shows on the record.
+         */
+        DecisionTaken: {
+            /** Accepted */
+            accepted: boolean;
+        };
+        /**
+         * DecisionsInput
+         * @description The same decision about up to 500 records, each named after a look at it.
+         */
+        DecisionsInput: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "link" | "unlink" | "create" | "not_same" | "exclude" | "include" | "later" | "undo";
+            /** Pairs */
+            pairs: components["schemas"]["Chosen"][];
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Then Push
+             * @default false
+             */
+            then_push: boolean;
+        };
+        /**
+         * DecisionsTaken
+         * @description How many decisions were accepted, and each that was not: nothing of those has changed.
+         */
+        DecisionsTaken: {
+            /** Accepted */
+            accepted: number;
+            /** Conflicts */
+            conflicts: components["schemas"]["DecisionConflict"][];
+        };
+        /**
+         * DeliveryPage
+         * @description Deliveries, newest first; `next` continues the list.
+         */
+        DeliveryPage: {
+            /** Items */
+            items: components["schemas"]["DeliveryView"][];
+            /** Next */
+            next: number | null;
+        };
+        /**
+         * DeliveryView
+         * @description One event on its way to one address.
+         */
+        DeliveryView: {
+            /** Answer */
+            answer: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Delivery Id */
+            delivery_id: number;
+            /** Ended At */
+            ended_at: string | null;
+            /** Event */
+            event: {
+                [key: string]: unknown;
+            };
+            /**
+             * Event Id
+             * Format: uuid
+             */
+            event_id: string;
+            /** Next Try At */
+            next_try_at: string | null;
+            /** State */
+            state: string;
+            /** Tries */
+            tries: number;
+            /** Type */
+            type: string;
+        };
+        /**
+         * DirectoryView
+         * @description Records of the destination that match a search, and who each is linked to.
+         */
+        DirectoryView: {
+            /** Items */
+            items: components["schemas"]["PersonView"][];
+        };
+        /**
+         * Discard
+         * @description Why a message is given up.
+         */
+        Discard: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * DriftDecided
+         * @description The run that writes what was decided; none when everything stands.
+         */
+        DriftDecided: {
+            /**
+             * Run Id
+             * @description Its id. The decision is carried out within a moment.
+             */
+            run_id: string | null;
+        };
+        /**
+         * DriftDecision
+         * @description What to do with each drifted field: each stands in exactly one of the three lists.
+         * @example {
+         *       "adopt": [
+         *         "phone"
+         *       ],
+         *       "destination_rev": 1764374400001,
+         *       "let_stand": [
+         *         "title"
+         *       ],
+         *       "source_rev": 1764374400000
+         *     }
+         */
+        DriftDecision: {
+            /**
+             * Adopt
+             * @description The source takes the destination's value.
+             * @default []
+             * @example [
+             *       "phone"
+             *     ]
+             */
+            adopt: string[];
+            /**
+             * Destination Rev
+             * @description The `destination_rev` that was shown.
+             * @example 1764374400001
+             */
+            destination_rev: number;
+            /**
+             * Let Stand
+             * @description Both values stay until either side changes again.
+             * @default []
+             */
+            let_stand: string[];
+            /**
+             * Overwrite
+             * @description The destination gets the source's value again.
+             * @default []
+             */
+            overwrite: string[];
+            /**
+             * Source Rev
+             * @description The `source_rev` that was shown.
+             * @example 1764374400000
+             */
+            source_rev: number;
+        };
+        /**
+         * DriftView
+         * @description The fields of a record that somebody changed at the destination, by name, and the versions that they were compared in.
+         */
+        DriftView: {
+            /**
+             * Changed At
+             * @description When the destination was last changed there, if it reports that.
+             */
+            changed_at: string | null;
+            /**
+             * Destination Rev
+             * @description The version of the destination record. Send it back with the decision.
+             */
+            destination_rev: number;
+            /**
+             * Fields
+             * @description By field. Empty when there is nothing to decide any more; fields that your role does not see are left out.
+             */
+            fields: {
+                [key: string]: components["schemas"]["DriftedValue"];
+            };
+            /**
+             * Seen At
+             * @description When Muster read the destination's values.
+             */
+            seen_at: string | null;
+            /**
+             * Source Rev
+             * @description The version of the source record. Send it back with the decision.
+             */
+            source_rev: number;
+        };
+        /**
+         * DriftedValue
+         * @description One field that was changed at the destination: its values, as text, number, date or yes/no in canonical form.
+         */
+        DriftedValue: {
+            /**
+             * May Adopt
+             * @description Whether the source can be given the destination's value.
+             */
+            may_adopt: boolean;
+            /**
+             * There
+             * @description What the destination holds.
+             */
+            there: unknown;
+            /**
+             * Wanted
+             * @description What the source wants the destination to hold.
+             */
+            wanted: unknown;
+            /**
+             * Why Not
+             * @description Why it cannot, as a sentence.
+             * @default
+             */
+            why_not: string;
+        };
+        /**
+         * DuplicateList
+         * @description Possible duplicates of both sides, at most 200 groups of each.
+         */
+        DuplicateList: {
+            /** Items */
+            items: components["schemas"]["DuplicateView"][];
+        };
+        /**
+         * DuplicateView
+         * @description Records of one side that may be one person: they share `field` (number, email, name), or one was created by Muster.
+         */
+        DuplicateView: {
+            /** Field */
+            field: string;
+            /** Records */
+            records: components["schemas"]["PersonView"][];
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "source" | "destination";
+        };
+        /**
+         * Effect
+         * @description What other rules would do to one record; the worst that is true of it.
+         * @enum {string}
+         */
+        Effect: "excluded" | "blocked" | "cleared" | "created" | "updated" | "released" | "settled" | "unchanged";
+        /**
+         * Employee
+         * @description One person, in the words both systems share; each value as it was typed, without what cannot be seen.
+         *
+         *     Values are compared in their forms (`domain.values`): a difference of text alone is no change.
          *     Three things are kept apart: a field that was *set to null* (the system says: empty), a field that was *never set*
-         *     (the system cannot carry it, or did not say) and a field named in `masked` (there is a value that we may not see).
-         *     Only the first may ever clear the other side. There is no social security number, and no place for one.
+         *     (the system cannot carry it, or did not say) and a field named in `masked` (there is a value that we may not see, or
+         *     that we could not read: `notes` says so). Only the first may ever clear the other side. There is no social security
+         *     number, and no place for one.
          */
         Employee: {
             /** Active */
@@ -733,6 +3218,11 @@ export interface components {
             middle_name?: string | null;
             /** Mobile */
             mobile?: string | null;
+            /**
+             * Notes
+             * @default []
+             */
+            notes: components["schemas"]["Note"][];
             /** Number */
             number?: string | null;
             /** Pay Type */
@@ -749,6 +3239,251 @@ export interface components {
             title?: string | null;
         };
         /**
+         * EndFactor
+         * @description The password, and a code or a recovery code.
+         */
+        EndFactor: {
+            /** Code */
+            code: string;
+            /** Password */
+            password: string;
+        };
+        /**
+         * EndpointChange
+         * @description What to change; what is left out stays. `active` also ends a disabling.
+         * @example {
+         *       "state": "active"
+         *     }
+         */
+        EndpointChange: {
+            /** Description */
+            description?: string | null;
+            /** State */
+            state?: ("active" | "paused") | null;
+            /** Types */
+            types?: string[] | null;
+            /** Url */
+            url?: string | null;
+        };
+        /**
+         * EndpointInput
+         * @description An address, and which events it receives.
+         * @example {
+         *       "types": [
+         *         "push.succeeded",
+         *         "status.changed"
+         *       ],
+         *       "url": "https://hooks.example.com/muster"
+         *     }
+         */
+        EndpointInput: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Types
+             * @description Types of events to receive, such as `status.changed`; none means all.
+             * @default []
+             */
+            types: string[];
+            /**
+             * Url
+             * @example https://hooks.example.com/muster
+             */
+            url: string;
+        };
+        /**
+         * EndpointList
+         * @description A company's addresses for events.
+         */
+        EndpointList: {
+            /** Items */
+            items: components["schemas"]["EndpointView"][];
+        };
+        /**
+         * EndpointView
+         * @description An address that receives a company's events.
+         */
+        EndpointView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Description */
+            description: string;
+            /**
+             * Endpoint Id
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /** Failing Since */
+            failing_since: string | null;
+            /** State */
+            state: string;
+            /** Types */
+            types: string[];
+            /** Url */
+            url: string;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
+         * ExcludedPage
+         * @description Excluded records by name; `next` continues the list.
+         */
+        ExcludedPage: {
+            /** Items */
+            items: components["schemas"]["ExcludedView"][];
+            /** Next */
+            next: string | null;
+            /** Total */
+            total: number;
+        };
+        /**
+         * ExcludedView
+         * @description A source record that is never synced, why, who decided it and when.
+         */
+        ExcludedView: {
+            /** Actor */
+            actor: string | null;
+            /**
+             * Excluded At
+             * Format: date-time
+             */
+            excluded_at: string;
+            /** Reason */
+            reason: string;
+            record: components["schemas"]["PersonView"];
+        };
+        /**
+         * FactorBegun
+         * @description A secret for an authenticator, to type or, as `uri`, in a QR code. It is shown this once.
+         */
+        FactorBegun: {
+            /** Secret */
+            secret: string;
+            /** Uri */
+            uri: string;
+        };
+        /**
+         * FactorState
+         * @description One's second factor: whether there is one, whether there must be, and how many recovery codes are left.
+         */
+        FactorState: {
+            /** Enabled */
+            enabled: boolean;
+            /** Recovery Codes */
+            recovery_codes: number;
+            /** Required */
+            required: boolean;
+        };
+        /**
+         * FeedEvent
+         * @description One entry of the company's log. `id` orders a company's events and is where a reader goes on.
+         *
+         *     It carries ids, codes and the names of fields, never their values: those are read from the record, with the reader's role.
+         */
+        FeedEvent: {
+            /** Action */
+            action?: string | null;
+            /** Actor */
+            actor?: string | null;
+            /** Counts */
+            counts?: {
+                [key: string]: number;
+            };
+            /**
+             * Event Id
+             * Format: uuid
+             */
+            event_id: string;
+            /** Field */
+            field?: string | null;
+            /**
+             * Fields
+             * @default []
+             */
+            fields: string[];
+            /** Id */
+            id: number;
+            /** Reason */
+            reason?: string | null;
+            /** Record Id */
+            record_id?: string | null;
+            /** Run Id */
+            run_id?: string | null;
+            /** Status */
+            status?: string | null;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * FeedPage
+         * @description Events in their order. `next` is where to go on, also where nothing was found; `head` is where the log ends.
+         */
+        FeedPage: {
+            /** Head */
+            head: number;
+            /** Items */
+            items: components["schemas"]["FeedEvent"][];
+            /** Next */
+            next: number;
+        };
+        /**
+         * FieldMapping
+         * @description What feeds one field of the destination: a field of the source, a constant, or a template such as `{title} ({number})`.
+         *
+         *     With `may_clear`, an empty value clears what came from the source before.
+         */
+        FieldMapping: {
+            /** Constant */
+            constant?: string | null;
+            /** Destination */
+            destination: string;
+            /**
+             * May Clear
+             * @default true
+             */
+            may_clear: boolean;
+            /** @default always */
+            mode: components["schemas"]["Mode"];
+            /** Source */
+            source?: string | null;
+            /** Template */
+            template?: string | null;
+        };
+        /**
+         * FieldOption
+         * @description A field that the mapping may feed: what it takes, and the field of the source that feeds it by itself.
+         */
+        FieldOption: {
+            /** Field */
+            field: string;
+            /** Kind */
+            kind: string;
+            /** Label */
+            label: string;
+            /** Source */
+            source?: string | null;
+            /**
+             * Sources
+             * @default []
+             */
+            sources: string[];
+        };
+        /**
          * Filter
          * @description Records with one of these statuses and with this text in name, number or e-mail.
          */
@@ -759,28 +3494,527 @@ export interface components {
             status?: components["schemas"]["Status"][] | null;
         };
         /**
+         * FirstCandidate
+         * @description The best candidate of a case, in short.
+         */
+        FirstCandidate: {
+            /** Bits */
+            bits?: number | null;
+            /** Confidence */
+            confidence: number;
+            /** Linked To */
+            linked_to?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /** Remote Id */
+            remote_id: string;
+            /**
+             * Vetoes
+             * @default []
+             */
+            vetoes: string[];
+        };
+        /**
+         * Formats
+         * @description How times and numbers are shown to one; empty: as the browser has it.
+         */
+        Formats: {
+            /** Language */
+            language: string;
+            /**
+             * Time Zone
+             * @description A name of the IANA database, such as `Europe/Berlin`.
+             */
+            time_zone: string;
+        };
+        /**
+         * FreshnessView
+         * @description Changes are seen at once by webhook, else within `within_seconds`; `looked_at` is the account's that is furthest behind.
+         */
+        FreshnessView: {
+            /** Accounts */
+            accounts: components["schemas"]["AccountFreshness"][];
+            /** Looked At */
+            looked_at: string | null;
+            /** Within Seconds */
+            within_seconds: number | null;
+        };
+        /**
          * Hints
-         * @description Records that are said to have moved.
+         * @description Records that are reported as changed.
          */
         Hints: {
             /** Remote Ids */
             remote_ids: string[];
         };
         /**
-         * Link
-         * @description The destination record that this one is.
+         * HistoryEntry
+         * @description What happened to a record, or to the company's rules and plans.
+         *
+         *     A push with all its attempts is one entry, of the time of its last. `status` is what the record became by it. Fields that
+         *     moved but that the role does not see are named in `hidden` instead of `changes`. Without an `actor` it was Muster, by its
+         *     rules where `automatic`.
          */
-        Link: {
+        HistoryEntry: {
+            /** Action */
+            action?: string | null;
+            /** Actor */
+            actor?: string | null;
             /**
-             * Destination Record Id
-             * Format: uuid
+             * At
+             * Format: date-time
              */
-            destination_record_id: string;
+            at: string;
             /**
-             * Then Push
+             * Attempts
+             * @default []
+             */
+            attempts: components["schemas"]["Attempt"][];
+            /**
+             * Automatic
              * @default false
              */
-            then_push: boolean;
+            automatic: boolean;
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /** Cause */
+            cause?: string | null;
+            /**
+             * Changes
+             * @default {}
+             */
+            changes: {
+                [key: string]: components["schemas"]["Change"];
+            };
+            /**
+             * Detail
+             * @default {}
+             */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            kind: components["schemas"]["HistoryKind"];
+            /** N */
+            n: number;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Reason Text
+             * @default
+             */
+            reason_text: string;
+            /** Record Id */
+            record_id?: string | null;
+            /**
+             * Record Name
+             * @default
+             */
+            record_name: string;
+            /** Run Id */
+            run_id?: string | null;
+            /** Side */
+            side?: string | null;
+            status?: components["schemas"]["Status"] | null;
+            /** Type */
+            type: string;
+        };
+        /**
+         * HistoryKind
+         * @description What an entry is about.
+         * @enum {string}
+         */
+        HistoryKind: "fields" | "sync" | "matching" | "status" | "rules" | "plan";
+        /**
+         * HistoryPage
+         * @description Newest first; `next` continues. A page may be short, or empty, before the end: a filter looks through so many at a time.
+         */
+        HistoryPage: {
+            /** Items */
+            items: components["schemas"]["HistoryEntry"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * Holder
+         * @description Who has a value at the destination that only one may have there; `kind` is `employee`, `vendor` or `customer`.
+         *
+         *     `free` is a display name near to the one that was refused, and that nobody has.
+         */
+        Holder: {
+            /** Active */
+            active?: boolean | null;
+            /** Free */
+            free?: string | null;
+            /** Kind */
+            kind: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Number */
+            number?: string | null;
+            /** Remote Id */
+            remote_id?: string | null;
+        };
+        /**
+         * Hop
+         * @description One topic as one service consumes it: messages that wait, and why it pauses, if it does.
+         */
+        Hop: {
+            /** Paused */
+            paused: string | null;
+            /** Service */
+            service: string;
+            /** Topic */
+            topic: string;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
+         * InstallationView
+         * @description All companies of the installation.
+         */
+        InstallationView: {
+            /** Companies */
+            companies: components["schemas"]["CompanyHealth"][];
+            /** Unanswered */
+            unanswered: string[];
+        };
+        /**
+         * InvitationList
+         * @description Who is invited and has not joined yet.
+         */
+        InvitationList: {
+            /** Items */
+            items: components["schemas"]["InvitationView"][];
+        };
+        /**
+         * InvitationMade
+         * @description The same with its link, which is shown once.
+         */
+        InvitationMade: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Invitation Id
+             * Format: uuid
+             */
+            invitation_id: string;
+            /** Invited By */
+            invited_by: string;
+            /** Link */
+            link: string;
+            /** Role */
+            role: string;
+        };
+        /**
+         * InvitationShown
+         * @description What an invitation is to. `has_account`: join with the password that one has already.
+         */
+        InvitationShown: {
+            /** Company */
+            company: string;
+            /** Email */
+            email: string;
+            /** Has Account */
+            has_account: boolean;
+            /** Role */
+            role: string;
+        };
+        /**
+         * InvitationView
+         * @description A person who is invited.
+         */
+        InvitationView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Invitation Id
+             * Format: uuid
+             */
+            invitation_id: string;
+            /** Invited By */
+            invited_by: string;
+            /** Role */
+            role: string;
+        };
+        /**
+         * Joined
+         * @description The company that one has joined, and the address to sign in with.
+         */
+        Joined: {
+            /**
+             * Company Id
+             * Format: uuid
+             */
+            company_id: string;
+            /** Email */
+            email: string;
+        };
+        /**
+         * Joining
+         * @description One's name, and a password: a new one, or that of the account one has.
+         */
+        Joining: {
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Password */
+            password: string;
+        };
+        /**
+         * KeyMade
+         * @description A new API key; `key` is shown this once.
+         */
+        KeyMade: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Key */
+            key: string;
+            /** Key Id */
+            key_id: string;
+            /** Role */
+            role: string;
+        };
+        /**
+         * KeyView
+         * @description An API key, without its secret.
+         */
+        KeyView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Good */
+            good: boolean;
+            /** Key Id */
+            key_id: string;
+            /**
+             * Made By
+             * Format: uuid
+             */
+            made_by: string;
+            /** Made By Key */
+            made_by_key: string | null;
+            /** Name */
+            name: string;
+            /** Role */
+            role: string;
+            /** Used At */
+            used_at: string | null;
+        };
+        /**
+         * LastAnswer
+         * @description What the destination answered to that call, with the record's part of the body.
+         *
+         *     `hidden` names the members of the body that the role does not see; `remote_text` may quote values, so it is left out
+         *     for a role that does not see all of them.
+         */
+        LastAnswer: {
+            /** Body */
+            body: unknown;
+            /**
+             * Code
+             * @default
+             */
+            code: string;
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            /**
+             * Remote Text
+             * @default
+             */
+            remote_text: string;
+            /** Status */
+            status: number;
+            /**
+             * Trace Id
+             * @default
+             */
+            trace_id: string;
+        };
+        /**
+         * LastRequest
+         * @description The last call that carried a record, with its part of the body. `state` is how the call stands.
+         *
+         *     `hidden` names the members of the body that the role does not see.
+         */
+        LastRequest: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Action */
+            action: string;
+            /** Attempts */
+            attempts: number;
+            /** Body */
+            body: unknown;
+            /**
+             * Call Id
+             * Format: uuid
+             */
+            call_id: string;
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            /** Members */
+            members: number;
+            /** Method */
+            method: string;
+            /** Path */
+            path: string;
+            /**
+             * Sent At
+             * Format: date-time
+             */
+            sent_at: string;
+            /** State */
+            state: string;
+        };
+        /**
+         * LinkPage
+         * @description Linked pairs by the source record's name; `next` continues the list. `counts` are by origin.
+         */
+        LinkPage: {
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Items */
+            items: components["schemas"]["LinkView"][];
+            /** Next */
+            next: string | null;
+            /** Total */
+            total: number;
+        };
+        /**
+         * LinkView
+         * @description A linked pair. `origin` is auto, manual or created; `matched_by` says what an automatic link rests on.
+         */
+        LinkView: {
+            /** Actor */
+            actor: string | null;
+            destination: components["schemas"]["PersonView"];
+            /**
+             * Linked At
+             * Format: date-time
+             */
+            linked_at: string;
+            /** Matched By */
+            matched_by?: string | null;
+            /** Origin */
+            origin: string;
+            source: components["schemas"]["PersonView"];
+        };
+        /**
+         * Mapped
+         * @description A record as the rules make it for the destination, and what a push made now would write; `action` is null for nothing.
+         */
+        Mapped: {
+            /** Action */
+            action?: string | null;
+            /**
+             * Changes
+             * @default {}
+             */
+            changes: {
+                [key: string]: components["schemas"]["Change"];
+            };
+            /** Employee */
+            employee: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * Mark
+         * @description What an import of a person would do to staging.
+         * @enum {string}
+         */
+        Mark: "new" | "changed" | "staged" | "unreadable";
+        /**
+         * MatchReport
+         * @description How well the matching does, measured by what people decide; nothing is learnt from it.
+         *
+         *     `automatic`, `manual` and `created` are the links that stand by origin, `corrected` the automatic ones that people ended.
+         *     `precision` is the share of automatic links that nobody corrected, `recall` the share of matches found without a person;
+         *     null while there is nothing to measure.
+         */
+        MatchReport: {
+            /** Automatic */
+            automatic: number;
+            /** Cases */
+            cases: {
+                [key: string]: number;
+            };
+            /** Corrected */
+            corrected: number;
+            /** Created */
+            created: number;
+            /** Manual */
+            manual: number;
+            /** Precision */
+            precision: number | null;
+            /** Recall */
+            recall: number | null;
+            /** Situations */
+            situations: {
+                [key: string]: number;
+            };
         };
         /**
          * Me
@@ -793,10 +4027,49 @@ export interface components {
             companies: components["schemas"]["Membership"][];
             /** Email */
             email: string;
+            /**
+             * Language
+             * @default
+             */
+            language: string;
+            /** Must Enrol */
+            must_enrol: boolean;
             /** Name */
             name: string;
             /** Superuser */
             superuser: boolean;
+            /**
+             * Time Zone
+             * @default
+             */
+            time_zone: string;
+        };
+        /**
+         * MemberList
+         * @description The company's people.
+         */
+        MemberList: {
+            /** Items */
+            items: components["schemas"]["MemberView"][];
+        };
+        /**
+         * MemberView
+         * @description A person of the company.
+         */
+        MemberView: {
+            /** Email */
+            email: string;
+            /** Name */
+            name: string;
+            /** Role */
+            role: string;
+            /** Seen At */
+            seen_at: string | null;
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
         };
         /**
          * Membership
@@ -812,6 +4085,12 @@ export interface components {
             role: string;
         };
         /**
+         * Mode
+         * @description When a push writes a mapped field.
+         * @enum {string}
+         */
+        Mode: "always" | "on_create" | "only_if_empty" | "never";
+        /**
          * NewAccount
          * @description Where a company's directory is, and what opens it.
          */
@@ -826,7 +4105,11 @@ export interface components {
             environment: "production" | "sandbox";
             /** Name */
             name: string;
-            system: components["schemas"]["System"];
+            /**
+             * System
+             * @enum {string}
+             */
+            system: "linarc" | "quickbooks";
             /** Tenant Id */
             tenant_id: string;
         };
@@ -853,7 +4136,7 @@ export interface components {
         };
         /**
          * NewCredential
-         * @description An API key (Linarc), or OAuth tokens (QuickBooks).
+         * @description What opens an account: the fields that its system asks for, and no others.
          */
         NewCredential: {
             /**
@@ -886,8 +4169,45 @@ export interface components {
             token_url: string;
         };
         /**
+         * NewEndpoint
+         * @description The same with its secret, which is shown once.
+         */
+        NewEndpoint: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Description */
+            description: string;
+            /**
+             * Endpoint Id
+             * Format: uuid
+             */
+            endpoint_id: string;
+            /** Failing Since */
+            failing_since: string | null;
+            /** Secret */
+            secret: string;
+            /** State */
+            state: string;
+            /** Types */
+            types: string[];
+            /** Url */
+            url: string;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
          * NewImport
          * @description What to read from the source: everything new, everything, or the named records.
+         * @example {
+         *       "mode": "new"
+         *     }
          */
         NewImport: {
             /**
@@ -899,12 +4219,46 @@ export interface components {
             remote_ids?: string[] | null;
         };
         /**
+         * NewInvitation
+         * @description Whom to invite, and as what.
+         * @example {
+         *       "email": "dana@example.com",
+         *       "role": "operator"
+         *     }
+         */
+        NewInvitation: {
+            /** Email */
+            email: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "admin";
+        };
+        /**
          * NewKey
-         * @description An API key for a service of the company's.
+         * @description An API key for a service of the company's. It lasts 90 days unless the installation or `days` says otherwise.
+         * @example {
+         *       "name": "Payroll export",
+         *       "role": "viewer"
+         *     }
          */
         NewKey: {
+            /** Days */
+            days?: number | null;
             /** Name */
             name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "admin";
+        };
+        /**
+         * NewRole
+         * @description A member's role.
+         */
+        NewRole: {
             /**
              * Role
              * @enum {string}
@@ -933,7 +4287,17 @@ export interface components {
              *       "auto_update": false,
              *       "confirm_matches": false,
              *       "create_missing": true,
-             *       "directory_max_age_seconds": 900
+             *       "direct_sync": 0,
+             *       "limits": {
+             *         "changed": 50,
+             *         "changed_percent": 25,
+             *         "deactivated": 5,
+             *         "first_sync": true,
+             *         "pay_factor": 2
+             *       },
+             *       "mapping": [],
+             *       "same_name": "",
+             *       "scope": []
              *     }
              */
             rules: components["schemas"]["NewRules"];
@@ -974,14 +4338,88 @@ export interface components {
              */
             create_missing: boolean;
             /**
-             * Directory Max Age Seconds
-             * @default 900
+             * Direct Sync
+             * @description So many records may be synced without looking at a plan first.
+             * @default 0
              */
-            directory_max_age_seconds: number;
+            direct_sync: number;
+            /**
+             * @description What holds a plan until it is released; null is no limit.
+             * @default {
+             *       "changed": 50,
+             *       "changed_percent": 25,
+             *       "deactivated": 5,
+             *       "first_sync": true,
+             *       "pay_factor": 2
+             *     }
+             */
+            limits: components["schemas"]["SafetyLimits"];
+            /**
+             * Mapping
+             * @description Fields of the destination that are fed otherwise than from the source's field of the same name.
+             * @default []
+             */
+            mapping: components["schemas"]["FieldMapping"][];
+            /**
+             * Same Name
+             * @description The display name of a new person whose name is taken at the destination, such as `{name} ({number})`; empty: a person decides.
+             * @default
+             */
+            same_name: string;
+            /**
+             * Scope
+             * @description Who takes part: people who fulfil all of these conditions. The others are excluded, and never pushed.
+             * @default []
+             */
+            scope: components["schemas"]["Condition"][];
+            /**
+             * Sweep Minutes
+             * @description How often both systems are asked for changes that no webhook announced; null: as the installation is set.
+             */
+            sweep_minutes?: number | null;
+        };
+        /**
+         * NewSchedule
+         * @description What to start, and when. `import_new` and `import_all` read the source; `sync` pushes what Needs Sync or Failed.
+         * @example {
+         *       "action": "import_new",
+         *       "timing": {
+         *         "at": "06:00",
+         *         "days": [
+         *           "mon",
+         *           "tue",
+         *           "wed",
+         *           "thu",
+         *           "fri"
+         *         ],
+         *         "time_zone": "America/Los_Angeles"
+         *       }
+         *     }
+         */
+        NewSchedule: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "import_new" | "import_all" | "sync";
+            /**
+             * Active
+             * @default true
+             */
+            active: boolean;
+            timing: components["schemas"]["Timing"];
         };
         /**
          * NewSync
          * @description What to push: records by id, everything that matches a filter except some, or a selection made before.
+         * @example {
+         *       "filter": {
+         *         "status": [
+         *           "needs_sync",
+         *           "failed"
+         *         ]
+         *       }
+         *     }
          */
         NewSync: {
             /**
@@ -996,8 +4434,153 @@ export interface components {
             selection_id?: string | null;
         };
         /**
+         * NewView
+         * @description A name, and what the list is to look like.
+         */
+        NewView: {
+            /**
+             * Density
+             * @default comfortable
+             * @enum {string}
+             */
+            density: "comfortable" | "compact";
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: ("number" | "reason" | "synced_at")[];
+            /** Name */
+            name: string;
+            /**
+             * Q
+             * @default
+             */
+            q: string;
+            /**
+             * Sort
+             * @default number
+             */
+            sort: string;
+            /**
+             * Status
+             * @default []
+             */
+            status: components["schemas"]["Status"][];
+        };
+        /**
+         * Note
+         * @description What happened to one field's value on its way; `reason` is a code of `domain.reasons.NOTES`.
+         */
+        Note: {
+            /** Field */
+            field: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * NoteView
+         * @description What happened to one field's value on its way, in words.
+         */
+        NoteView: {
+            /** Field */
+            field: string;
+            /** Reason */
+            reason: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * OldestWaiting
+         * @description The record that has waited longest for a push, a retry or a person.
+         */
+        OldestWaiting: {
+            /** Number */
+            number: string | null;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Status */
+            status: string;
+        };
+        /**
+         * OperationsView
+         * @description How a company's synchronisation is doing. What the services named in `unanswered` know is null or missing.
+         */
+        OperationsView: {
+            /** Connections */
+            connections: components["schemas"]["ConnectionOperations"][];
+            /** Dead Letters */
+            dead_letters: number;
+            freshness: components["schemas"]["FreshnessView"] | null;
+            /** Hops */
+            hops: components["schemas"]["Hop"][];
+            /** Paused */
+            paused: components["schemas"]["PausedThing"][];
+            results: components["schemas"]["ResultsView"] | null;
+            /** Unanswered */
+            unanswered: string[];
+        };
+        /**
+         * PartView
+         * @description What one field says: `level` is a code, `text` says it in words, `bits` is what it adds to the score.
+         *
+         *     `source` and `destination` are the values compared; a value that the role does not see is null.
+         */
+        PartView: {
+            /** Bits */
+            bits?: number | null;
+            /** Destination */
+            destination?: string | null;
+            /** Field */
+            field: string;
+            /** Level */
+            level: string;
+            /** Source */
+            source?: string | null;
+            /** Text */
+            text: string;
+        };
+        /**
+         * PasswordChange
+         * @description The password one has, and the new one.
+         */
+        PasswordChange: {
+            /** Current */
+            current: string;
+            /** New */
+            new: string;
+        };
+        /**
+         * PausedThing
+         * @description One thing that stands still, since when, and why.
+         */
+        PausedThing: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "connection" | "schedule" | "topic" | "endpoint" | "route" | "automatic";
+            /** Name */
+            name: string;
+            /** Since */
+            since?: string | null;
+            /** Why */
+            why: string;
+        };
+        /**
          * Payload
          * @description One record of an account: the raw JSON as it came, and the canonical values that were understood.
+         *
+         *     `hidden` names the members of the raw JSON that the role does not see.
          */
         Payload: {
             /**
@@ -1009,6 +4592,11 @@ export interface components {
             employee: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
             /** Payload */
             payload: {
                 [key: string]: unknown;
@@ -1033,6 +4621,261 @@ export interface components {
             state: string;
         };
         /**
+         * PersonPage
+         * @description Records of one side, by name; `next` continues the list.
+         */
+        PersonPage: {
+            /** Items */
+            items: components["schemas"]["PersonView"][];
+            /** Next */
+            next: string | null;
+            /** Total */
+            total: number;
+        };
+        /**
+         * PersonView
+         * @description A record of either side as it is shown in a list; `linked_to` is the record of the other side, if there is one.
+         */
+        PersonView: {
+            /** Active */
+            active: boolean;
+            /** Email */
+            email: string | null;
+            /** Linked To */
+            linked_to?: string | null;
+            /** Name */
+            name: string;
+            /** Number */
+            number: string | null;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /** Remote Id */
+            remote_id: string;
+            /** State */
+            state: string;
+        };
+        /**
+         * PlanAction
+         * @description What a plan does with one record, in the order in which people look at them.
+         * @enum {string}
+         */
+        PlanAction: "blocked" | "deactivate" | "create" | "reactivate" | "update" | "no_change";
+        /**
+         * PlanCounts
+         * @description How many records of a plan have each action, and how many of those were taken out.
+         */
+        PlanCounts: {
+            action: components["schemas"]["PlanAction"];
+            /** Records */
+            records: number;
+            /**
+             * Taken Out
+             * @default 0
+             */
+            taken_out: number;
+        };
+        /**
+         * PlanKind
+         * @description Who made a plan: a person, to look at it first; a person or a key, to be applied at once; the company's rules.
+         * @enum {string}
+         */
+        PlanKind: "person" | "direct" | "rules";
+        /**
+         * PlanPage
+         * @description Plans, newest first; `next` continues the list.
+         */
+        PlanPage: {
+            /** Items */
+            items: components["schemas"]["PlanView"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * PlanRecordPage
+         * @description A plan's records, blocked ones first; `next` continues the list.
+         */
+        PlanRecordPage: {
+            /** Items */
+            items: components["schemas"]["PlanRecordView"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * PlanRecordView
+         * @description What a plan does with one record: per field the value before and after, and what became of it.
+         *
+         *     A field that the role does not see is named in `hidden` instead of `fields`. `moved` says for a record that was held
+         *     what would be written now.
+         */
+        PlanRecordView: {
+            action: components["schemas"]["PlanAction"];
+            /** Destination Read At */
+            destination_read_at?: string | null;
+            /**
+             * Excluded
+             * @default false
+             */
+            excluded: boolean;
+            /** Field */
+            field?: string | null;
+            /** Fields */
+            fields?: {
+                [key: string]: components["schemas"]["PlannedChange"];
+            };
+            /**
+             * Fix
+             * @default
+             */
+            fix: string;
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            /**
+             * Marks
+             * @default []
+             */
+            marks: string[];
+            /** Moved */
+            moved?: {
+                [key: string]: unknown;
+            } | null;
+            /** Name */
+            name: string;
+            /** Number */
+            number: string | null;
+            /** Outcome */
+            outcome?: string | null;
+            /** Outcome Reason */
+            outcome_reason?: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Reason Text
+             * @default
+             */
+            reason_text: string;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /** Remote Id */
+            remote_id: string;
+            /** Source Read At */
+            source_read_at?: string | null;
+            /**
+             * Unchanged
+             * @default 0
+             */
+            unchanged: number;
+        };
+        /**
+         * PlanStarted
+         * @description The plan that answers what was asked, and how many records it concerns.
+         */
+        PlanStarted: {
+            /**
+             * Plan Id
+             * Format: uuid
+             */
+            plan_id: string;
+            /** Total */
+            total: number;
+        };
+        /**
+         * PlanState
+         * @description Where a plan is. `held` waits for its release, `draft` for its approval; the last three are final.
+         * @enum {string}
+         */
+        PlanState: "draft" | "held" | "approved" | "applying" | "done" | "cancelled" | "expired";
+        /**
+         * PlanView
+         * @description A plan: who made it, where it is, what it would write, and what that takes.
+         *
+         *     `to_write` is what an approval writes now: without blocked records, those with nothing to do and those taken out.
+         *     While a plan is being made, `ready` is false and the counts grow.
+         */
+        PlanView: {
+            /**
+             * Blocked
+             * @default []
+             */
+            blocked: components["schemas"]["BlockedCount"][];
+            /**
+             * Calls
+             * @default 0
+             */
+            calls: number;
+            /**
+             * Counts
+             * @default []
+             */
+            counts: components["schemas"]["PlanCounts"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Decided By */
+            decided_by?: string | null;
+            /** Ended At */
+            ended_at?: string | null;
+            /** Expires At */
+            expires_at?: string | null;
+            kind: components["schemas"]["PlanKind"];
+            /** Outcomes */
+            outcomes?: {
+                [key: string]: number;
+            };
+            /** Owner */
+            owner: string | null;
+            /**
+             * Plan Id
+             * Format: uuid
+             */
+            plan_id: string;
+            /** Ready */
+            ready: boolean;
+            /**
+             * Seconds
+             * @default 0
+             */
+            seconds: number;
+            state: components["schemas"]["PlanState"];
+            /**
+             * To Write
+             * @default 0
+             */
+            to_write: number;
+            /** Total */
+            total: number;
+            /**
+             * Tripped
+             * @default []
+             */
+            tripped: components["schemas"]["TrippedView"][];
+        };
+        /**
+         * PlannedChange
+         * @description A field of a plan; `via` is a temporary value that is written between, where people exchange values.
+         */
+        PlannedChange: {
+            /** After */
+            after?: unknown;
+            /** Before */
+            before?: unknown;
+            /** Via */
+            via?: unknown;
+        };
+        /**
          * Problem
          * @description An error (RFC 9457). docs/problems.md says when each type is answered, and what to do.
          */
@@ -1042,16 +4885,48 @@ export interface components {
                 where?: string;
                 why?: string;
             }[];
+            /** @description The record that a person is linked to already (`conflict`). */
+            linked_to?: string;
+            /** @description A second factor must be set up before anything else (`forbidden`). */
+            must_enrol?: boolean;
+            /** @description Seconds to wait, as `Retry-After` says (`too-many`). */
+            retry_after?: number;
+            /** @description The password is good; sign in with the code of the second factor too (`unauthenticated`). */
+            second_factor?: boolean;
+            /** @description How the connection is that was refused (`conflict`). */
+            state?: string;
             status: number;
             title: string;
-            /** @enum {string} */
+            /**
+             * @description `malformed` (400): The request could not be read; `unauthenticated` (401): Sign in first; `forbidden` (403): Your role does not allow this; `not-found` (404): There is no such thing here; `method-not-allowed` (405): This address does not take that method; `conflict` (409): This is not possible in the present state; `gone` (410): This has expired; `too-large` (413): The request is too large; `unsupported-media-type` (415): The body must be JSON; `invalid` (422): Something in the request is not allowed; `key-reused` (422): The idempotency key was used for another request; `too-many` (429): Too many requests; `internal` (500): Something went wrong on our side; `unavailable` (503): A part of Muster does not answer now.
+             * @enum {string}
+             */
             type: "urn:muster:problem:malformed" | "urn:muster:problem:unauthenticated" | "urn:muster:problem:forbidden" | "urn:muster:problem:not-found" | "urn:muster:problem:method-not-allowed" | "urn:muster:problem:conflict" | "urn:muster:problem:gone" | "urn:muster:problem:too-large" | "urn:muster:problem:unsupported-media-type" | "urn:muster:problem:invalid" | "urn:muster:problem:key-reused" | "urn:muster:problem:too-many" | "urn:muster:problem:internal" | "urn:muster:problem:unavailable";
         };
         /**
+         * ReasonCount
+         * @description How many pushes ended for one reason within the last day.
+         */
+        ReasonCount: {
+            /** Count */
+            count: number;
+            /** Fix */
+            fix: string;
+            /** Outcome */
+            outcome: string;
+            /** Reason */
+            reason: string;
+            /** Text */
+            text: string;
+        };
+        /**
          * RecordDetail
-         * @description One record with the staged values and, where linked, the destination's.
+         * @description One record with the staged values and, where linked, the destination's; `notes` name values not taken as they are.
+         *
+         *     A value that is not known is left out, and so is a field that the role does not see: `hidden` names those.
          */
         RecordDetail: {
+            answer?: components["schemas"]["RemoteAnswer"] | null;
             destination_employee?: components["schemas"]["Employee"] | null;
             /** Destination Record Id */
             destination_record_id: string | null;
@@ -1069,10 +4944,21 @@ export interface components {
              * @default
              */
             fix: string;
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            holder?: components["schemas"]["Holder"] | null;
             /** Last Name */
             last_name: string | null;
             /** Name */
             name: string;
+            /**
+             * Notes
+             * @default []
+             */
+            notes: components["schemas"]["NoteView"][];
             /** Number */
             number: string | null;
             /** Reason */
@@ -1089,6 +4975,8 @@ export interface components {
             record_id: string;
             /** Remote Id */
             remote_id: string;
+            /** Retry At */
+            retry_at: string | null;
             /** Situation */
             situation: string | null;
             /** Source Rev */
@@ -1103,11 +4991,29 @@ export interface components {
             updated_at: string;
         };
         /**
+         * RecordIds
+         * @description The ids of one page of records, in their order.
+         */
+        RecordIds: {
+            /** Ids */
+            ids: string[];
+            /** Next */
+            next: string | null;
+        };
+        /**
          * RecordJson
-         * @description What passes between the two systems for one record.
+         * @description What passes between the two systems for one record; `hidden` names the fields that the role does not see.
          */
         RecordJson: {
+            answer?: components["schemas"]["LastAnswer"] | null;
             destination: components["schemas"]["Payload"] | null;
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            mapped?: components["schemas"]["Mapped"] | null;
+            request?: components["schemas"]["LastRequest"] | null;
             source: components["schemas"]["Payload"];
             /** Staged */
             staged: {
@@ -1135,6 +5041,7 @@ export interface components {
          * @description One source record and how it stands with the destination.
          */
         RecordView: {
+            answer?: components["schemas"]["RemoteAnswer"] | null;
             /** Destination Record Id */
             destination_record_id: string | null;
             /** Destination Remote Id */
@@ -1150,6 +5057,7 @@ export interface components {
              * @default
              */
             fix: string;
+            holder?: components["schemas"]["Holder"] | null;
             /** Last Name */
             last_name: string | null;
             /** Name */
@@ -1170,6 +5078,8 @@ export interface components {
             record_id: string;
             /** Remote Id */
             remote_id: string;
+            /** Retry At */
+            retry_at: string | null;
             /** Situation */
             situation: string | null;
             /** Source Rev */
@@ -1182,6 +5092,130 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+        };
+        /**
+         * RecoveryCodes
+         * @description Codes that stand in for the authenticator, each once. They are shown this once.
+         */
+        RecoveryCodes: {
+            /** Codes */
+            codes: string[];
+        };
+        /**
+         * Release
+         * @description The records to let go; null is all of them. In a person's plan the others are taken out.
+         */
+        Release: {
+            /** Record Ids */
+            record_ids?: string[] | null;
+        };
+        /**
+         * RemoteAnswer
+         * @description What a system answered to one write: its HTTP status, its own error code, and the name that it gave the exchange.
+         *
+         *     `remote_text` is the error in its own words. It may quote any value, so only who sees every field sees it
+         *     (`domain.visibility`), and it never reaches a log.
+         */
+        RemoteAnswer: {
+            /**
+             * Code
+             * @default
+             */
+            code: string;
+            /**
+             * Remote Text
+             * @default
+             */
+            remote_text: string;
+            /** Status */
+            status: number;
+            /**
+             * Trace Id
+             * @default
+             */
+            trace_id: string;
+        };
+        /**
+         * Replayed
+         * @description What came of handling a message again: whether it had its effect, else what stopped it.
+         */
+        Replayed: {
+            /** Detail */
+            detail: string;
+            /** Handled */
+            handled: boolean;
+        };
+        /**
+         * Reset
+         * @description The new password.
+         */
+        Reset: {
+            /** Password */
+            password: string;
+        };
+        /**
+         * ResetMade
+         * @description A link for a new password, shown once.
+         */
+        ResetMade: {
+            /** Expires In Hours */
+            expires_in_hours: number;
+            /** Link */
+            link: string;
+        };
+        /**
+         * Restored
+         * @description The version whose rules are to stand again.
+         */
+        Restored: {
+            /** Version */
+            version: number;
+        };
+        /**
+         * ResultPoint
+         * @description What became of pushes in one step of time, and the seconds they took from staging or, if later, the request.
+         *
+         *     The seconds are null where nothing succeeded; they are exact to a tenth of themselves.
+         */
+        ResultPoint: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Failed */
+            failed: number;
+            /** Held */
+            held: number;
+            /** Median */
+            median: number | null;
+            /** Needs Action */
+            needs_action: number;
+            /** P95 */
+            p95: number | null;
+            /** Succeeded */
+            succeeded: number;
+        };
+        /**
+         * ResultsView
+         * @description Records by status, what became of pushes over time, and why those ended that did not succeed.
+         */
+        ResultsView: {
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Median */
+            median: number | null;
+            oldest: components["schemas"]["OldestWaiting"] | null;
+            /** P95 */
+            p95: number | null;
+            /** Points */
+            points: components["schemas"]["ResultPoint"][];
+            /** Reasons */
+            reasons: components["schemas"]["ReasonCount"][];
+            /** Step Seconds */
+            step_seconds: number;
         };
         /**
          * Route
@@ -1205,7 +5239,17 @@ export interface components {
              *       "auto_update": false,
              *       "confirm_matches": false,
              *       "create_missing": true,
-             *       "directory_max_age_seconds": 900
+             *       "direct_sync": 0,
+             *       "limits": {
+             *         "changed": 50,
+             *         "changed_percent": 25,
+             *         "deactivated": 5,
+             *         "first_sync": true,
+             *         "pay_factor": 2
+             *       },
+             *       "mapping": [],
+             *       "same_name": "",
+             *       "scope": []
              *     }
              */
             rules: components["schemas"]["Rules"];
@@ -1214,6 +5258,18 @@ export interface components {
              * Format: uuid
              */
             source: string;
+        };
+        /**
+         * RuleChange
+         * @description One setting that moved.
+         */
+        RuleChange: {
+            /** After */
+            after?: unknown;
+            /** Before */
+            before?: unknown;
+            /** What */
+            what: string;
         };
         /**
          * Rules
@@ -1246,10 +5302,174 @@ export interface components {
              */
             create_missing: boolean;
             /**
-             * Directory Max Age Seconds
-             * @default 900
+             * Direct Sync
+             * @default 0
              */
-            directory_max_age_seconds: number;
+            direct_sync: number;
+            /**
+             * @default {
+             *       "changed": 50,
+             *       "changed_percent": 25,
+             *       "deactivated": 5,
+             *       "first_sync": true,
+             *       "pay_factor": 2
+             *     }
+             */
+            limits: components["schemas"]["SafetyLimits"];
+            /**
+             * Mapping
+             * @default []
+             */
+            mapping: components["schemas"]["FieldMapping"][];
+            /**
+             * Same Name
+             * @default
+             */
+            same_name: string;
+            /**
+             * Scope
+             * @default []
+             */
+            scope: components["schemas"]["Condition"][];
+            /** Sweep Minutes */
+            sweep_minutes?: number | null;
+        };
+        /**
+         * RulesDraft
+         * @description Rules that were read from a file, made from this version of the settings; they are not saved.
+         */
+        RulesDraft: {
+            /** Active */
+            active: boolean;
+            /**
+             * Destination
+             * Format: uuid
+             */
+            destination: string;
+            rules: components["schemas"]["Rules"];
+            /**
+             * Source
+             * Format: uuid
+             */
+            source: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * RulesFile
+         * @description A YAML file with rules.
+         */
+        RulesFile: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * RulesVersion
+         * @description One version of the settings: when, who, and what moved since the version before.
+         */
+        RulesVersion: {
+            /** Actor */
+            actor: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Changes */
+            changes: components["schemas"]["RuleChange"][];
+            /** Version */
+            version: number;
+        };
+        /**
+         * RulesVersions
+         * @description Versions, newest first; `next` continues the list.
+         */
+        RulesVersions: {
+            /** Items */
+            items: components["schemas"]["RulesVersion"][];
+            /** Next */
+            next: number | null;
+        };
+        /**
+         * RulesView
+         * @description The rules of a company's route, the version that they are of, and what the mapping may name.
+         */
+        RulesView: {
+            /** Active */
+            active: boolean;
+            /**
+             * Administrators
+             * @default []
+             */
+            administrators: string[];
+            /** Destination */
+            destination: string | null;
+            /**
+             * Fields
+             * @default []
+             */
+            fields: components["schemas"]["FieldOption"][];
+            rules: components["schemas"]["Rules"];
+            /** Source */
+            source: string | null;
+            /** Version */
+            version: number;
+            /**
+             * Warnings
+             * @default []
+             */
+            warnings: string[];
+        };
+        /**
+         * RunDetail
+         * @description One import or push, why it ended as it did, and why records of it did not go through.
+         */
+        RunDetail: {
+            /** Actor */
+            actor: string | null;
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Fix
+             * @default
+             */
+            fix: string;
+            /** Kind */
+            kind: string;
+            /** Mode */
+            mode: string | null;
+            /** Reason */
+            reason: string | null;
+            /**
+             * Reason Text
+             * @default
+             */
+            reason_text: string;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["RunReason"][];
+            /**
+             * Run Id
+             * Format: uuid
+             */
+            run_id: string;
+            /** Skipped */
+            skipped: {
+                [key: string]: number;
+            };
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** State */
+            state: string;
         };
         /**
          * RunPage
@@ -1260,6 +5480,83 @@ export interface components {
             items: components["schemas"]["RunView"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * RunReason
+         * @description Why so many records of a run did not go through, and what to do.
+         *
+         *     `outcome` is failed (a retry may cure it), needs_action, held or unreadable.
+         */
+        RunReason: {
+            /** Count */
+            count: number;
+            /** Field */
+            field?: string | null;
+            /**
+             * Fix
+             * @default
+             */
+            fix: string;
+            /** Outcome */
+            outcome: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Reason Text
+             * @default
+             */
+            reason_text: string;
+        };
+        /**
+         * RunRecordPage
+         * @description A run's records; `next` continues the list.
+         */
+        RunRecordPage: {
+            /** Items */
+            items: components["schemas"]["RunRecordView"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * RunRecordView
+         * @description What became of one record in a run: `outcome`, why, and the last time; `status` is how it stands now.
+         */
+        RunRecordView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Attempts */
+            attempts: number;
+            /** Field */
+            field: string | null;
+            /**
+             * Fix
+             * @default
+             */
+            fix: string;
+            /** Name */
+            name: string | null;
+            /** Number */
+            number: string | null;
+            /** Outcome */
+            outcome: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Reason Text
+             * @default
+             */
+            reason_text: string;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /** Remote Id */
+            remote_id: string | null;
+            status: components["schemas"]["Status"] | null;
         };
         /**
          * RunStarted
@@ -1276,7 +5573,9 @@ export interface components {
         };
         /**
          * RunView
-         * @description One import or push, with its counts.
+         * @description One import or push, with its counts; `state` is queued, running, completed, failed or cancelled.
+         *
+         *     What a push skipped is counted apart, by reason. `total` among the counts is how many records it is about.
          */
         RunView: {
             /** Actor */
@@ -1311,6 +5610,159 @@ export interface components {
             state: string;
         };
         /**
+         * SafetyLimits
+         * @description How much one plan may do before a person has released it; null is no limit.
+         */
+        SafetyLimits: {
+            /**
+             * Changed
+             * @default 50
+             */
+            changed: number | null;
+            /**
+             * Changed Percent
+             * @default 25
+             */
+            changed_percent: number | null;
+            /**
+             * Deactivated
+             * @default 5
+             */
+            deactivated: number | null;
+            /**
+             * First Sync
+             * @default true
+             */
+            first_sync: boolean;
+            /**
+             * Pay Factor
+             * @default 2
+             */
+            pay_factor: number | null;
+        };
+        /**
+         * Sample
+         * @description One record's values in the source's terms, and what would be sent of it.
+         */
+        Sample: {
+            /** Name */
+            name: string;
+            /** Number */
+            number: string | null;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /** Sent */
+            sent: {
+                [key: string]: unknown;
+            };
+            /** Source */
+            source: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * SavedRules
+         * @description Rules to be saved, made from this version of the settings.
+         */
+        SavedRules: {
+            /**
+             * Active
+             * @default true
+             */
+            active: boolean;
+            /**
+             * Destination
+             * Format: uuid
+             */
+            destination: string;
+            /**
+             * @default {
+             *       "auto_create": false,
+             *       "auto_sync": false,
+             *       "auto_update": false,
+             *       "confirm_matches": false,
+             *       "create_missing": true,
+             *       "direct_sync": 0,
+             *       "limits": {
+             *         "changed": 50,
+             *         "changed_percent": 25,
+             *         "deactivated": 5,
+             *         "first_sync": true,
+             *         "pay_factor": 2
+             *       },
+             *       "mapping": [],
+             *       "same_name": "",
+             *       "scope": []
+             *     }
+             */
+            rules: components["schemas"]["NewRules"];
+            /**
+             * Source
+             * Format: uuid
+             */
+            source: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * SavedView
+         * @description A filter, an order and a look under a name; `hidden` names the columns that are not shown.
+         */
+        SavedView: {
+            /**
+             * Density
+             * @enum {string}
+             */
+            density: "comfortable" | "compact";
+            /** Hidden */
+            hidden: ("number" | "reason" | "synced_at")[];
+            /** Name */
+            name: string;
+            /** Q */
+            q: string;
+            /** Sort */
+            sort: string;
+            /** Status */
+            status: components["schemas"]["Status"][];
+            /**
+             * View Id
+             * Format: uuid
+             */
+            view_id: string;
+        };
+        /**
+         * ScheduleView
+         * @description One schedule. `last_problem` says why the last time came to no run; else `last_run_id` is that run.
+         */
+        ScheduleView: {
+            /** Action */
+            action: string;
+            /** Active */
+            active: boolean;
+            /** Last At */
+            last_at: string | null;
+            /** Last Problem */
+            last_problem: string;
+            /** Last Run Id */
+            last_run_id: string | null;
+            /** Made By */
+            made_by: string;
+            /**
+             * Next At
+             * Format: date-time
+             */
+            next_at: string;
+            /**
+             * Schedule Id
+             * Format: uuid
+             */
+            schedule_id: string;
+            timing: components["schemas"]["Timing"];
+        };
+        /**
          * Selection
          * @description Records by id, or everything that matches a filter now, except some.
          */
@@ -1342,27 +5794,154 @@ export interface components {
             selection_id: string;
         };
         /**
+         * SessionList
+         * @description A person's sessions, the latest first.
+         */
+        SessionList: {
+            /** Items */
+            items: components["schemas"]["SessionView"][];
+        };
+        /**
+         * SessionView
+         * @description Where a person is signed in.
+         */
+        SessionView: {
+            /** Address */
+            address: string;
+            /** Agent */
+            agent: string;
+            /** Current */
+            current: boolean;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /**
+             * Session Id
+             * Format: uuid
+             */
+            session_id: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+        };
+        /**
          * SignIn
          * @description An address and its password.
+         * @example {
+         *       "email": "dana@example.com",
+         *       "password": "correct horse battery staple"
+         *     }
          */
         SignIn: {
+            /** Code */
+            code?: string | null;
             /** Email */
             email: string;
             /** Password */
             password: string;
         };
         /**
-         * Status
-         * @description A record's sync status, as people see it (architecture §4). syncer alone computes it.
-         * @enum {string}
+         * SignInOptions
+         * @description How one may sign in. `sso` is what single sign-on is called here; None where there is none.
          */
-        Status: "needs_sync" | "needs_action" | "syncing" | "synced" | "failed" | "held";
+        SignInOptions: {
+            /** Password */
+            password: boolean;
+            /** Sso */
+            sso: string | null;
+        };
         /**
-         * System
-         * @description A system that holds a workforce directory.
+         * SourcePage
+         * @description Some people of the source as it holds them now. `next` continues them; `total` is how many there are in all.
+         *
+         *     `hidden` names the fields that the role does not see.
+         */
+        SourcePage: {
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            /** Items */
+            items: components["schemas"]["SourceRow"][];
+            /** Next */
+            next: string | null;
+            /**
+             * Read At
+             * Format: date-time
+             */
+            read_at: string;
+            /** Total */
+            total: number | null;
+        };
+        /**
+         * SourceRow
+         * @description One person of the live directory, beside staging; `values` are the canonical values that are known.
+         *
+         *     `changes` are the fields that an import would change in staging; `hidden` names those that the role does not see.
+         *     `reason`, in words in `reason_text`, says why a record is not readable.
+         */
+        SourceRow: {
+            /** Changes */
+            changes?: {
+                [key: string]: components["schemas"]["Change"];
+            };
+            /** Field */
+            field?: string | null;
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
+            mark: components["schemas"]["Mark"];
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Reason */
+            reason?: string | null;
+            /**
+             * Reason Text
+             * @default
+             */
+            reason_text: string;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+            /** Remote Id */
+            remote_id: string;
+            /** Updated At */
+            updated_at?: string | null;
+            /** Values */
+            values?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * Status
+         * @description A record's sync status, as people see it (docs/architecture.md, section 3). syncer alone computes it.
          * @enum {string}
          */
-        System: "linarc" | "quickbooks";
+        Status: "needs_sync" | "needs_action" | "syncing" | "synced" | "failed" | "held" | "excluded";
+        /**
+         * SystemView
+         * @description How people call a system: its label, and a short one where room is scarce.
+         */
+        SystemView: {
+            /** Label */
+            label: string;
+            /** Short Label */
+            short_label: string;
+            /** System */
+            system: string;
+        };
         /**
          * Timeline
          * @description A record's history, newest first.
@@ -1376,6 +5955,8 @@ export interface components {
         /**
          * TimelineEntry
          * @description One thing that happened to a record: what, who, when, and the fields that moved.
+         *
+         *     Fields that moved, but that the role does not see, are named in `hidden` instead of `changes`.
          */
         TimelineEntry: {
             /** Actor */
@@ -1398,6 +5979,11 @@ export interface components {
             detail: {
                 [key: string]: unknown;
             };
+            /**
+             * Hidden
+             * @default []
+             */
+            hidden: string[];
             /** N */
             n: number;
             /** Reason */
@@ -1413,6 +5999,226 @@ export interface components {
             status?: string | null;
             /** Type */
             type: string;
+        };
+        /**
+         * Timing
+         * @description Every so many minutes; or at a time of some days, by the clocks of a time zone.
+         */
+        Timing: {
+            /**
+             * At
+             * @description HH:MM
+             */
+            at?: string | null;
+            /**
+             * Days
+             * @default [
+             *       "mon",
+             *       "tue",
+             *       "wed",
+             *       "thu",
+             *       "fri",
+             *       "sat",
+             *       "sun"
+             *     ]
+             */
+            days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+            /** Every Minutes */
+            every_minutes?: number | null;
+            /**
+             * Time Zone
+             * @default UTC
+             */
+            time_zone: string;
+        };
+        /**
+         * Trial
+         * @description What other rules would do, without anything being written: how many records by effect, and some of each.
+         *
+         *     `complete` is false when there are more records than are tried at once. `flipped`: source and destination change places.
+         */
+        Trial: {
+            /** Complete */
+            complete: boolean;
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Flipped */
+            flipped: boolean;
+            /** Items */
+            items: components["schemas"]["TrialRecord"][];
+            /** Records */
+            records: number;
+            sample?: components["schemas"]["Sample"] | null;
+        };
+        /**
+         * TrialRecord
+         * @description One record and what the rules would do to it: per field what would be written, or why it would be blocked.
+         */
+        TrialRecord: {
+            effect: components["schemas"]["Effect"];
+            /** Field */
+            field?: string | null;
+            /** Fields */
+            fields?: {
+                [key: string]: components["schemas"]["PlannedChange"];
+            };
+            /** Name */
+            name: string;
+            /** Number */
+            number: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Reason Text
+             * @default
+             */
+            reason_text: string;
+            /**
+             * Record Id
+             * Format: uuid
+             */
+            record_id: string;
+        };
+        /**
+         * TriedRules
+         * @description Rules to be tried out; `sample` is the record that is shown with what would be sent of it.
+         */
+        TriedRules: {
+            /**
+             * Active
+             * @default true
+             */
+            active: boolean;
+            /**
+             * Destination
+             * Format: uuid
+             */
+            destination: string;
+            /**
+             * @default {
+             *       "auto_create": false,
+             *       "auto_sync": false,
+             *       "auto_update": false,
+             *       "confirm_matches": false,
+             *       "create_missing": true,
+             *       "direct_sync": 0,
+             *       "limits": {
+             *         "changed": 50,
+             *         "changed_percent": 25,
+             *         "deactivated": 5,
+             *         "first_sync": true,
+             *         "pay_factor": 2
+             *       },
+             *       "mapping": [],
+             *       "same_name": "",
+             *       "scope": []
+             *     }
+             */
+            rules: components["schemas"]["NewRules"];
+            /** Sample */
+            sample?: string | null;
+            /**
+             * Source
+             * Format: uuid
+             */
+            source: string;
+        };
+        /**
+         * TrippedView
+         * @description A brake that holds a plan, in words.
+         */
+        TrippedView: {
+            brake: components["schemas"]["Brake"];
+            /** Count */
+            count: number;
+            /** Limit */
+            limit?: number | null;
+            /**
+             * Sample
+             * @default []
+             */
+            sample: string[];
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+        };
+        /**
+         * VetoView
+         * @description Why a pair never links by itself, however high its score.
+         */
+        VetoView: {
+            /** Code */
+            code: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * WebhookSecret
+         * @description A new secret, shown this once. The one before is accepted until `previous_until`.
+         */
+        WebhookSecret: {
+            /** Address */
+            address: string;
+            /** Previous Until */
+            previous_until: string | null;
+            /** Secret */
+            secret: string;
+        };
+        /**
+         * WebhookTest
+         * @description What became of a signed delivery to the account's own address, which names no employee.
+         */
+        WebhookTest: {
+            /** Delivered */
+            delivered: boolean;
+            /** Detail */
+            detail: string;
+            /** Milliseconds */
+            milliseconds: number;
+            /** Status */
+            status: number | null;
+        };
+        /**
+         * WebhookView
+         * @description Where a system sends an account's changes, and whether they arrive.
+         *
+         *     `secret_from` is `installation` where the system's developer portal gives one secret for all accounts: then it is a
+         *     setting of this Muster. `last_received_at` looks back as far as receipts are kept, seven days.
+         */
+        WebhookView: {
+            /** Address */
+            address: string;
+            /** Has Secret */
+            has_secret: boolean;
+            /** Last Received At */
+            last_received_at: string | null;
+            /** Secret From */
+            secret_from: string;
+            /** Secret Made At */
+            secret_made_at: string | null;
+        };
+        /**
+         * ResetFor
+         * @description Who has lost the password.
+         */
+        services__gateway__api__account__ResetFor: {
+            /** Email */
+            email: string;
+        };
+        /**
+         * ResetFor
+         * @description Whose factor is lost.
+         */
+        services__gateway__api__second_factor__ResetFor: {
+            /** Email */
+            email: string;
         };
     };
     responses: {
@@ -1433,6 +6239,40 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    installation_audit: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: the `next` of the page before. */
+                after?: number | null;
+                /** @description The most items of a page. */
+                limit?: number;
+                /** @description Only this action. */
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                /** @description Only what this person or key did. */
+                who?: string | null;
+                /** @description Not before this time, in ISO 8601 with its offset. */
+                since?: string | null;
+                /** @description Before this time, in ISO 8601 with its offset. */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     companies: {
         parameters: {
             query?: never;
@@ -1442,7 +6282,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1458,6 +6298,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
                 "Idempotency-Key"?: string | null;
             };
             path?: never;
@@ -1469,7 +6310,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It has been made. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1488,13 +6329,42 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompanyView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rename_company: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCompany"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1511,21 +6381,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    }[];
+                    "application/json": components["schemas"]["AccountView"][];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1536,6 +6405,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
@@ -1546,15 +6416,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It has been made. */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["AccountView"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1565,6 +6433,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
@@ -1575,7 +6444,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It has been made. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1592,22 +6461,22 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
+                /** @description The id of one of the company's accounts, from `GET …/accounts`. */
                 account: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["AccountEnded"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1618,7 +6487,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
+                /** @description The id of one of the company's accounts, from `GET …/accounts`. */
                 account: string;
             };
             cookie?: never;
@@ -1629,7 +6500,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It has been accepted, and is done in a moment. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -1643,27 +6514,157 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    test: {
+    pause: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
+                /** @description The id of one of the company's accounts, from `GET …/accounts`. */
                 account: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The id of one of the company's accounts, from `GET …/accounts`. */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The id of one of the company's accounts, from `GET …/accounts`. */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The id of one of the company's accounts, from `GET …/accounts`. */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    new_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The id of one of the company's accounts, from `GET …/accounts`. */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    try_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The id of one of the company's accounts, from `GET …/accounts`. */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookTest"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1674,21 +6675,20 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    }[];
+                    "application/json": components["schemas"]["KeyView"][];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1699,6 +6699,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
@@ -1709,15 +6710,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It has been made. */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["KeyMade"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1728,14 +6727,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
+                /** @description The API key's id, the part of it before the second underscore. */
                 key_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description It has been done. There is no content. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1745,13 +6746,662 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    company_audit: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: the `next` of the page before. */
+                after?: number | null;
+                /** @description The most items of a page. */
+                limit?: number;
+                /** @description Only this action. */
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                /** @description Only what this person or key did. */
+                who?: string | null;
+                /** @description Not before this time, in ISO 8601 with its offset. */
+                since?: string | null;
+                /** @description Before this time, in ISO 8601 with its offset. */
+                until?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: {
+                /** @description The kind of file. */
+                format?: "csv" | "json";
+                /** @description Only this action. */
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                /** @description Only what this person or key did. */
+                who?: string | null;
+                /** @description Not before this time, in ISO 8601 with its offset. */
+                since?: string | null;
+                /** @description Before this time, in ISO 8601 with its offset. */
+                until?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cases: {
+        parameters: {
+            query?: {
+                /** @description Only those with this reason code. */
+                reason?: string[] | null;
+                /** @description Words to look for in names, numbers and e-mail addresses. */
+                q?: string | null;
+                /** @description Whether to show the cases that were left for later. */
+                postponed?: boolean | null;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CasePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    decide_many: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionsInput"];
+            };
+        };
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionsTaken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service that could not handle the message. */
+                service: "gateway" | "importer" | "mapper" | "syncer" | "history";
+                /** @description The dead letter's number there. */
+                letter: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDetail"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    discard_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service that could not handle the message. */
+                service: "gateway" | "importer" | "mapper" | "syncer" | "history";
+                /** @description The dead letter's number there. */
+                letter: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Discard"];
+            };
+        };
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    replay_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The service that could not handle the message. */
+                service: "gateway" | "importer" | "mapper" | "syncer" | "history";
+                /** @description The dead letter's number there. */
+                letter: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    directory: {
+        parameters: {
+            query?: {
+                /** @description Words to look for in names, numbers and e-mail addresses. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    duplicates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DuplicateList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    create_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointInput"];
+            };
+        };
+        responses: {
+            /** @description It has been made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewEndpoint"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                endpoint: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    change_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                endpoint: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndpointChange"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deliveries: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state. */
+                state?: ("waiting" | "delivered" | "failed") | null;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: number | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                endpoint: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                endpoint: string;
+                /** @description The delivery's number. */
+                delivery: number;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotate_endpoint_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                endpoint: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewEndpoint"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    test_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint's id. */
+                endpoint: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    events: {
+        parameters: {
+            query?: {
+                /** @description Only events of these types; repeatable. */
+                type?: string[] | null;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: number | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: {
+                /** @description `text/event-stream` for a stream, else a page of JSON. */
+                accept?: string;
+                /** @description The `id` of the last event that you have: the stream goes on behind it. */
+                "Last-Event-ID"?: string | null;
+            };
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of events; or, with `Accept: text/event-stream`, a stream of them without end, each with its `id`, its type as `event`, and the event as `data`. Send the last `id` back as `Last-Event-ID` after a break. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedPage"];
+                    "text/event-stream": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    excluded: {
+        parameters: {
+            query?: {
+                /** @description Words to look for in names, numbers and e-mail addresses. */
+                q?: string | null;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExcludedPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    freshness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreshnessView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    company_history: {
+        parameters: {
+            query?: {
+                /** @description `import` or `sync`. */
+                kind?: components["schemas"]["HistoryKind"][];
+                /** @description Only those that concern this field. */
+                field?: string | null;
+                /** @description Only what this person, key or (empty) Muster itself started. */
+                actor?: string | null;
+                /** @description Not before this time, in ISO 8601 with its offset. */
+                since?: string | null;
+                /** @description Before this time, in ISO 8601 with its offset. */
+                until?: string | null;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: number | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     start_import: {
         parameters: {
             query?: never;
             header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
@@ -1762,7 +7412,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It has been accepted, and is done in a moment. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -1774,25 +7424,621 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    records: {
+    invitations: {
         parameters: {
-            query?: {
-                status?: components["schemas"]["Status"][] | null;
-                q?: string | null;
-                sort?: string;
-                after?: string | null;
-                limit?: number;
-                ids?: string[] | null;
-            };
+            query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            /** @description It has been made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationMade"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    drop_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The invitation's id. */
+                invitation: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    links: {
+        parameters: {
+            query?: {
+                /** @description Words to look for in names, numbers and e-mail addresses. */
+                q?: string | null;
+                /** @description How the link was made. */
+                origin?: string | null;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    match_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MatchReport"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    set_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                user: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRole"];
+            };
+        };
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    remove_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                user: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    operations: {
+        parameters: {
+            query?: {
+                /** @description How far back to look. */
+                span?: "15m" | "1h" | "24h" | "7d";
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationsView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    orphans: {
+        parameters: {
+            query?: {
+                /** @description Words to look for in names, numbers and e-mail addresses. */
+                q?: string | null;
+                /** @description Only those who are active there, or who are not. */
+                active?: boolean | null;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Colleague"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    plans: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state. */
+                state?: components["schemas"]["PlanState"][] | null;
+                /** @description The most items of a page. */
+                limit?: number;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    make_plan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSync"];
+            };
+        };
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanStarted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The plan's id, which is also that of its run. */
+                plan: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    apply_plan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The plan's id, which is also that of its run. */
+                plan: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approval"];
+            };
+        };
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStarted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancel_plan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The plan's id, which is also that of its run. */
+                plan: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStarted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    amend_plan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The plan's id, which is also that of its run. */
+                plan: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Amendment"];
+            };
+        };
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStarted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    plan_records: {
+        parameters: {
+            query?: {
+                /** @description Only this action. */
+                action?: components["schemas"]["PlanAction"] | null;
+                /** @description Only those with this reason code. */
+                reason?: string | null;
+                /** @description Only those that concern this field. */
+                field?: string | null;
+                /** @description Words to look for in names, numbers and e-mail addresses. */
+                q?: string | null;
+                /** @description Only those that ended so. */
+                outcome?: string | null;
+                /** @description Only records that count for this safety limit. */
+                brake?: components["schemas"]["Brake"] | null;
+                /** @description A record's id. It stays the same however the person is renamed. */
+                record?: string | null;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The plan's id, which is also that of its run. */
+                plan: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanRecordPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    release_plan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The plan's id, which is also that of its run. */
+                plan: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Release"];
+            };
+        };
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStarted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    record_ids: {
+        parameters: {
+            query?: {
+                /** @description Only records of these statuses; repeatable. */
+                status?: components["schemas"]["Status"][] | null;
+                /** @description Words to look for in names, numbers and e-mail addresses. */
+                q?: string | null;
+                /** @description The order; with `-` before it, the other way round. */
+                sort?: string;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordIds"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    records: {
+        parameters: {
+            query?: {
+                /** @description Only records of these statuses; repeatable. */
+                status?: components["schemas"]["Status"][] | null;
+                /** @description Words to look for in names, numbers and e-mail addresses. */
+                q?: string | null;
+                /** @description The order; with `-` before it, the other way round. */
+                sort?: string;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+                /** @description The most items of a page. */
+                limit?: number;
+                /** @description These ids; repeatable. */
+                ids?: string[] | null;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1809,14 +8055,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                company: string;
+                /** @description A record's id. It stays the same however the person is renamed. */
                 record: string;
+                /** @description The company's id. */
+                company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1833,48 +8081,183 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                company: string;
+                /** @description A record's id. It stays the same however the person is renamed. */
                 record: string;
+                /** @description The company's id. */
+                company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Candidates"];
                 };
             };
             default: components["responses"]["Problem"];
         };
     };
-    create: {
+    compared: {
         parameters: {
             query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
+            header?: never;
             path: {
+                /** @description A record's id. It stays the same however the person is renamed. */
                 record: string;
+                /** @description The id of a record of the destination. */
+                destination_record: string;
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description A record's id. It stays the same however the person is renamed. */
+                record: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionInput"];
+            };
+        };
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["DecisionTaken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    drift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A record's id. It stays the same however the person is renamed. */
+                record: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    decide_drift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description A record's id. It stays the same however the person is renamed. */
+                record: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DriftDecision"];
+            };
+        };
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftDecided"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changes: {
+        parameters: {
+            query?: {
+                /** @description `import` or `sync`. */
+                kind?: components["schemas"]["HistoryKind"][];
+                /** @description Only those that concern this field. */
+                field?: string | null;
+                /** @description Only what this person, key or (empty) Muster itself started. */
+                actor?: string | null;
+                /** @description Not before this time, in ISO 8601 with its offset. */
+                since?: string | null;
+                /** @description Before this time, in ISO 8601 with its offset. */
+                until?: string | null;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: number | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A record's id. It stays the same however the person is renamed. */
+                record: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPage"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1885,14 +8268,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                company: string;
+                /** @description A record's id. It stays the same however the person is renamed. */
                 record: string;
+                /** @description The company's id. */
+                company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1904,81 +8289,24 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    link: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                record: string;
-                company: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Link"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
-                };
-            };
-            default: components["responses"]["Problem"];
-        };
-    };
-    unlink: {
-        parameters: {
-            query?: never;
-            header?: {
-                "Idempotency-Key"?: string | null;
-            };
-            path: {
-                record: string;
-                company: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
-                };
-            };
-            default: components["responses"]["Problem"];
-        };
-    };
     retry: {
         parameters: {
             query?: never;
             header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
+                /** @description The company's id. */
                 company: string;
+                /** @description A record's id. It stays the same however the person is renamed. */
                 record: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description It has been accepted, and is done in a moment. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -1990,22 +8318,57 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    timeline: {
+    stop_retry: {
         parameters: {
-            query?: {
-                after?: number | null;
-                limit?: number;
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
             };
-            header?: never;
             path: {
-                company: string;
+                /** @description A record's id. It stays the same however the person is renamed. */
                 record: string;
+                /** @description The company's id. */
+                company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    timeline: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: the `next` of the page before. */
+                after?: number | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A record's id. It stays the same however the person is renamed. */
+                record: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2021,9 +8384,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
@@ -2034,7 +8399,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2053,6 +8418,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
@@ -2063,7 +8429,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2077,21 +8443,284 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    runs: {
+    rules: {
         parameters: {
-            query?: {
-                limit?: number;
-                after?: string | null;
-            };
+            query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    save_rules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedRules"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    compare_versions: {
+        parameters: {
+            query: {
+                /** @description The version to compare with. */
+                before: number;
+                /** @description The version that is compared. */
+                after: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleChange"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rules_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    read_rules_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesFile"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesDraft"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    restore_rules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Restored"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    try_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TriedRules"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rules_versions: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: the `next` of the page before. */
+                after?: number | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesVersions"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rules_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The version of the rules. */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    runs: {
+        parameters: {
+            query?: {
+                /** @description `import` or `sync`. */
+                kind?: ("import" | "sync") | null;
+                /** @description Only those in this state. */
+                state?: ("running" | "completed" | "failed" | "cancelled") | null;
+                /** @description Only what this person, key or (empty) Muster itself started. */
+                actor?: string | null;
+                /** @description Not before this time, in ISO 8601 with its offset. */
+                since?: string | null;
+                /** @description `problems`: only those in which something did not go through. */
+                result?: "problems" | null;
+                /** @description The most items of a page. */
+                limit?: number;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2108,21 +8737,243 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
+                /** @description The run's id, as the answer that started it gave it. */
                 run: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunView"];
+                    "application/json": components["schemas"]["RunDetail"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The run's id, as the answer that started it gave it. */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStarted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    run_records: {
+        parameters: {
+            query?: {
+                /** @description Only those that ended so. */
+                outcome?: ("succeeded" | "failed" | "needs_action" | "held" | "unreadable") | null;
+                /** @description Only those with this reason code. */
+                reason?: string | null;
+                /** @description The most items of a page. */
+                limit?: number;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The run's id, as the answer that started it gave it. */
+                run: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunRecordPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    put_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The view's id, a UUID of your own choice. */
+                view: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    drop_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The view's id, a UUID of your own choice. */
+                view: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"][];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    put_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The schedule's id; you choose it when you make one. */
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    drop_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The schedule's id; you choose it when you make one. */
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
@@ -2132,6 +8983,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
@@ -2142,7 +8994,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It has been made. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2159,14 +9011,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The company's id. */
                 company: string;
+                /** @description The selection's id. */
                 selection: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2180,13 +9034,46 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    source_directory: {
+        parameters: {
+            query?: {
+                /** @description Words to look for in names, numbers and e-mail addresses. */
+                q?: string;
+                /** @description Where to go on: the `next` of the page before. */
+                after?: string | null;
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourcePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     stream: {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `id` of the last event that you have: the stream goes on behind it. */
                 "Last-Event-ID"?: string | null;
             };
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
@@ -2209,9 +9096,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
+                /** @description The company's id. */
                 company: string;
             };
             cookie?: never;
@@ -2222,7 +9111,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It has been accepted, and is done in a moment. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -2234,12 +9123,291 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    installation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstallationView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret part of the link. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationShown"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret part of the link. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Joining"];
+            };
+        };
+        responses: {
+            /** @description It has been made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Joined"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    save_formats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Formats"];
+            };
+        };
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    show_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorState"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirm_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    begin_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmed"];
+            };
+        };
+        responses: {
+            /** @description It has been made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorBegun"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    end_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndFactor"];
+            };
+        };
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    my_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session's id, from `GET /v1/me/sessions`. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     finish_authorisation: {
         parameters: {
             query?: {
+                /** @description Only those in this state. */
                 state?: string;
+                /** @description What the other side sends back, to be exchanged. */
                 code?: string;
+                /** @description The company at QuickBooks. */
                 realmId?: string;
+                /** @description Why the other side refused. */
                 error?: string;
             };
             header?: never;
@@ -2248,7 +9416,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2256,6 +9424,80 @@ export interface operations {
                 content: {
                     "application/json": unknown;
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    make_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["services__gateway__api__account__ResetFor"];
+            };
+        };
+        responses: {
+            /** @description It has been made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetMade"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reset_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret part of the link. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reset"];
+            };
+        };
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reset_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["services__gateway__api__second_factor__ResetFor"];
+            };
+        };
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
@@ -2269,7 +9511,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2294,7 +9536,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description It has been made. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2317,8 +9559,79 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description It has been done. There is no content. */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    sign_in_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInOptions"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    begin_sign_in: {
+        parameters: {
+            query?: {
+                /** @description The page to open afterwards. */
+                next?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    finish_sign_in: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state. */
+                state?: string;
+                /** @description What the other side sends back, to be exchanged. */
+                code?: string;
+                /** @description Who sends the person back. */
+                iss?: string;
+                /** @description Why the other side refused. */
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            303: {
                 headers: {
                     [name: string]: unknown;
                 };

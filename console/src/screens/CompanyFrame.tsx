@@ -1,13 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useParams } from "@tanstack/react-router";
-import { RefreshCcwDot, Users } from "lucide-react";
+import { Outlet, useParams } from "@tanstack/react-router";
 import { useEffect, useMemo } from "react";
 import { companies } from "../api/queries";
 import { CompanyContext, routeOf, useLive } from "../company";
-import { rememberCompany } from "../router";
-import { text } from "../text";
+import { rememberCompany } from "../session";
 import { Crash, NotHere } from "./Root";
+import { Side } from "./Side";
 import { Top } from "./Top";
+import "./CompanyFrame.css";
 
 /** A company's pages: header, the way left, and its live data. */
 export function CompanyFrame() {
@@ -28,23 +28,8 @@ export function CompanyFrame() {
   return (
     <div className="frame">
       <Top company={id} link={link} />
-      <nav className="side" aria-label={text.nav.integration}>
-        <Link to="/c/$company/employees" params={{ company: id }} search={{}} className="side-link">
-          <RefreshCcwDot size={17} aria-hidden="true" />
-          {text.nav.erp}
-        </Link>
-        <Link
-          to="/c/$company/employees"
-          params={{ company: id }}
-          className="side-link nested"
-          activeProps={{ "aria-current": "page" }}
-          activeOptions={{ includeSearch: false }}
-        >
-          <Users size={16} aria-hidden="true" />
-          {text.nav.employees}
-        </Link>
-      </nav>
-      <main className="main">
+      <Side company={id} />
+      <main className="main" id="main" tabIndex={-1}>
         {company && (
           <CompanyContext value={company}>
             <Outlet key={id} />

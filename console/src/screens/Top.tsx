@@ -9,7 +9,9 @@ import {
   Monitor,
   Moon,
   RefreshCcwDot,
+  ShieldCheck,
   Sun,
+  UserRoundCog,
 } from "lucide-react";
 import type { ReactNode } from "react";
 import { api, ok } from "../api/client";
@@ -22,13 +24,20 @@ import { Button } from "../ui/Button";
 import { Menu } from "../ui/Menu";
 import { notice } from "../ui/Notice";
 import { Tooltip } from "../ui/Tooltip";
+import { HelpButton } from "./HelpButton";
 import { Mark } from "./Mark";
+import { SideDrawer } from "./Side";
+import "./Top.css";
 
 /** The header: where one is, whose data it is, and the way elsewhere. */
 export function Top({ company, link }: { company?: string; link?: LinkState }) {
   return (
     <header className="top">
-      <Link to="/" className="brand">
+      <a href="#main" className="skip">
+        {text.nav.skip}
+      </a>
+      {company && <SideDrawer company={company} />}
+      <Link to="/" className="brand" aria-label={text.product}>
         <Mark />
         <span>{text.product}</span>
       </Link>
@@ -38,10 +47,10 @@ export function Top({ company, link }: { company?: string; link?: LinkState }) {
         </Link>
         {company ? (
           <Link
-            to="/c/$company/employees"
+            to="/c/$company"
             params={{ company }}
             className="top-link"
-            activeProps={{ "aria-current": "page" }}
+            activeProps={{ "aria-current": "true" }}
             activeOptions={{ includeSearch: false }}
           >
             {text.nav.integration}
@@ -55,6 +64,7 @@ export function Top({ company, link }: { company?: string; link?: LinkState }) {
       <div className="top-space" />
       {link && <LinkLabel link={link} />}
       {company && <CompanyMenu company={company} />}
+      {company && <HelpButton company={company} />}
       <ThemeMenu />
       <AccountMenu />
       <Launcher />
@@ -87,7 +97,7 @@ function CompanyMenu({ company }: { company: string }) {
       trigger={
         <Button look="quiet" aria-label={`${text.nav.company}: ${name}`}>
           <Building2 size={16} aria-hidden="true" />
-          <span className="company-name">{name}</span>
+          <span className="company-name cut">{name}</span>
           <ChevronDown size={14} aria-hidden="true" />
         </Button>
       }
@@ -160,8 +170,16 @@ function AccountMenu() {
           <span>{person?.email}</span>
         </>
       }
-      items={[{ id: "out", label: text.nav.signOut, icon: <LogOut size={16} aria-hidden="true" /> }]}
-      onAction={() => void signOut()}
+      items={[
+        { id: "/account", label: text.nav.yourAccount, icon: <UserRoundCog size={16} aria-hidden="true" /> },
+        {
+          id: "/account/second-factor",
+          label: text.nav.secondFactor,
+          icon: <ShieldCheck size={16} aria-hidden="true" />,
+        },
+        { id: "out", label: text.nav.signOut, icon: <LogOut size={16} aria-hidden="true" /> },
+      ]}
+      onAction={(id) => void (id === "out" ? signOut() : navigate({ to: id }))}
     />
   );
 }

@@ -2,6 +2,7 @@ import { Check } from "lucide-react";
 import type { ReactElement, ReactNode } from "react";
 import { Menu as AriaMenu, MenuItem, MenuTrigger } from "react-aria-components/Menu";
 import { Popover } from "react-aria-components/Popover";
+import "./Menu.css";
 
 export interface Item {
   id: string;
@@ -39,7 +40,7 @@ export function Menu({
         <AriaMenu className="menu" aria-label={label} {...choice} onAction={(key) => onAction(String(key))}>
           {items.map((item) => (
             <MenuItem key={item.id} id={item.id} textValue={item.label} className="menu-item">
-              {chosen !== undefined && <Check size={15} aria-hidden="true" className="menu-check" />}
+              {chosen !== undefined && <Check size={16} aria-hidden="true" className="menu-check" />}
               {item.icon}
               <span className="menu-text">
                 <span>{item.label}</span>

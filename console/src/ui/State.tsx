@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import "./State.css";
 
 /** What stands where there is nothing to show: what is the case, and what to do. */
 export function State(props: {

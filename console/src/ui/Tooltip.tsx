@@ -1,5 +1,6 @@
 import type { ReactElement, ReactNode } from "react";
 import { Tooltip as AriaTooltip, OverlayArrow, TooltipTrigger } from "react-aria-components/Tooltip";
+import "./Tooltip.css";
 
 /** Says more about `children`, which can be focused, on hover and on keyboard focus. */
 export function Tooltip({ text, children }: { text: ReactNode; children: ReactElement }) {

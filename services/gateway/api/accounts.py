@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field, SecretStr, model_validator
 
 from services.gateway.api import connections
@@ -16,26 +16,29 @@ from services.gateway.api.common import (
     RemoteId,
     admin,
     operator,
+    record,
+    source_of,
     viewer,
 )
 from services.gateway.core import check_base_url, secret_hash
 from services.gateway.store import companies
-from shared.connectors.client import checked_url
+from services.gateway.store.audit import Action
+from shared.connectors.client import allowed
 from shared.connectors.vault import Credential
+from shared.contracts.connections import AccountEnded, AccountView
 from shared.contracts.events import SourceChanged
-from shared.contracts.records import Account, Lane, System, account_id, record_id
+from shared.domain.ids import account_id, record_id
+from shared.domain.settings import Account
+from shared.domain.values import Lane
 from shared.http.problems import ProblemError
 from shared.messaging.outbox import Outgoing
+from shared.systems import SYSTEMS
 
 Secret = Annotated[SecretStr, Field(max_length=8000)]
-_NEEDED = {
-    System.LINARC: ("api_key",),
-    System.QUICKBOOKS: ("client_id", "client_secret", "refresh_token", "token_url"),
-}
 
 
 class NewCredential(Input):
-    """An API key (Linarc), or OAuth tokens (QuickBooks)."""
+    """What opens an account: the fields that its system asks for, and no others."""
 
     api_key: Secret = SecretStr("")
     client_id: str = Field(default="", max_length=500)
@@ -47,7 +50,7 @@ class NewCredential(Input):
 class NewAccount(Input):
     """Where a company's directory is, and what opens it."""
 
-    system: System
+    system: str = Field(json_schema_extra={"enum": [*SYSTEMS]})
     environment: Literal["production", "sandbox"]
     tenant_id: str = Field(max_length=100, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
     name: str = Field(min_length=1, max_length=200)
@@ -57,7 +60,10 @@ class NewAccount(Input):
     @model_validator(mode="after")
     def _credential_of_the_system(self) -> NewAccount:
         given = {name: _plain(getattr(self.credential, name)) for name in NewCredential.model_fields}
-        needed = _NEEDED[self.system]
+        if self.system not in SYSTEMS:
+            msg = f"a system is one of {', '.join(sorted(SYSTEMS))}"
+            raise ValueError(msg)
+        needed = SYSTEMS[self.system].credential
         if any(bool(value) != (name in needed) for name, value in given.items()):
             msg = f"the credential of {self.system} is {', '.join(needed)}"
             raise ValueError(msg)
@@ -68,7 +74,7 @@ class NewAccount(Input):
 
 
 class Hints(Input):
-    """Records that are said to have moved."""
+    """Records that are reported as changed."""
 
     remote_ids: list[RemoteId] = Field(min_length=1, max_length=500)
 
@@ -77,7 +83,7 @@ def make(deps: Deps) -> APIRouter:
     """Accounts of one company."""
     routes = APIRouter(prefix="/v1/companies/{company}/accounts", tags=["accounts"])
 
-    @routes.get("")
+    @routes.get("", response_model=list[AccountView])
     async def accounts(company: UUID, access: Access = viewer(deps)) -> list[dict[str, Any]]:
         """The company's accounts and how their connections are."""
         async with deps.database.transaction([company]) as tx:
@@ -87,33 +93,66 @@ def make(deps: Deps) -> APIRouter:
             await connections.shown(deps, company, a, health.get(a.account_id)) for a in settings.accounts
         ]
 
-    @routes.post("", status_code=201)
-    async def connect(company: UUID, body: NewAccount, access: Access = admin(deps)) -> dict[str, Any]:
+    @routes.post("", status_code=201, response_model=AccountView)
+    async def connect(
+        company: UUID, body: NewAccount, request: Request, access: Access = admin(deps)
+    ) -> dict[str, Any]:
         """Connect an account: the credential is kept only if the system takes it and says who it is."""
-        account = _account(company, body)
-        return await connections.connect(deps, company, account, _credential(body), access.person.actor)
+        account = _account(deps, company, body)
+        actor, source = access.person.actor, source_of(request)
+        return await connections.connect(deps, company, account, _credential(body), actor, source)
 
-    @routes.post("/{account}/test")
+    @routes.post("/{account}/test", response_model=AccountView)
     async def test(company: UUID, account: UUID, access: Access = operator(deps)) -> dict[str, Any]:
         """Ask the system who it is; the answer says how the connection is, and what to do."""
         found = await connections.find(deps, company, account)
         return await connections.test(deps, company, found, access.person.actor)
 
-    @routes.post("/{account}/disconnect")
-    async def disconnect(company: UUID, account: UUID, access: Access = admin(deps)) -> dict[str, Any]:
+    @routes.post("/{account}/pause", response_model=AccountView)
+    async def pause(
+        company: UUID, account: UUID, request: Request, access: Access = operator(deps)
+    ) -> dict[str, Any]:
+        """Do not call the system until the connection is resumed. What is to be read or written waits, and fails for nobody."""
+        found = await connections.find(deps, company, account)
+        if not await deps.vault.pause(company, account):
+            raise ProblemError("conflict", "Only a connection that works can be paused.")
+        return await turned(found, request, access, "connection.paused")
+
+    @routes.post("/{account}/resume", response_model=AccountView)
+    async def resume(
+        company: UUID, account: UUID, request: Request, access: Access = operator(deps)
+    ) -> dict[str, Any]:
+        """Go on after a pause; what waited is done within half a minute."""
+        found = await connections.find(deps, company, account)
+        if not await deps.vault.resume(company, account):
+            raise ProblemError("conflict", "This connection is not paused.")
+        return await turned(found, request, access, "connection.resumed")
+
+    async def turned(found: Account, request: Request, access: Access, action: Action) -> dict[str, Any]:
+        async with deps.database.transaction([access.company]) as tx:
+            await record(tx, access, request, action, f"account:{found.account_id}")
+        return await connections.shown(deps, access.company, found)
+
+    @routes.post("/{account}/disconnect", response_model=AccountEnded)
+    async def disconnect(
+        company: UUID, account: UUID, request: Request, access: Access = admin(deps)
+    ) -> dict[str, Any]:
         """End the connection here and at the system. Records, links and history stay, for when it is connected again.
 
         `revoked` is false where the system did not answer; then end it there as well.
         """
         found = await connections.find(deps, company, account)
-        return await connections.disconnect(deps, company, found, access.person.actor)
+        actor, source = access.person.actor, source_of(request)
+        return await connections.disconnect(deps, company, found, actor, source)
 
     @routes.post("/{account}/notifications", status_code=202)
     async def notify(
         company: UUID, account: UUID, body: Hints, access: Access = operator(deps)
     ) -> dict[str, Any]:
         """Say that records may have moved; Muster reads them."""
-        await connections.find(deps, company, account)
+        found = await connections.find(deps, company, account)
+        if not found.connected:
+            raise ProblemError("conflict", "This account is disconnected: nothing of it is read.")
         hints = [
             SourceChanged(record_id=record_id(account, i), account_id=account, remote_id=i)
             for i in dict.fromkeys(body.remote_ids)
@@ -132,20 +171,20 @@ def _plain(value: str | SecretStr) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def _account(company: UUID, body: NewAccount) -> Account:
+def _account(deps: Deps, company: UUID, body: NewAccount) -> Account:
     try:
         for url in filter(None, (body.base_url, body.credential.token_url)):
             check_base_url(url)
-            checked_url(url)
+            allowed(body.system, deps.settings.egress).check(url)
     except ValueError as error:
         raise ProblemError("invalid", f"{str(error).capitalize()}.") from None
     return Account(
-        account_id=account_id(company, body.system.value, body.environment, body.tenant_id),
+        account_id=account_id(company, body.system, body.environment, body.tenant_id),
         system=body.system,
         environment=body.environment,
         tenant_id=body.tenant_id,
         name=body.name,
-        base_url=checked_url(body.base_url),
+        base_url=body.base_url.rstrip("/"),
     )
 
 

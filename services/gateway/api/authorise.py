@@ -10,17 +10,20 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
 from services.gateway.api import connections
-from services.gateway.api.common import COOKIE, Access, Deps, Input, admin, signed_in
-from services.gateway.core import Role, secret_hash
+from services.gateway.api.common import Access, Deps, Input, admin, session_cookie, signed_in, source_of
+from services.gateway.core import secret_hash
 from services.gateway.store import authorisations
 from services.gateway.store.authorisations import Authorisation
 from shared.connectors.oauth import authorise_url
-from shared.contracts.records import Account, System, account_id
+from shared.domain.ids import account_id
+from shared.domain.settings import Account
+from shared.domain.visibility import Role
 from shared.http.problems import TYPES, ProblemError
+from shared.systems.quickbooks import SYSTEM
 
 CALLBACK = "/v1/oauth/quickbooks/callback"
 MINUTES = 10
@@ -55,15 +58,15 @@ def make(deps: Deps) -> APIRouter:
     ) -> Begun:
         """Begin to connect QuickBooks Online: open `url` in the browser of this session, and allow it there."""
         application = deps.settings.application
-        session = _session(request)
+        session = _session(deps, request)
         if not application.client_id:
             raise ProblemError(
                 "conflict",
-                "Muster has no client id of Intuit's yet. Whoever runs it sets MUSTER_APPLICATION__CLIENT_ID.",
+                "Muster has no client id of Intuit's yet. The operator sets MUSTER_APPLICATION__CLIENT_ID.",
             )
         if body.account_id is not None:
             known = await connections.find(deps, company, body.account_id)
-            if (known.system, known.environment) != (System.QUICKBOOKS, body.environment):
+            if (known.system, known.environment) != (SYSTEM.id, body.environment):
                 raise ProblemError(
                     "invalid", "The account is not one of QuickBooks Online in this environment."
                 )
@@ -83,7 +86,7 @@ def make(deps: Deps) -> APIRouter:
         realm: Annotated[str, Query(alias="realmId", max_length=50)] = "",
         error: Annotated[str, Query(max_length=200)] = "",
     ) -> Response | dict[str, Any]:
-        """Intuit's page sends the browser here. Answers a page to a browser, else the account as JSON."""
+        """Intuit's page sends the browser here, which goes on to the page of the connections; others get the account as JSON."""
         page = "text/html" in request.headers.get("accept", "")
         try:
             account = await _finish(deps, request, state, code, realm, refused=bool(error))
@@ -92,7 +95,8 @@ def make(deps: Deps) -> APIRouter:
                 raise
             return _shown(TYPES[wrong.kind][0], "Not connected", wrong.detail)
         if page:
-            return _shown(200, "Connected", f"{account['name']} is connected. You can close this page.")
+            where = f"/c/{account['company_id']}/connections?connected={account['account_id']}"
+            return RedirectResponse(where, status_code=303)
         return account
 
     return routes
@@ -103,7 +107,7 @@ async def _finish(
 ) -> dict[str, Any]:
     person, roles = await signed_in(deps, request)
     async with deps.database.system() as tx:
-        begun = await authorisations.take_authorisation(tx, secret_hash(state), _session(request))
+        begun = await authorisations.take_authorisation(tx, secret_hash(state), _session(deps, request))
     if begun is None:
         raise ProblemError(
             "gone",
@@ -122,23 +126,26 @@ async def _finish(
     if begun.account_id not in (None, account.account_id):
         raise connections.refusal("wrong_company", account)
     credential = await connections.exchange(deps, account, code, begun.redirect_uri)
-    return await connections.connect(deps, begun.company_id, account, credential, person.actor)
+    made = await connections.connect(
+        deps, begun.company_id, account, credential, person.actor, source_of(request)
+    )
+    return made | {"company_id": begun.company_id}
 
 
 def _account(deps: Deps, begun: Authorisation, realm: str) -> Account:
     application = deps.settings.application
     place = begun.environment, realm
     return Account(
-        account_id=account_id(begun.company_id, System.QUICKBOOKS.value, *place),
-        system=System.QUICKBOOKS,
+        account_id=account_id(begun.company_id, SYSTEM.id, *place),
+        system=SYSTEM.id,
         environment=begun.environment,
         tenant_id=realm,
         base_url=application.production_url if begun.environment == "production" else application.sandbox_url,
     )
 
 
-def _session(request: Request) -> bytes:
-    cookie = request.cookies.get(COOKIE)
+def _session(deps: Deps, request: Request) -> bytes:
+    cookie = session_cookie(deps, request)
     if cookie is None or "authorization" in request.headers:
         raise ProblemError(
             "forbidden", "A person connects QuickBooks Online in a browser: sign in, an API key cannot."

@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.gateway.core import Role, parse_key, request_hash, secret_hash
+from services.gateway.core import bucket, parse_key, request_hash, secret_hash, shortened
 from services.gateway.settings import Settings
-from services.gateway.store import api_keys, companies, requests, users
+from services.gateway.store import api_keys, attempts, audit, companies, requests, users, versions
+from services.gateway.store.audit import Action, Entry, Source
 from services.gateway.store.users import Person
 from shared.clock import Clock
 from shared.connectors.limits import Limits
 from shared.connectors.vault import Vault
 from shared.contracts.events import SettingsChanged
-from shared.contracts.records import CompanySettings
 from shared.db.tx import Database, Tx
+from shared.domain.settings import CompanySettings
+from shared.domain.visibility import Role, hidden_fields, without
 from shared.http.internal import Internal
+from shared.http.oidc import Provider
 from shared.http.problems import ProblemError
 from shared.messaging.outbox import Outbox, Outgoing
+from shared.messaging.upkeep import Upkeep
 
+SignedIn = tuple[Person, dict[UUID, Role]]
 COOKIE = "muster_session"
 NOT_HERE = "There is no such thing here."
+_ENROLLING = ("/v1/me", "/v1/session")
+"""What one may ask who must set up a second factor first."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 IdempotencyKey = Annotated[
     str | None, Header(alias="Idempotency-Key", max_length=200, pattern=r"^[!-~][ -~]*$")
 ]
 RemoteId = Annotated[str, Field(max_length=200, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
 """Bounded, so that 500 of them fit one message."""
+
+
+PASSWORD_LEAST = 12
+NewPassword = Annotated[str, Field(min_length=PASSWORD_LEAST, max_length=500)]
+Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{43}$")]
+"""The secret part of a link that is used once."""
 
 
 class Input(BaseModel):
@@ -56,6 +69,16 @@ class Deps:
     history: Internal
     mapper: Internal
     importer: Internal
+    syncer: Internal
+    provider: Provider
+    """Of single sign-on."""
+    upkeep: Upkeep
+    on_ended: Callable[[Collection[str]], None]
+    """Told which credentials have ended, so that their streams do at once."""
+    on_events: Callable[[UUID | None], None]
+    """Told that there may be something to deliver: of this company, or what was noted already."""
+    on_webhooks: Callable[[], Awaitable[None]]
+    """Told that an account's webhooks have changed, so that this process knows at once. Raises `Unavailable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +88,30 @@ class Access:
     person: Person
     company: UUID
     role: Role
+    hidden: frozenset[str]
+    """The fields that the role does not see."""
+
+    async def read(self, service: Internal, path: str, **query: Any) -> Any:
+        """What a service answers about the company, without what the role does not see."""
+        return without(await service.get(path, company=self.company, **query), self.hidden)
 
 
-async def signed_in(deps: Deps, request: Request, *, active: bool = True) -> tuple[Person, dict[UUID, Role]]:
-    """Who is asking, and the companies they may see; `active` keeps a session from ending. Raises `unauthenticated`."""
+async def signed_in(deps: Deps, request: Request, *, active: bool = True) -> SignedIn:
+    """Who is asking, and the companies they may see; `active` keeps a session from ending. Raises `unauthenticated`.
+
+    It is looked up once for a request: before its body is read, where it may have one.
+    """
+    found: SignedIn | None = getattr(request.state, "signed_in", None)
+    if found is None:
+        found = request.state.signed_in = await _signed_in(deps, request, active=active)
+    return found
+
+
+async def _signed_in(deps: Deps, request: Request, *, active: bool) -> SignedIn:
     key = parse_key(request.headers.get("authorization", ""))
     if key is not None:
-        return await _by_key(deps, *key)
-    cookie = request.cookies.get(COOKIE)
+        return await _by_key(deps, request, *key)
+    cookie = session_cookie(deps, request)
     if cookie is None:
         raise ProblemError("unauthenticated", "Sign in, or send an API key.")
     check_same_site(request)
@@ -83,16 +122,95 @@ async def signed_in(deps: Deps, request: Request, *, active: bool = True) -> tup
         )
         if person is None or person.user_id is None:
             raise ProblemError("unauthenticated", "Your session has ended. Sign in again.")
+        if settings.second_factor and person.must_enrol and not request.url.path.startswith(_ENROLLING):
+            raise ProblemError(
+                "forbidden",
+                "This Muster asks for a second factor. Set it up under Your account first.",
+                must_enrol=True,
+            )
         return person, await users.memberships(tx, person.user_id)
 
 
-async def _by_key(deps: Deps, key_id: str, secret: str) -> tuple[Person, dict[UUID, Role]]:
+async def _by_key(deps: Deps, request: Request, key_id: str, secret: str) -> SignedIn:
     async with deps.database.system() as tx:
         row = await api_keys.find_key(tx, key_id)
     if row is None or not hmac.compare_digest(bytes(row["secret_hash"]), secret_hash(secret)):
+        await _refuse_key(deps, request, key_id, row["company_id"] if row else audit.INSTALLATION)
         raise ProblemError("unauthenticated", "This API key does not exist or was taken back.")
-    person = Person(f"key:{key_id}", None, row["name"], "")
-    return person, {row["company_id"]: Role.named(row["role"])}
+    if not row["good"]:
+        raise ProblemError(
+            "unauthenticated", "This API key has expired, or its maker is no longer an administrator."
+        )
+    if row["unnoted"]:
+        async with deps.database.system() as tx:
+            await api_keys.note_use(tx, key_id)
+    actor = f"key:{key_id}"
+    return Person(actor, None, row["name"], "", actor, row["made_by"]), {
+        row["company_id"]: Role.named(row["role"])
+    }
+
+
+async def _refuse_key(deps: Deps, request: Request, key_id: str, company: UUID) -> None:
+    """Count it. Raises `too-many` for a client whose keys fail again and again; a good key is never kept waiting."""
+    source = source_of(request)
+    entry = Entry("key.refused", "unknown", source, f"key:{key_id}")
+    async with deps.database.system() as tx:
+        mine = bucket(deps.settings.client_tries, "keys", source.address)
+        if seconds := await attempts.begin_attempt(tx, [mine]):
+            raise must_wait(seconds)
+        await audit.add_entry(tx, [company], entry)
+
+
+def must_wait(seconds: int) -> ProblemError:
+    """Too many attempts failed."""
+    detail = f"Too many failed attempts. Wait {seconds} seconds."
+    return ProblemError("too-many", detail, retry_after=seconds)
+
+
+async def count_guess(deps: Deps, request: Request) -> None:
+    """A link was not good. Raises `too-many` for a client that tries one after the other."""
+    tried = bucket(deps.settings.client_tries, "links", source_of(request).address)
+    async with deps.database.system() as tx:
+        if seconds := await attempts.begin_attempt(tx, [tried]):
+            raise must_wait(seconds)
+
+
+def source_of(request: Request) -> Source:
+    """Where a request comes from, for the audit log."""
+    address = request.client.host if request.client else "unknown"
+    return Source(address, shortened(request.headers.get("user-agent", "")))
+
+
+async def record(
+    tx: Tx, access: Access, request: Request, action: Action, subject: str, detail: str = ""
+) -> None:
+    """Append what a person did in a company to its administration audit log."""
+    entry = Entry(action, access.person.actor, source_of(request), subject, detail)
+    await audit.add_entry(tx, [access.company], entry)
+
+
+def page_address(deps: Deps, request: Request, path: str) -> str:
+    """A page of the console, as browsers reach it."""
+    return (deps.settings.public_url or str(request.base_url)).rstrip("/") + path
+
+
+async def own_account(deps: Deps, request: Request) -> tuple[Person, UUID, bytes]:
+    """The one who is signed in, with the session's hash. Raises `forbidden` for a key."""
+    person, _ = await signed_in(deps, request)
+    cookie = session_cookie(deps, request)
+    if person.user_id is None or cookie is None:
+        raise ProblemError("forbidden", "An API key has no account. Sign in.")
+    return person, person.user_id, secret_hash(cookie)
+
+
+def cookie_name(deps: Deps) -> str:
+    """Over https a name that browsers take from this very host alone, with `Secure`."""
+    return f"__Host-{COOKIE}" if deps.settings.https else COOKIE
+
+
+def session_cookie(deps: Deps, request: Request) -> str | None:
+    """The secret of the session that the browser sends."""
+    return request.cookies.get(cookie_name(deps))
 
 
 def check_same_site(request: Request) -> None:
@@ -112,11 +230,20 @@ def check_origin(request: Request) -> None:
         raise ProblemError("forbidden", "This request comes from another site.")
 
 
-def allowed(deps: Deps, least: Role, *, active: bool = True) -> Callable[[Request, UUID], Awaitable[Access]]:
-    """A dependency: the person in the company of the path, at least in this role. A stranger gets 404."""
+def anyone(deps: Deps, *, active: bool = True) -> Any:
+    """Is signed in; it is asked before anything else of the request is looked at."""
 
-    async def check(request: Request, company: UUID) -> Access:
-        person, roles = await signed_in(deps, request, active=active)
+    async def check(request: Request) -> SignedIn:
+        return await signed_in(deps, request, active=active)
+
+    return Depends(check)
+
+
+def allowed(deps: Deps, least: Role, *, active: bool = True) -> Callable[..., Awaitable[Access]]:
+    """A dependency: the person in the company of the path, at least in this role. A stranger to the company gets 404."""
+
+    async def check(company: UUID, found: SignedIn = anyone(deps, active=active)) -> Access:
+        person, roles = found
         role = roles.get(company)
         if role is None:
             raise ProblemError("not-found", NOT_HERE)
@@ -124,7 +251,9 @@ def allowed(deps: Deps, least: Role, *, active: bool = True) -> Callable[[Reques
             raise ProblemError(
                 "forbidden", f"This needs the role {least.name.lower()}. Ask the Company Administrator."
             )
-        return Access(person, company, role)
+        return Access(
+            person, company, role, hidden_fields(role, from_operators=deps.settings.hide_from_operators)
+        )
 
     return check
 
@@ -184,18 +313,22 @@ async def once(
 async def change_settings(
     deps: Deps, tx: Tx, company: UUID, actor: str, change: Callable[[CompanySettings], CompanySettings]
 ) -> CompanySettings:
-    """Change the settings under their lock, and say the whole new document; nothing is said of no change."""
+    """Change the settings under their lock, and publish the whole new document; nothing is published when nothing changed."""
     before = await companies.lock_company(tx, company)
     after = change(before)
     if after == before:
         return before
-    after = after.model_copy(update={"version": before.version + 1})
+    version = before.version + 1
+    same = after.what_is_written() == before.what_is_written()
+    written = before.written_version if same else version
+    after = after.model_copy(update={"version": version, "written_version": written})
     await companies.save_company(tx, after)
     await tell_settings(deps, tx, after, actor)
     return after
 
 
 async def tell_settings(deps: Deps, tx: Tx, settings: CompanySettings, actor: str) -> None:
-    """Say the whole document."""
+    """Publish the whole document, and keep it among the versions."""
+    await versions.add_version(tx, settings, actor)
     body = SettingsChanged(company_id=settings.company_id, settings=settings)
     await deps.outbox.append(tx, [Outgoing(body, settings.company_id, actor=actor)])

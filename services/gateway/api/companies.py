@@ -1,9 +1,8 @@
-"""Companies, their route with its rules, and their API keys."""
+"""Companies, and their route with its rules."""
 
 from __future__ import annotations
 
-import secrets
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Request
@@ -17,17 +16,30 @@ from services.gateway.api.common import (
     admin,
     change_settings,
     once,
+    record,
     signed_in,
+    source_of,
     tell_settings,
     viewer,
 )
-from services.gateway.core import Role, secret_hash
-from services.gateway.store import api_keys
 from services.gateway.store import companies as stored
-from shared.contracts.records import CompanySettings, Route, Rules
+from services.gateway.store import webhooks
+from services.gateway.store.audit import Entry, add_entry
+from shared.contracts.freshness import FreshnessView
 from shared.contracts.views import CompanyView
 from shared.db.tx import Tx
+from shared.domain.display_names import rule_problem
+from shared.domain.mapping import FieldMapping, mapping_problem
+from shared.domain.plans import SafetyLimits
+from shared.domain.scope import Condition, scope_problem
+from shared.domain.settings import CompanySettings, Route, Rules
 from shared.http.problems import ProblemError
+from shared.systems import SYSTEMS
+
+_FOLLOWED_BACK = (
+    "Another company here syncs the same two accounts in the opposite direction. What one writes, the other reads: records that "
+    "go back and forth stop and need a person."
+)
 
 
 class NewCompany(Input):
@@ -44,7 +56,35 @@ class NewRules(Input):
     auto_sync: StrictBool = False
     create_missing: StrictBool = True
     confirm_matches: StrictBool = False
-    directory_max_age_seconds: StrictInt = Field(default=900, ge=60, le=604_800)
+    direct_sync: StrictInt = Field(
+        default=0, ge=0, le=10, description="So many records may be synced without looking at a plan first."
+    )
+    limits: SafetyLimits = Field(
+        default=SafetyLimits(), description="What holds a plan until it is released; null is no limit."
+    )
+    sweep_minutes: StrictInt | None = Field(
+        default=None,
+        ge=1,
+        le=1440,
+        description="How often both systems are asked for changes that no webhook announced; null: as the installation is set.",
+    )
+    mapping: tuple[FieldMapping, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Fields of the destination that are fed otherwise than from the source's field of the same name.",
+    )
+
+    same_name: str = Field(
+        default="",
+        max_length=200,
+        description="The display name of a new person whose name is taken at the destination, such as `{name} ({number})`; "
+        "empty: a person decides.",
+    )
+    scope: tuple[Condition, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Who takes part: people who fulfil all of these conditions. The others are excluded, and never pushed.",
+    )
 
 
 class NewRoute(Input):
@@ -56,18 +96,11 @@ class NewRoute(Input):
     active: StrictBool = True
 
 
-class NewKey(Input):
-    """An API key for a service of the company's."""
-
-    name: str = Field(min_length=1, max_length=100)
-    role: Literal["viewer", "operator", "admin"]
-
-
 def make(deps: Deps) -> APIRouter:
     """Settings of companies."""
     routes = APIRouter(prefix="/v1/companies", tags=["companies"])
     _companies(routes, deps)
-    _keys(routes, deps)
+    _route(routes, deps)
     return routes
 
 
@@ -93,6 +126,8 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
         async def act(tx: Tx) -> dict[str, Any]:
             if not await stored.add_company(tx, company, body.name, owner):
                 raise ProblemError("key-reused", "This Idempotency-Key has made a company. Take a new one.")
+            entry = Entry("company.created", person.actor, source_of(request), person.actor)
+            await add_entry(tx, [company], entry)
             settings = CompanySettings(company_id=company, version=1, name=body.name)
             await tell_settings(deps, tx, settings, person.actor)
             return _shown(settings)
@@ -106,6 +141,30 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
             (settings,) = await stored.load_companies(tx, [company])
         return {**_shown(settings), "role": access.role.name.lower()}
 
+    @routes.patch("/{company}", response_model=CompanyView)
+    async def rename_company(
+        company: UUID, body: NewCompany, request: Request, access: Access = admin(deps)
+    ) -> dict[str, Any]:
+        """Give the company another name."""
+
+        def change(settings: CompanySettings) -> CompanySettings:
+            return settings.model_copy(update={"name": body.name})
+
+        async with deps.database.transaction([company]) as tx:
+            settings = await change_settings(deps, tx, company, access.person.actor, change)
+            await record(tx, access, request, "company.renamed", f"company:{company}")
+        return {**_shown(settings), "role": access.role.name.lower()}
+
+
+def _route(routes: APIRouter, deps: Deps) -> None:
+    @routes.get("/{company}/freshness", response_model=FreshnessView)
+    async def freshness(
+        company: UUID,  # noqa: ARG001  (of the path)
+        access: Access = viewer(deps),
+    ) -> Any:
+        """How soon changes at both systems are seen, and when each was last looked at."""
+        return await access.read(deps.importer, "/freshness")
+
     @routes.put("/{company}/route")
     async def set_route(
         company: UUID,
@@ -114,22 +173,18 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
         access: Access = admin(deps),
         key: IdempotencyKey = None,
     ) -> dict[str, Any]:
-        """Say which account is the source of truth, and by what rules the other follows."""
-        if body.source == body.destination:
-            raise ProblemError("invalid", "Source and destination must be two accounts.")
+        """Say which account is the source of truth, and by what rules the other follows.
+
+        `warnings` say what may go wrong with it: another company here may sync the same accounts in the opposite direction.
+        """
 
         def change(settings: CompanySettings) -> CompanySettings:
-            ends = [settings.account(body.source), settings.account(body.destination)]
-            if None in ends or len({a.system for a in ends if a}) < len(ends):
-                raise ProblemError(
-                    "invalid", "Source and destination are accounts of this company, in different systems."
-                )
-            rules = Rules(**body.rules.model_dump())
-            route = Route(source=body.source, destination=body.destination, rules=rules, active=body.active)
-            return settings.model_copy(update={"route": route})
+            return changed_route(settings, body.source, body.destination, body.rules, active=body.active)
 
         async def act(tx: Tx) -> dict[str, Any]:
-            return _shown(await change_settings(deps, tx, company, access.person.actor, change))
+            settings = await change_settings(deps, tx, company, access.person.actor, change)
+            await record(tx, access, request, "rules.changed", f"version:{settings.version}")
+            return {**_shown(settings), "warnings": await route_warnings(deps, tx, settings)}
 
         return await once(deps, request, company, key, act)
 
@@ -143,37 +198,64 @@ def _companies(routes: APIRouter, deps: Deps) -> None:
         def change(settings: CompanySettings) -> CompanySettings:
             if settings.route is None:
                 raise ProblemError("conflict", "Set the route first.")
-            rules = settings.route.rules.model_copy(update=changed)
-            return settings.model_copy(update={"route": settings.route.model_copy(update={"rules": rules})})
+            route = settings.route
+            if "limits" in changed:
+                changed["limits"] = route.rules.limits.model_dump() | changed["limits"]
+            rules = Rules.model_validate(route.rules.model_dump() | changed)
+            _check_mapping(settings, route.source, route.destination, rules)
+            return settings.model_copy(update={"route": route.model_copy(update={"rules": rules})})
 
         async def act(tx: Tx) -> dict[str, Any]:
-            return _shown(await change_settings(deps, tx, company, access.person.actor, change))
+            settings = await change_settings(deps, tx, company, access.person.actor, change)
+            await record(tx, access, request, "rules.changed", f"version:{settings.version}")
+            return _shown(settings)
 
         return await once(deps, request, company, None, act)
 
 
-def _keys(routes: APIRouter, deps: Deps) -> None:
-    @routes.get("/{company}/api-keys")
-    async def keys(company: UUID, _: Access = admin(deps)) -> list[dict[str, Any]]:
-        """The company's API keys, without their secrets."""
-        async with deps.database.transaction([company]) as tx:
-            return [dict(row.items()) for row in await api_keys.list_keys(tx, company)]
+async def route_warnings(deps: Deps, tx: Tx, settings: CompanySettings) -> list[str]:
+    """What may go wrong with the company's route as it is now; which accounts it joins is kept for others' routes."""
+    source, destination = settings.source(), settings.destination()
+    if source is None or destination is None:
+        await webhooks.save_parts(tx, settings.company_id, None, None)
+        return []
+    for account in (source, destination):
+        await webhooks.put_account(tx, settings.company_id, account)
+    await webhooks.save_parts(tx, settings.company_id, source.account_id, destination.account_id)
+    async with deps.database.system() as everybody:
+        back = await webhooks.is_followed_back(everybody, settings.company_id, source, destination)
+    return [_FOLLOWED_BACK] if back else []
 
-    @routes.post("/{company}/api-keys", status_code=201)
-    async def add_key(company: UUID, body: NewKey, _: Access = admin(deps)) -> dict[str, Any]:
-        """Make an API key. It is shown once."""
-        key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        async with deps.database.transaction([company]) as tx:
-            await api_keys.add_key(tx, company, key_id, body.name, Role.named(body.role), secret_hash(secret))
-        return {"key_id": key_id, "key": f"mk_{key_id}_{secret}", "role": body.role}
 
-    @routes.delete("/{company}/api-keys/{key_id}", status_code=204)
-    async def drop_key(company: UUID, key_id: str, _: Access = admin(deps)) -> None:
-        """Take an API key back."""
-        async with deps.database.transaction([company]) as tx:
-            if not await api_keys.drop_key(tx, company, key_id):
-                raise ProblemError("not-found", "There is no such key here.")
+def changed_route(
+    settings: CompanySettings, source: UUID, destination: UUID, rules: NewRules, *, active: bool
+) -> CompanySettings:
+    """The settings with this route. Raises the problem that says why they cannot have it."""
+    ends = [settings.account(source), settings.account(destination)]
+    if None in ends or len({a.system for a in ends if a}) < len(ends):
+        raise ProblemError(
+            "invalid", "Source and destination are two accounts of this company, in different systems."
+        )
+    kept = Rules.model_validate(rules.model_dump())
+    _check_mapping(settings, source, destination, kept)
+    route = Route(source=source, destination=destination, rules=kept, active=active)
+    return settings.model_copy(update={"route": route})
+
+
+def _check_mapping(settings: CompanySettings, source: UUID, destination: UUID, rules: Rules) -> None:
+    """Refuse a rule, a condition or an entry of the mapping that these two accounts cannot have."""
+    if problem := rule_problem(rules.same_name):
+        raise ProblemError("invalid", f"`same_name`: {problem}")
+    if problem := scope_problem(rules.scope):
+        raise ProblemError("invalid", f"`scope`: {problem}")
+    here, there = settings.account(source), settings.account(destination)
+    if here is None or there is None:
+        return
+    if problem := mapping_problem(rules.mapping, SYSTEMS[here.system], SYSTEMS[there.system]):
+        raise ProblemError("invalid", f"`mapping`: {problem}")
 
 
 def _shown(settings: CompanySettings) -> dict[str, Any]:
-    return settings.model_dump(mode="json")
+    systems = [SYSTEMS[name] for name in sorted({account.system for account in settings.accounts})]
+    named = [{"system": one.id, "label": one.label, "short_label": one.short_label} for one in systems]
+    return {**settings.model_dump(mode="json"), "systems": named}

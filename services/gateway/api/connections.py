@@ -9,51 +9,63 @@ from typing import Any
 from uuid import UUID
 
 from services.gateway.api.common import Deps, change_settings
-from services.gateway.store import companies
+from services.gateway.store import companies, webhooks
+from services.gateway.store.audit import Entry, Source, add_entry
 from shared.connectors import oauth
-from shared.connectors.client import Http, make_connector
+from shared.connectors.client import Http, guarded
+from shared.connectors.opening import make_connector
 from shared.connectors.ports import Tenant
 from shared.connectors.vault import Credential, Health
-from shared.contracts.reasons import SYSTEMS, connection_words
-from shared.contracts.records import Account, CompanySettings
+from shared.domain.reasons import connection_words, directory_words
+from shared.domain.settings import Account, CompanySettings
+from shared.egress import Blocked
 from shared.errors import MusterError, Unauthorized, Unavailable
 from shared.http.problems import ProblemError
+from shared.systems import SYSTEMS
 
 
 async def connect(
-    deps: Deps, company: UUID, account: Account, credential: Credential, actor: str
+    deps: Deps, company: UUID, account: Account, credential: Credential, actor: str, source: Source
 ) -> dict[str, Any]:
     """Keep the credential if the system takes it and is the one named; then the account is the company's."""
     tenant = await _keep(deps, company, account, credential)
     account = account.model_copy(
-        update={"name": account.name or tenant.name or SYSTEMS[account.system], "features": tenant.features}
+        update={
+            "name": account.name or tenant.name or SYSTEMS[account.system].label,
+            "features": tenant.features,
+        }
     )
-    await _put(deps, company, actor, account)
+    await _put(deps, company, actor, account, Entry("connection.made", actor, source, _subject(account)))
     return await shown(deps, company, account)
 
 
 async def test(deps: Deps, company: UUID, account: Account, actor: str) -> dict[str, Any]:
-    """Ask the system who it is. What comes of it is a state, never an error of the request."""
+    """Ask the system who it is, unless it is paused. What comes of it is a state, never an error of the request."""
+    before = await shown(deps, company, account)
+    if before["state"] == "paused":
+        return before
     try:
         tenant = await _ask(deps, company, account)
     except ProblemError as error:
         if "state" not in error.more:
             raise
         return await shown(deps, company, account)
-    told = account.model_copy(update={"features": tenant.features})
-    if told != account:
-        await _put(deps, company, actor, told)
-    return await shown(deps, company, told)
+    updated = account.model_copy(update={"features": tenant.features})
+    if updated != account:
+        await _put(deps, company, actor, updated)
+    return await shown(deps, company, updated)
 
 
-async def disconnect(deps: Deps, company: UUID, account: Account, actor: str) -> dict[str, Any]:
+async def disconnect(
+    deps: Deps, company: UUID, account: Account, actor: str, source: Source
+) -> dict[str, Any]:
     """Close everything that would call it, end its tokens at the other side, and throw them away."""
     account = account.model_copy(update={"connected": False})
-    await _put(deps, company, actor, account)
+    await _put(deps, company, actor, account, Entry("connection.ended", actor, source, _subject(account)))
     revoked = True
     try:
-        credential = await deps.vault.load(company, account.account_id)
-        async with _http(account, account.base_url) as http:
+        credential = await deps.vault.load(company, account.account_id, paused=True)
+        async with _http(deps, account, account.base_url) as http:
             await oauth.revoke(http, credential)
     except Unauthorized:
         pass  # there is nothing that works
@@ -66,9 +78,11 @@ async def disconnect(deps: Deps, company: UUID, account: Account, actor: str) ->
 async def exchange(deps: Deps, account: Account, code: str, redirect_uri: str) -> Credential:
     """What a callback's code stands for."""
     application = deps.settings.application
-    async with _http(account, application.token_url) as http:
+    async with _http(deps, account, application.token_url) as http:
         try:
-            return await oauth.exchange_code(http, application, code, redirect_uri, deps.clock)
+            return await oauth.exchange_code(
+                http, account.system, application, code, redirect_uri, deps.clock
+            )
         except Unauthorized as error:
             if error.state == "wrong_application":
                 raise refusal(error.state, account) from None
@@ -85,21 +99,28 @@ async def shown(deps: Deps, company: UUID, account: Account, health: Health | No
     state = health.state if health else "connected"
     if not account.connected:
         state = "disconnected"
-    words = connection_words(state, account.system)
+    label = SYSTEMS[account.system].label
+    words = connection_words(state, label)
+    warning = health.warning if health else ""
+    about = directory_words(warning, label)
     return {
         **account.model_dump(mode="json"),
         "state": state,
         "state_text": words.text,
         "fix": words.fix,
         "problem": health.problem if health else "",
+        "warning": warning,
+        "warning_text": f"{about.text} {about.fix}".strip(),
         "reconnect_by": health.reconnect_by if health else None,
+        "renewed_at": health.renewed_at if health and state != "disconnected" else None,
+        "token_until": health.expires_at if health else None,
         "budget": asdict(await deps.limits.budget(company, account)),
     }
 
 
 @asynccontextmanager
-async def _http(account: Account, address: str) -> AsyncIterator[Http]:
-    http = Http(account.system, address)
+async def _http(deps: Deps, account: Account, address: str) -> AsyncIterator[Http]:
+    http = Http(account.system, address, guarded(account.system, deps.settings.egress))
     try:
         yield http
     finally:
@@ -108,7 +129,7 @@ async def _http(account: Account, address: str) -> AsyncIterator[Http]:
 
 def refusal(state: str, account: Account) -> ProblemError:
     """The problem that a state is to who wants to connect."""
-    words = connection_words(state, account.system)
+    words = connection_words(state, SYSTEMS[account.system].label)
     return ProblemError("conflict", f"{words.text} {words.fix}", state=state)
 
 
@@ -122,7 +143,11 @@ async def find(deps: Deps, company: UUID, account: UUID) -> Account:
     return found
 
 
-async def _put(deps: Deps, company: UUID, actor: str, account: Account) -> None:
+def _subject(account: Account) -> str:
+    return f"account:{account.account_id}"
+
+
+async def _put(deps: Deps, company: UUID, actor: str, account: Account, entry: Entry | None = None) -> None:
     def change(settings: CompanySettings) -> CompanySettings:
         others = (a for a in settings.accounts if a.account_id != account.account_id)
         ordered = sorted((*others, account), key=lambda a: (a.system, a.environment, a.tenant_id))
@@ -130,6 +155,10 @@ async def _put(deps: Deps, company: UUID, actor: str, account: Account) -> None:
 
     async with deps.database.transaction([company]) as tx:
         await change_settings(deps, tx, company, actor, change)
+        await webhooks.put_account(tx, company, account)
+        if entry is not None:
+            await add_entry(tx, [company], entry)
+    await deps.on_webhooks()
 
 
 async def _keep(deps: Deps, company: UUID, account: Account, credential: Credential) -> Tenant:
@@ -139,7 +168,7 @@ async def _keep(deps: Deps, company: UUID, account: Account, credential: Credent
     """
     place = account.account_id
     try:
-        before = await deps.vault.load(company, place)
+        before = await deps.vault.load(company, place, paused=True)
     except Unauthorized:
         before = None
     if before is None or not credential.given or before.given != credential.given:
@@ -160,9 +189,11 @@ async def _keep(deps: Deps, company: UUID, account: Account, credential: Credent
 
 async def _ask(deps: Deps, company: UUID, account: Account) -> Tenant:
     """Who the system says it is. Raises the problem that its state is."""
-    connector = make_connector(account, company, deps.vault, deps.limits, deps.clock)
+    connector = make_connector(account, company, deps.vault, deps.limits, deps.clock, deps.settings.egress)
     try:
         tenant = await connector.test()
+    except Blocked:
+        raise ProblemError("conflict", "The host of this address is not one that Muster may call.") from None
     except Unavailable:
         raise
     except Unauthorized as error:

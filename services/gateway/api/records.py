@@ -1,4 +1,4 @@
-"""Records: the list, one record, its history, its JSON, its link; and selections of them."""
+"""Records: the list, one record, its history, its JSON; and selections of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from collections import Counter
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
-from pydantic import Field, StrictBool, model_validator
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, Field, model_validator
 
-from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, once, operator, viewer
-from services.gateway.store import requests
-from shared.contracts.commands import SELECTED, CreateRecord, LinkRecord, Selected, UnlinkRecord
-from shared.contracts.events import Body
-from shared.contracts.records import Lane, Status
-from shared.contracts.views import RecordDetail, RecordJson, RecordPage, SelectionView, Timeline
-from shared.db.tx import Tx
+from services.gateway.api.common import Access, Deps, Input, operator, viewer
+from services.gateway.store import companies, requests
+from shared.contracts.commands import SELECTED, Selected
+from shared.contracts.history_views import HistoryKind, HistoryPage
+from shared.contracts.views import RecordDetail, RecordIds, RecordJson, RecordPage, SelectionView, Timeline
+from shared.domain.capabilities import System
+from shared.domain.values import Status
+from shared.domain.visibility import only, without
 from shared.http.problems import ProblemError
-from shared.messaging.outbox import Outgoing
+from shared.systems import SYSTEMS
 
 MAX_PAGE = 500
+MAX_IDS = 10_000
+SORT = r"^-?(number|name|status|synced_at)$"
 MAX_SELECTED = 100_000
 
 
@@ -48,11 +51,26 @@ class Selection(Input):
         return self
 
 
-class Link(Input):
-    """The destination record that this one is."""
+class Asked(Input):
+    """Which entries of a change history; an empty `actor` is Muster itself."""
 
-    destination_record_id: UUID
-    then_push: StrictBool = False
+    kind: list[HistoryKind] = Field(default=[], max_length=len(HistoryKind))
+    field: str | None = Field(default=None, max_length=100)
+    actor: str | None = Field(default=None, max_length=200)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    after: int | None = Field(default=None, ge=0)
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+
+
+async def _history(deps: Deps, access: Access, asked: Asked, record: UUID | None) -> Any:
+    query = asked.model_dump(mode="json", exclude_none=True) | ({"record": str(record)} if record else {})
+    if asked.field in access.hidden:
+        query["field"] = ""  # what the role does not see is not found by it either
+    found = await deps.history.get("/history", company=access.company, **query)
+    for entry in found["items"]:
+        entry["hidden"] = sorted(access.hidden & entry["changes"].keys())
+    return without(found, access.hidden)
 
 
 async def resolve(deps: Deps, company: UUID, selection: Selection) -> list[Selected]:
@@ -66,6 +84,8 @@ async def resolve(deps: Deps, company: UUID, selection: Selection) -> list[Selec
     found = await deps.history.post(
         "/records/resolve", company=company, json=wanted, read=SELECTED.validate_json
     )
+    if selection.record_ids is not None and (unknown := len(wanted["ids"]) - len(found)):
+        raise ProblemError("not-found", f"{unknown} of these records are not here.")
     left_out = set(selection.except_ids)
     return [s for s in found if s.record_id not in left_out] if left_out else found
 
@@ -79,27 +99,55 @@ async def selected(deps: Deps, company: UUID, selection: UUID) -> list[Selected]
     return chosen
 
 
+async def _payload(deps: Deps, access: Access, record: UUID | str) -> dict[str, Any]:
+    """One record as its system sent it. A role that does not see everything sees what is listed for the system."""
+    found: dict[str, Any] = await deps.importer.get(f"/records/{record}/payload", company=access.company)
+    payload = found.pop("payload")
+    if payload is None or not access.hidden:
+        return {**without(found, access.hidden), "payload": payload}
+    system = await _system(deps, access.company, found["account_id"])
+    payload, hidden = only(payload, system.payload_shown if system else frozenset())
+    return {**without(found, access.hidden), "payload": payload, "hidden": hidden}
+
+
+async def _system(deps: Deps, company: UUID, account_id: str) -> System | None:
+    async with deps.database.transaction([company]) as tx:
+        (settings,) = await companies.load_companies(tx, [company])
+    account = settings.account(UUID(account_id))
+    return SYSTEMS[account.system] if account else None
+
+
+async def _shown(deps: Deps, access: Access, exchange: dict[str, Any]) -> dict[str, Any]:
+    """What was exchanged; a role that does not see everything sees the same of both bodies as of a raw record."""
+    if not access.hidden or exchange["request"] is None:
+        return exchange
+    system = await _system(deps, access.company, exchange["request"]["account_id"])
+    for part in filter(None, (exchange["request"], exchange["answer"])):
+        body = part["body"] if isinstance(part["body"], dict) else {}
+        shown, member = (system.payload_shown, system.record_member) if system else (frozenset(), "")
+        part["body"], part["hidden"] = only(body, shown, member)
+    return exchange
+
+
 def make(deps: Deps) -> APIRouter:
     """Records of one company."""
     routes = APIRouter(prefix="/v1/companies/{company}", tags=["records"])
     _reads(routes, deps)
-    _mapping(routes, deps)
     return routes
 
 
 def _reads(routes: APIRouter, deps: Deps) -> None:
     @routes.get("/records", response_model=RecordPage)
     async def records(
-        company: UUID,
         status: Annotated[list[Status] | None, Query()] = None,
         q: Annotated[str | None, Query(max_length=200)] = None,
-        sort: Annotated[str, Query(pattern=r"^-?(number|name|status|synced_at)$")] = "number",
+        sort: Annotated[str, Query(pattern=SORT)] = "number",
         after: Annotated[str | None, Query(max_length=1000)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
         ids: Annotated[list[UUID] | None, Query(max_length=MAX_PAGE)] = None,
-        _: Access = viewer(deps),
+        access: Access = viewer(deps),
     ) -> Any:
-        """One page; `next` continues it, `counts` are by status over the search.
+        """One page; `next` continues it, `counts` are by status over the search. What has no value to be sorted by comes last.
 
         With `ids`, the items are these records instead, whether they match or not, so that a page can fetch again what it shows.
         """
@@ -108,40 +156,78 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
             asked |= {"sort": sort, "after": after, "limit": limit}
         else:
             asked |= {"ids": [str(i) for i in dict.fromkeys(ids)]}
-        return await deps.history.get("/records", company=company, **asked)
+        return await access.read(deps.history, "/records", **asked)
 
-    @routes.get("/records/{record}", response_model=RecordDetail)
-    async def record(company: UUID, record: UUID, _: Access = viewer(deps)) -> Any:
+    @routes.get("/record-ids", response_model=RecordIds)
+    async def record_ids(
+        status: Annotated[list[Status] | None, Query()] = None,
+        q: Annotated[str | None, Query(max_length=200)] = None,
+        sort: Annotated[str, Query(pattern=SORT)] = "number",
+        after: Annotated[str | None, Query(max_length=1000)] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_IDS)] = MAX_IDS,
+        access: Access = viewer(deps),
+    ) -> Any:
+        """The ids of the same list in the same order, many at a time; `next` continues this list and that of the records.
+
+        For a screen that reads only the rows it shows, with `ids` of the list.
+        """
+        asked = {"status": [s.value for s in status] if status else None, "q": q or None}
+        return await access.read(deps.history, "/record-ids", **asked, sort=sort, after=after, limit=limit)
+
+    @routes.get("/records/{record}", response_model=RecordDetail, response_model_exclude_unset=True)
+    async def record(record: UUID, access: Access = viewer(deps)) -> Any:
         """One record with both sides' values."""
-        return await deps.history.get(f"/records/{record}", company=company)
+        found = await access.read(deps.history, f"/records/{record}")
+        return {**found, "hidden": sorted(access.hidden)}
 
     @routes.get("/records/{record}/timeline", response_model=Timeline)
     async def timeline(
-        company: UUID,
         record: UUID,
         after: Annotated[int | None, Query(ge=0)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
-        _: Access = viewer(deps),
+        access: Access = viewer(deps),
     ) -> Any:
         """What happened to it, newest first."""
-        return await deps.history.get(
-            f"/records/{record}/timeline", company=company, after=after, limit=limit
-        )
+        path = f"/records/{record}/timeline"
+        found = await deps.history.get(path, company=access.company, after=after, limit=limit)
+        for entry in found["items"]:
+            entry["hidden"] = sorted(access.hidden & entry["changes"].keys())
+        return without(found, access.hidden)
+
+    @routes.get("/records/{record}/history", response_model=HistoryPage)
+    async def changes(record: UUID, asked: Annotated[Asked, Query()], access: Access = viewer(deps)) -> Any:
+        """The record's change history, newest first: a push with all its attempts is one entry."""
+        return await _history(deps, access, asked, record)
+
+    @routes.get("/history", response_model=HistoryPage)
+    async def company_history(asked: Annotated[Asked, Query()], access: Access = viewer(deps)) -> Any:
+        """The company's change history, newest first, of all records, rules and plans."""
+        return await _history(deps, access, asked, None)
 
     @routes.get("/records/{record}/json", response_model=RecordJson)
-    async def raw(company: UUID, record: UUID, _: Access = viewer(deps)) -> dict[str, Any]:
-        """The raw JSON of the record and of its destination record, and what is staged: the canonical values."""
-        shown = await deps.history.get(f"/records/{record}", company=company)
-        there = shown["destination_record_id"]
-        source = await deps.importer.get(f"/records/{record}/payload", company=company)
+    async def raw(record: UUID, access: Access = viewer(deps)) -> dict[str, Any]:
+        """What passes between the two systems for the record.
+
+        The raw JSON of the record and of its destination record, what is staged (the canonical values), what would be
+        sent now, what was sent last, and what was answered.
+        """
+        there = (await access.read(deps.history, f"/records/{record}"))["destination_record_id"]
+        source = await _payload(deps, access, record)
         destination = None
         if there is not None:
             try:
-                destination = await deps.importer.get(f"/records/{there}/payload", company=company)
+                destination = await _payload(deps, access, there)
             except ProblemError as error:
                 if error.kind != "not-found":
                     raise
-        return {"source": source, "staged": source["employee"], "destination": destination}
+        exchange = await access.read(deps.syncer, f"/records/{record}/exchange")
+        return {
+            "source": source,
+            "staged": source["employee"],
+            "destination": destination,
+            "hidden": sorted(access.hidden),
+            **await _shown(deps, access, exchange),
+        }
 
     @routes.post("/selections", status_code=201, response_model=SelectionView)
     async def select(company: UUID, body: Selection, _: Access = operator(deps)) -> dict[str, Any]:
@@ -158,47 +244,3 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
         """A selection's records as they stood when it was made."""
         chosen = await selected(deps, company, selection)
         return {"selection_id": selection, "count": len(chosen), "records": chosen}
-
-
-def _mapping(routes: APIRouter, deps: Deps) -> None:
-    async def tell(request: Request, access: Access, key: str | None, body: Body) -> dict[str, Any]:
-        said = Outgoing(body, access.company, lane=Lane.REAL_TIME, actor=access.person.actor)
-
-        async def act(tx: Tx) -> dict[str, Any]:
-            await deps.outbox.append(tx, [said])
-            return {"accepted": True}
-
-        return await once(deps, request, access.company, key, act)
-
-    @routes.get("/records/{record}/candidates")
-    async def candidates(company: UUID, record: UUID, _: Access = viewer(deps)) -> Any:
-        """Who at the destination this may be, and why."""
-        return await deps.mapper.get(f"/records/{record}/candidates", company=company)
-
-    @routes.put("/records/{record}/link", status_code=202)
-    async def link(
-        record: UUID,
-        body: Link,
-        request: Request,
-        access: Access = operator(deps),
-        key: IdempotencyKey = None,
-    ) -> dict[str, Any]:
-        """Say who this is at the destination. It wins over what Muster works out."""
-        command = LinkRecord(
-            record_id=record, destination_record_id=body.destination_record_id, then_push=body.then_push
-        )
-        return await tell(request, access, key, command)
-
-    @routes.delete("/records/{record}/link", status_code=202)
-    async def unlink(
-        record: UUID, request: Request, access: Access = operator(deps), key: IdempotencyKey = None
-    ) -> dict[str, Any]:
-        """Say that the link is wrong."""
-        return await tell(request, access, key, UnlinkRecord(record_id=record))
-
-    @routes.post("/records/{record}/create", status_code=202)
-    async def create(
-        record: UUID, request: Request, access: Access = operator(deps), key: IdempotencyKey = None
-    ) -> dict[str, Any]:
-        """Say that nobody at the destination is this one."""
-        return await tell(request, access, key, CreateRecord(record_id=record))

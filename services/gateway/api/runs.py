@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from services.gateway import core
 from services.gateway.api.common import (
@@ -23,18 +23,31 @@ from services.gateway.api.common import (
 )
 from services.gateway.api.records import MAX_SELECTED, Filter, Selection, resolve, selected
 from services.gateway.store import companies, requests
-from shared.contracts.commands import MAX_IDS, ImportEmployees, Selected
-from shared.contracts.records import Lane
-from shared.contracts.views import RunPage, RunStarted, RunView
+from shared.contracts.commands import (
+    MAX_IDS,
+    CancelImport,
+    CancelPlan,
+    ImportEmployees,
+    Selected,
+    StopRetry,
+)
+from shared.contracts.run_views import RunDetail, RunRecordPage
+from shared.contracts.views import RunPage, RunStarted
 from shared.db.tx import Tx
+from shared.domain.plans import PlanState
+from shared.domain.settings import Account
+from shared.domain.values import Lane
 from shared.http.problems import ProblemError
 from shared.messaging.outbox import Outgoing
+from shared.systems import SYSTEMS
+
+ImportMode = Literal["new", "all", "selected"]
 
 
 class NewImport(Input):
     """What to read from the source: everything new, everything, or the named records."""
 
-    mode: Literal["new", "all", "selected"]
+    mode: ImportMode
     remote_ids: list[RemoteId] | None = Field(default=None, min_length=1, max_length=10_000)
 
     @model_validator(mode="after")
@@ -85,31 +98,8 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         """Read the source into staging. Nothing is written to the destination."""
 
         async def act(tx: Tx) -> dict[str, Any]:
-            (settings,) = await companies.load_companies(tx, [company])
-            source = settings.source()
-            if source is None:
-                raise ProblemError(
-                    "conflict", "This company has no active route. Ask the Company Administrator to set it."
-                )
-            run, ids = deps.clock.new_id(), list(dict.fromkeys(body.remote_ids or []))
-            chunks = [ids[i : i + MAX_IDS] for i in range(0, len(ids), MAX_IDS)] or [[]]
-            lane = Lane.REAL_TIME if body.mode == "selected" and len(chunks) == 1 else Lane.BULK
-            await requests.add_command(tx, company, run, "import", body.mode, access.person.actor, len(ids))
-            commands = [
-                ImportEmployees(
-                    run_id=run,
-                    account_id=source.account_id,
-                    mode=body.mode,
-                    remote_ids=tuple(chunk),
-                    part=n,
-                    parts=len(chunks),
-                )
-                for n, chunk in enumerate(chunks, 1)
-            ]
-            actor = access.person.actor
-            await deps.outbox.append(
-                tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands]
-            )
+            ids = list(dict.fromkeys(body.remote_ids or []))
+            run = await say_import(deps, tx, company, access.person.actor, body.mode, ids)
             return {"run_id": str(run)}
 
         answer = await once(deps, request, company, key, act)
@@ -123,17 +113,30 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         access: Access,
         key: str | None,
         choose: Callable[[], Awaitable[list[Selected]]],
+        say: Callable[[Deps, Tx, Access, list[Selected]], Awaitable[dict[str, Any]]],
     ) -> dict[str, Any]:
         answer = await answered(deps, request, company, key)
         if answer is None:
             chosen = await choose()
 
             async def act(tx: Tx) -> dict[str, Any]:
-                return await _say_sync(deps, tx, access, chosen)
+                return await say(deps, tx, access, chosen)
 
             answer = await once(deps, request, company, key, act)
         response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
         return answer
+
+    async def decided(request: Request, access: Access, key: str | None, body: StopRetry) -> dict[str, Any]:
+        """Accept what a person decided about one record."""
+        if not await resolve(deps, access.company, Selection(record_ids=[body.record_id])):
+            raise ProblemError("not-found", "There is no such record here.")
+        outgoing = Outgoing(body, access.company, lane=Lane.REAL_TIME, actor=access.person.actor)
+
+        async def act(tx: Tx) -> dict[str, Any]:
+            await deps.outbox.append(tx, [outgoing])
+            return {"accepted": True}
+
+        return await once(deps, request, access.company, key, act)
 
     @routes.post("/syncs", status_code=202, response_model=RunStarted)
     async def start_sync(
@@ -144,14 +147,16 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         access: Access = operator(deps),
         key: IdempotencyKey = None,
     ) -> dict[str, Any]:
-        """Push the selected records to the destination, and only those. Asked twice, nothing is written twice."""
+        """Push the selected records to the destination, and only those. Asked twice, nothing is written twice.
+
+        It is a plan that is applied at once, unless it exceeds the company's safety limits: then it is held, under the
+        run's id, until somebody releases it.
+        """
 
         async def choose() -> list[Selected]:
-            if body.selection_id is not None:
-                return await selected(deps, company, body.selection_id)
-            return await resolve(deps, company, Selection(**body.model_dump(exclude={"selection_id"})))
+            return await chosen(deps, company, body)
 
-        return await push(company, request, response, access, key, choose)
+        return await push(company, request, response, access, key, choose, say_plan)
 
     @routes.post("/records/{record}/retry", status_code=202, response_model=RunStarted)
     async def retry(
@@ -170,36 +175,123 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
                 raise ProblemError("not-found", "There is no such record here.")
             return found
 
-        return await push(company, request, response, access, key, choose)
+        return await push(company, request, response, access, key, choose, _say_retry)
+
+    @routes.delete("/records/{record}/retry", status_code=202)
+    async def stop_retry(
+        record: UUID,
+        request: Request,
+        access: Access = operator(deps),
+        key: IdempotencyKey = None,
+    ) -> dict[str, Any]:
+        """Stop trying this failed record again by itself. It stays Failed until somebody retries it."""
+        return await decided(request, access, key, StopRetry(record_id=record))
 
 
-async def _say_sync(deps: Deps, tx: Tx, access: Access, chosen: list[Selected]) -> dict[str, Any]:
-    if not chosen:
-        raise ProblemError("conflict", "Nothing matches: there is nothing to push.")
-    run, actor, company = deps.clock.new_id(), access.person.actor, access.company
-    commands = list(core.parts(run, chosen))
+def _connected(account: Account | None) -> Account:
+    """One end of an active route, if it can be called. Raises the problem that says what is missing."""
+    if account is None:
+        raise ProblemError(
+            "conflict", "This company has no active route. Ask the Company Administrator to set it."
+        )
+    if not account.connected:
+        raise ProblemError(
+            "conflict",
+            f"{SYSTEMS[account.system].label} is disconnected. A Company Administrator connects it again.",
+        )
+    return account
+
+
+async def say_import(
+    deps: Deps, tx: Tx, company: UUID, actor: str, mode: ImportMode, ids: Sequence[str]
+) -> UUID:
+    """Ask for a read of the source, for all records or those named; the run. Raises `conflict` where it cannot be called."""
+    (settings,) = await companies.load_companies(tx, [company])
+    source = _connected(settings.source())
+    run = deps.clock.new_id()
+    chunks = [ids[i : i + MAX_IDS] for i in range(0, len(ids), MAX_IDS)] or [[]]
+    lane = Lane.REAL_TIME if mode == "selected" and len(chunks) == 1 else Lane.BULK
+    await requests.add_command(tx, company, run, "import", mode, actor, len(ids))
+    commands = [
+        ImportEmployees(
+            run_id=run,
+            account_id=source.account_id,
+            mode=mode,
+            remote_ids=tuple(chunk),
+            part=n,
+            parts=len(chunks),
+            total=len(ids),
+        )
+        for n, chunk in enumerate(chunks, 1)
+    ]
+    await deps.outbox.append(tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands])
+    return run
+
+
+async def chosen(deps: Deps, company: UUID, body: NewSync) -> list[Selected]:
+    """What is to be pushed, as it stands now or as it was selected."""
+    if body.selection_id is not None:
+        return await selected(deps, company, body.selection_id)
+    return await resolve(deps, company, Selection(**body.model_dump(exclude={"selection_id"})))
+
+
+async def say_plan(
+    deps: Deps, tx: Tx, access: Access, chosen: list[Selected], *, apply: bool = True
+) -> dict[str, Any]:
+    """Have a plan made of these records; with `apply` it is applied at once."""
+    run, actor, company = await new_run(deps, tx, access, chosen), access.person.actor, access.company
+    commands = list(core.plan_parts(run, chosen, apply=apply))
     lane = Lane.REAL_TIME if len(commands) == 1 else Lane.BULK
     await requests.add_command(tx, company, run, "sync", None, actor, len(chosen))
     await deps.outbox.append(tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands])
     return {"run_id": str(run), "total": len(chosen)}
 
 
+async def _say_retry(deps: Deps, tx: Tx, access: Access, chosen: list[Selected]) -> dict[str, Any]:
+    run, actor, company = await new_run(deps, tx, access, chosen), access.person.actor, access.company
+    (command,) = core.parts(run, chosen)
+    await requests.add_command(tx, company, run, "sync", None, actor, 1)
+    await deps.outbox.append(tx, [Outgoing(command, company, lane=Lane.REAL_TIME, run_id=run, actor=actor)])
+    return {"run_id": str(run), "total": 1}
+
+
+async def new_run(deps: Deps, tx: Tx, access: Access, chosen: list[Selected]) -> UUID:
+    """The id of a new run of these records, if there is something to push and somewhere to push it."""
+    if not chosen:
+        raise ProblemError("conflict", "Nothing matches: there is nothing to push.")
+    (settings,) = await companies.load_companies(tx, [access.company])
+    _connected(settings.destination())
+    return deps.clock.new_id()
+
+
 def _reads(routes: APIRouter, deps: Deps) -> None:
     @routes.get("/runs", response_model=RunPage)
     async def runs(
-        company: UUID,
+        kind: Literal["import", "sync"] | None = None,
+        state: Literal["running", "completed", "failed", "cancelled"] | None = None,
+        actor: Annotated[str | None, Query(max_length=100)] = None,
+        since: AwareDatetime | None = None,
+        result: Literal["problems"] | None = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         after: Annotated[str | None, Query(max_length=1000)] = None,
-        _: Access = viewer(deps),
+        access: Access = viewer(deps),
     ) -> Any:
-        """The newest imports and pushes."""
-        return await deps.history.get("/runs", company=company, limit=limit, after=after)
+        """The newest imports and pushes; an empty `actor` is Muster itself.
 
-    @routes.get("/runs/{run}", response_model=RunView)
-    async def run(company: UUID, run: UUID, _: Access = viewer(deps)) -> Any:
-        """One import or push; one that its owner has not begun yet is `queued`."""
+        `result=problems`: only those in which something did not go through.
+        """
+        asked = {"kind": kind, "state": state, "actor": actor, "limit": limit, "after": after}
+        asked |= {"since": since.isoformat() if since else None, "result": result}
+        return await access.read(deps.history, "/runs", **asked)
+
+    @routes.get("/runs/{run}", response_model=RunDetail)
+    async def run(company: UUID, run: UUID, access: Access = viewer(deps)) -> Any:
+        """One import or push, with the reasons why records did not go through.
+
+        One that its owner has not begun yet is `queued`, or stands as its plan does (`held`).
+        """
         try:
-            return await deps.history.get(f"/runs/{run}", company=company)
+            return await access.read(deps.history, f"/runs/{run}")
         except ProblemError as error:
             if error.kind != "not-found":
                 raise
@@ -207,15 +299,59 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
             row = await requests.find_command(tx, company, run)
         if row is None:
             raise ProblemError("not-found", "There is no such run here.")
-        return RunView(
+        return RunDetail(
             run_id=run,
             kind=row["kind"],
             mode=row["mode"],
-            state="queued",
+            state=await _plan_state(deps, company, run) if row["kind"] == "sync" else "queued",
             reason=None,
             actor=row["actor"],
             started_at=row["created_at"],
             ended_at=None,
-            counts={"total": row["total"]},
+            counts={"total": row["total"]} if row["total"] else {},
             skipped={},
         )
+
+    @routes.get("/runs/{run}/records", response_model=RunRecordPage)
+    async def run_records(
+        run: UUID,
+        outcome: Literal["succeeded", "failed", "needs_action", "held", "unreadable"] | None = None,
+        reason: Annotated[str | None, Query(max_length=100)] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        after: Annotated[str | None, Query(max_length=1000)] = None,
+        access: Access = viewer(deps),
+    ) -> Any:
+        """The records that a push wrote or an import could not read; those that did not go through first."""
+        path = f"/runs/{run}/records"
+        return await access.read(deps.history, path, outcome=outcome, reason=reason, limit=limit, after=after)
+
+    @routes.post("/runs/{run}/cancel", status_code=202, response_model=RunStarted)
+    async def cancel(
+        company: UUID,
+        run: UUID,
+        request: Request,
+        access: Access = operator(deps),
+        key: IdempotencyKey = None,
+    ) -> dict[str, Any]:
+        """End it: nothing more is read or sent; what was staged or sent stays. One that is over stays as it is."""
+
+        async def act(tx: Tx) -> dict[str, Any]:
+            row = await requests.find_command(tx, company, run)
+            if row is None:
+                raise ProblemError("not-found", "There is no such run here.")
+            command = CancelImport(run_id=run) if row["kind"] == "import" else CancelPlan(run_id=run)
+            outgoing = Outgoing(command, company, run_id=run, actor=access.person.actor)
+            await deps.outbox.append(tx, [outgoing])
+            return {"run_id": str(run)}
+
+        return await once(deps, request, company, key, act)
+
+
+async def _plan_state(deps: Deps, company: UUID, plan: UUID) -> str:
+    """How a push that has not begun stands: `queued`, or `held`, `cancelled` or `expired` as its plan is."""
+    try:
+        found = await deps.syncer.get(f"/plans/{plan}", company=company)
+    except ProblemError:
+        return "queued"
+    state = PlanState(found["state"])
+    return state.value if state in (PlanState.HELD, PlanState.CANCELLED, PlanState.EXPIRED) else "queued"

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.gateway.api.common import COOKIE, Deps, Input, check_origin, signed_in
-from services.gateway.core import secret_hash
-from services.gateway.store import users
+from services.gateway.api import second_factor, sso
+from services.gateway.api.common import (
+    Deps,
+    Input,
+    check_origin,
+    cookie_name,
+    must_wait,
+    session_cookie,
+    signed_in,
+    source_of,
+)
+from services.gateway.core import Bucket, bucket, secret_hash
+from services.gateway.store import attempts, users
+from services.gateway.store.audit import INSTALLATION, Entry, add_entry
 from shared.contracts.views import Me
 from shared.http.problems import ProblemError
 
@@ -24,6 +37,8 @@ class SignIn(Input):
 
     email: str = Field(min_length=3, max_length=254)
     password: str = Field(min_length=1, max_length=500)
+    code: str | None = Field(default=None, min_length=6, max_length=30)
+    """Of the second factor, or a recovery code."""
 
 
 def make(deps: Deps) -> APIRouter:
@@ -34,20 +49,30 @@ def make(deps: Deps) -> APIRouter:
     async def sign_in(body: SignIn, request: Request, response: Response) -> dict[str, Any]:
         """Start a session; its cookie opens everything else."""
         check_origin(request)
+        source, settings = source_of(request), deps.settings
+        mine = bucket(settings.sign_in_tries, "address", body.email.lower(), source.address)
+        shared = bucket(settings.client_tries, "client", source.address)
         async with deps.database.system() as tx:
-            if not await users.begin_try(tx, body.email, deps.settings.sign_in_tries):
-                raise ProblemError("too-many", "Too many wrong passwords. Wait a minute.")
+            if seconds := await attempts.begin_attempt(tx, [mine, shared]):
+                raise must_wait(seconds)
             user = await users.find_user(tx, body.email)
+            roles = await users.memberships(tx, user["user_id"]) if user else {}
         hashed = user["password_hash"] if user else _NOBODY
         good = await asyncio.to_thread(users.is_password, hashed, body.password)
+        actor, seen_by = f"user:{user['user_id']}" if user else "unknown", [INSTALLATION, *roles]
         if user is None or not good:
+            async with deps.database.system() as tx:
+                await add_entry(tx, seen_by, Entry("session.refused", "unknown", source, actor))
             raise ProblemError("unauthenticated", "The address or the password is wrong.")
-        token = secrets.token_urlsafe(32)
+        if settings.sso.enforced and not settings.sso.opens_glass(body.email):
+            await _note_refusal(deps, seen_by, Entry("session.refused", actor, source, detail="not by sso"))
+            raise ProblemError("forbidden", f"Sign in with {settings.sso.name}; passwords open nothing here.")
+        if await second_factor.has_factor(deps, user["user_id"]):
+            refusal = Entry("session.refused", actor, source, detail="second factor")
+            await _second_factor(deps, user["user_id"], body.code, shared, seen_by, refusal)
         async with deps.database.system() as tx:
-            await users.forgive_tries(tx, body.email)
-            await users.start_session(tx, secret_hash(token), user["user_id"])
-        secure = deps.settings.secure_cookies or request.url.scheme == "https"
-        response.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=secure, path="/")
+            await attempts.forgive_attempts(tx, mine, [shared])
+            await sso.start_session(deps, request, response, user["user_id"], "password", tx)
         return {"name": user["name"], "email": user["email"]}
 
     @routes.get("", response_model=Me)
@@ -59,16 +84,50 @@ def make(deps: Deps) -> APIRouter:
             "name": person.name,
             "email": person.email,
             "superuser": person.superuser,
+            "time_zone": person.time_zone,
+            "language": person.language,
+            "must_enrol": deps.settings.second_factor and person.must_enrol,
             "companies": [{"company_id": str(c), "role": r.name.lower()} for c, r in roles.items()],
         }
 
     @routes.delete("", status_code=204)
     async def sign_out(request: Request, response: Response) -> None:
         """End the session."""
-        await signed_in(deps, request)
-        token = request.cookies.get(COOKIE, "")
+        person, roles = await signed_in(deps, request)
+        token = session_cookie(deps, request)
+        if person.user_id is None or token is None:
+            raise ProblemError("forbidden", "An API key has no session. Delete the key instead.")
         async with deps.database.system() as tx:
             await users.end_session(tx, secret_hash(token))
-        response.delete_cookie(COOKIE, path="/")
+            entry = Entry("session.ended", person.actor, source_of(request))
+            await add_entry(tx, [INSTALLATION, *roles], entry)
+        deps.on_ended([person.credential])
+        response.delete_cookie(
+            cookie_name(deps), httponly=True, samesite="lax", secure=deps.settings.https, path="/"
+        )
 
     return routes
+
+
+async def _note_refusal(deps: Deps, seen_by: Collection[UUID], entry: Entry) -> None:
+    async with deps.database.system() as tx:
+        await add_entry(tx, seen_by, entry)
+
+
+async def _second_factor(
+    deps: Deps, user: UUID, code: str | None, shared: Bucket, seen_by: Collection[UUID], refusal: Entry
+) -> None:
+    """Ask for the code, or use it up. Raises `unauthenticated` with `second_factor`, or `too-many`."""
+    if code is None:
+        async with deps.database.system() as tx:
+            await attempts.discount_attempts(tx, [shared])
+        raise ProblemError(
+            "unauthenticated", "Give the code that your authenticator shows.", second_factor=True
+        )
+    try:
+        await second_factor.check_code(deps, user, code)
+    except ProblemError as wrong:
+        await _note_refusal(deps, seen_by, refusal)
+        if wrong.kind == "too-many":
+            raise
+        raise ProblemError("unauthenticated", wrong.detail, second_factor=True) from None

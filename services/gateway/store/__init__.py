@@ -1,1 +1,4 @@
-"""gateway's SQL: who asks (`users`, `api_keys`), for which `companies`, what (`requests`), and `authorisations` under way."""
+"""gateway's SQL.
+
+Who asks (`users`, `api_keys`, `attempts`, `audit`), for which `companies`, what (`requests`), and `authorisations`.
+"""

@@ -15,7 +15,7 @@ _LOCK_KEY = "SELECT pg_advisory_xact_lock(5, hashtext($1))"
 
 
 async def saved_answer(tx: Tx, company: UUID, key: str) -> Record | None:
-    """What this key was answered within a day. Whoever comes second with a key waits for the first."""
+    """What this key was answered within a day. A second request with a key waits for the first."""
     await tx.execute(_LOCK_KEY, f"{company}/{key}")
     await tx.execute(_FORGET, company)
     return await tx.fetchrow(_ANSWER, company, key)

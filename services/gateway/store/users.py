@@ -1,15 +1,20 @@
-"""Users: their passwords and tries, their sessions, and the companies they belong to."""
+"""Users: their passwords, their sessions, and the companies they belong to."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 import argon2
 
-from services.gateway.core import Role
+from services.gateway.store.audit import INSTALLATION, Entry, Source, add_entry
 from shared.clock import Clock
 from shared.db.tx import Database, Record, Tx
+from shared.domain.visibility import Role
+
+Method = Literal["password", "sso"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,17 @@ class Person:
     user_id: UUID | None
     name: str
     email: str
+    credential: str
+    """What they came with, `session:<hash>` or `key:<id>`; a stream ends with it."""
+    made_by: UUID
+    """The person behind it: of a key, its maker."""
     superuser: bool = False
+    time_zone: str = ""
+    language: str = ""
+    method: Method | None = None
+    """How they signed in; None for a key."""
+    must_enrol: bool = False
+    """They signed in with a password, and have no second factor."""
 
 
 HASHER = argon2.PasswordHasher(memory_cost=19_456, time_cost=2, parallelism=1)
@@ -29,6 +44,7 @@ HASHER = argon2.PasswordHasher(memory_cost=19_456, time_cost=2, parallelism=1)
 _ADMINISTRATOR = """
 INSERT INTO users (user_id, email, name, password_hash, superuser) VALUES ($1, lower($2), $3, $4, true)
 ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, superuser = true
+RETURNING user_id
 """
 _END_ALL = "DELETE FROM sessions s USING users u WHERE u.user_id = s.user_id AND u.email = lower($1)"
 
@@ -36,15 +52,17 @@ _END_ALL = "DELETE FROM sessions s USING users u WHERE u.user_id = s.user_id AND
 async def create_administrator(
     database: Database, email: str, name: str, password: str, clock: Clock
 ) -> None:
-    """The first person, who may make companies. Asked again, the password is set anew; another one ends the sessions."""
+    """The first person, who may make companies. Asked again, the password is set again; another one ends the sessions."""
     async with database.system() as tx:
         known = await find_user(tx, email)
     if known is not None and known["superuser"] and is_password(known["password_hash"], password):
         return
     hashed = HASHER.hash(password)
     async with database.system() as tx:
-        await tx.execute(_ADMINISTRATOR, clock.new_id(), email, name, hashed)
+        user = await tx.fetchval(_ADMINISTRATOR, clock.new_id(), email, name, hashed)
         await tx.execute(_END_ALL, email)
+        entry = Entry("role.changed", "installation", Source("", "muster"), f"user:{user}", "superuser")
+        await add_entry(tx, [INSTALLATION], entry)
 
 
 def is_password(hashed: str, password: str) -> bool:
@@ -63,42 +81,113 @@ async def find_user(tx: Tx, email: str) -> Record | None:
     return await tx.fetchrow(_USER, email)
 
 
-_LOCK_TRIES = "SELECT pg_advisory_xact_lock(6, hashtext(lower($1)))"
-_TRIES = "SELECT count(*) FROM sign_in_failures WHERE email = lower($1) AND at > now() - interval '1 minute'"
-_TRY = """
-WITH old AS (DELETE FROM sign_in_failures WHERE at < now() - interval '1 hour')
-INSERT INTO sign_in_failures (email) VALUES (lower($1))
+_START = "INSERT INTO sessions (session_hash, user_id, method, address, agent) VALUES ($1, $2, $3, $4, $5)"
+
+
+async def start_session(tx: Tx, session_hash: bytes, user: UUID, method: Method, source: Source) -> None:
+    """Sign a person in."""
+    await tx.execute(_START, session_hash, user, method, source.address, source.agent)
+
+
+_SUPERUSER = "SELECT superuser FROM users WHERE user_id = $1"
+
+
+async def is_superuser(tx: Tx, user: UUID) -> bool:
+    """Whether the person is an administrator of the installation."""
+    return bool(await tx.fetchval(_SUPERUSER, user))
+
+
+_SESSIONS = """
+SELECT session_id, started_at, seen_at, address, agent, session_hash = $2 AS current FROM sessions
+WHERE user_id = $1 AND seen_at > now() - make_interval(mins => $3) AND started_at > now() - make_interval(hours => $4)
+ORDER BY seen_at DESC
 """
 
 
-async def begin_try(tx: Tx, email: str, most: int) -> bool:
-    """Count a password as wrong before it is looked at, so that guesses side by side count too; False: too many."""
-    await tx.execute(_LOCK_TRIES, email)
-    if await tx.fetchval(_TRIES, email) >= most:
-        return False
-    await tx.execute(_TRY, email)
-    return True
+async def list_sessions(
+    tx: Tx, user: UUID, session_hash: bytes, idle_minutes: int, hours: int
+) -> list[Record]:
+    """Where a person is signed in; `current` is the session with this hash."""
+    return await tx.fetch(_SESSIONS, user, session_hash, idle_minutes, hours)
 
 
-_FORGIVE = "DELETE FROM sign_in_failures WHERE email = lower($1)"
+_END_ONE = "DELETE FROM sessions WHERE user_id = $1 AND session_id = $2 RETURNING session_hash"
 
 
-async def forgive_tries(tx: Tx, email: str) -> None:
-    """The password was right."""
-    await tx.execute(_FORGIVE, email)
+async def end_one_session(tx: Tx, user: UUID, session: UUID) -> bytes | None:
+    """End one of a person's sessions; its hash, if there is such a session."""
+    ended: bytes | None = await tx.fetchval(_END_ONE, user, session)
+    return ended
 
 
-_START = "INSERT INTO sessions (session_hash, user_id) VALUES ($1, $2)"
+_END_REST = "DELETE FROM sessions WHERE user_id = $1 AND session_hash <> $2 RETURNING session_hash"
 
 
-async def start_session(tx: Tx, session_hash: bytes, user: UUID) -> None:
-    """Sign a person in."""
-    await tx.execute(_START, session_hash, user)
+async def end_other_sessions(tx: Tx, user: UUID, keep: bytes) -> list[bytes]:
+    """End a person's sessions, but for the one to `keep`; their hashes."""
+    return [row["session_hash"] for row in await tx.fetch(_END_REST, user, keep)]
+
+
+_FORMATS = "UPDATE users SET time_zone = $2, language = $3 WHERE user_id = $1"
+
+
+async def save_formats(tx: Tx, user: UUID, time_zone: str, language: str) -> None:
+    """How a person wants times and numbers shown; empty: as the browser has it."""
+    await tx.execute(_FORMATS, user, time_zone, language)
+
+
+_SAVE_HASH = "UPDATE users SET password_hash = $2 WHERE user_id = $1"
+
+
+async def set_password(tx: Tx, user: UUID, password_hash: str, keep: bytes = b"") -> list[bytes]:
+    """A new password ends the person's sessions, but for the one to `keep`; their hashes."""
+    await tx.execute(_SAVE_HASH, user, password_hash)
+    return await end_other_sessions(tx, user, keep)
+
+
+_ADD_RESET = """
+INSERT INTO password_resets (token_hash, user_id, expires_at) VALUES ($1, $2, now() + make_interval(hours => $3))
+ON CONFLICT (user_id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at
+"""
+_TAKE_RESET = (
+    "DELETE FROM password_resets WHERE token_hash = $1 RETURNING user_id, expires_at > now() AS fresh"
+)
+
+
+async def add_reset(tx: Tx, token_hash: bytes, user: UUID, hours: int) -> None:
+    """A link for a new password; the one before is good no more."""
+    await tx.execute(_ADD_RESET, token_hash, user, hours)
+
+
+async def take_reset(tx: Tx, token_hash: bytes) -> UUID | None:
+    """Whose link this is, for once."""
+    row = await tx.fetchrow(_TAKE_RESET, token_hash)
+    return row["user_id"] if row is not None and row["fresh"] else None
+
+
+_HASH = "SELECT password_hash FROM users WHERE user_id = $1"
+
+
+async def password_of(tx: Tx, user: UUID) -> str:
+    """The hash of a person's password."""
+    hashed: str = await tx.fetchval(_HASH, user)
+    return hashed
+
+
+_ADD_USER = """
+INSERT INTO users (user_id, email, name, password_hash) VALUES ($1, lower($2), $3, $4)
+ON CONFLICT (email) DO NOTHING RETURNING user_id
+"""
+
+
+async def add_user(tx: Tx, user: UUID, email: str, name: str, password_hash: str) -> bool:
+    """A new person; False when somebody has this address."""
+    return await tx.fetchval(_ADD_USER, user, email, name, password_hash) is not None
 
 
 _SESSION = """
 WITH found AS (
-    SELECT s.session_hash, s.seen_at, u.user_id, u.email, u.name, u.superuser
+    SELECT s.session_hash, s.seen_at, s.method, u.user_id, u.email, u.name, u.superuser, u.time_zone, u.language
     FROM sessions s JOIN users u ON u.user_id = s.user_id
     WHERE s.session_hash = $1
       AND s.seen_at > now() - make_interval(mins => $2) AND s.started_at > now() - make_interval(hours => $3)
@@ -106,7 +195,9 @@ WITH found AS (
     UPDATE sessions SET seen_at = now()
     WHERE $4 AND session_hash = (SELECT session_hash FROM found WHERE seen_at < now() - interval '1 minute')
 )
-SELECT user_id, email, name, superuser FROM found
+SELECT user_id, email, name, superuser, time_zone, language, method, method = 'password' AND NOT EXISTS (
+    SELECT FROM second_factors f WHERE f.user_id = found.user_id AND f.confirmed) AS must_enrol
+FROM found
 """
 
 
@@ -115,11 +206,28 @@ async def session_user(
 ) -> Person | None:
     """Whose session this is, if it has not ended. Where its person is active it goes on; noted once a minute."""
     row = await tx.fetchrow(_SESSION, session_hash, idle_minutes, hours, active)
-    return (
-        Person(f"user:{row['user_id']}", row["user_id"], row["name"], row["email"], row["superuser"])
-        if row
-        else None
+    if row is None:
+        return None
+    user = row["user_id"]
+    credential = session_credential(session_hash)
+    return Person(
+        f"user:{user}",
+        user,
+        row["name"],
+        row["email"],
+        credential,
+        user,
+        row["superuser"],
+        method=row["method"],
+        must_enrol=row["must_enrol"],
+        time_zone=row["time_zone"],
+        language=row["language"],
     )
+
+
+def session_credential(session_hash: bytes) -> str:
+    """A session's name where streams are told that it has ended."""
+    return f"session:{session_hash.hex()}"
 
 
 _END = "DELETE FROM sessions WHERE session_hash = $1 OR started_at < now() - interval '2 days'"
@@ -136,3 +244,48 @@ _MEMBERSHIPS = "SELECT company_id, role FROM memberships WHERE user_id = $1 ORDE
 async def memberships(tx: Tx, user: UUID) -> dict[UUID, Role]:
     """The companies a person may see, and as what."""
     return {row["company_id"]: Role.named(row["role"]) for row in await tx.fetch(_MEMBERSHIPS, user)}
+
+
+_WITH_MEMBERS = "SELECT DISTINCT company_id FROM memberships ORDER BY company_id"
+
+
+async def companies_with_members(tx: Tx) -> list[UUID]:
+    """Every company that somebody may see."""
+    return [row["company_id"] for row in await tx.fetch(_WITH_MEMBERS)]
+
+
+_GOOD = """
+SELECT 'session:' || encode(s.session_hash, 'hex') AS credential, m.company_id
+FROM sessions s JOIN memberships m ON m.user_id = s.user_id
+WHERE s.session_hash = ANY ($1::bytea[])
+  AND s.seen_at > now() - make_interval(mins => $3) AND s.started_at > now() - make_interval(hours => $4)
+UNION ALL
+SELECT 'key:' || k.key_id, k.company_id
+FROM api_keys k JOIN memberships m ON m.company_id = k.company_id AND m.user_id = k.made_by AND m.role = 'admin'
+WHERE k.key_id = ANY ($2::text[]) AND k.expires_at > now()
+"""
+
+
+async def good_credentials(
+    tx: Tx, credentials: Collection[str], idle_minutes: int, hours: int
+) -> set[tuple[str, UUID]]:
+    """Which of these sessions and keys may still look, each with the companies that it may look at."""
+    named = [c.partition(":") for c in credentials]
+    sessions = [bytes.fromhex(value) for kind, _, value in named if kind == "session"]
+    keys = [value for kind, _, value in named if kind == "key"]
+    rows = await tx.fetch(_GOOD, sessions, keys, idle_minutes, hours)
+    return {(row["credential"], row["company_id"]) for row in rows}
+
+
+_COLLEAGUES = """
+SELECT 'user:' || u.user_id AS actor, u.name, m.role, CASE m.role WHEN 'admin' THEN u.email END AS email, false AS key
+FROM memberships m JOIN users u ON u.user_id = m.user_id WHERE m.company_id = $1
+UNION ALL
+SELECT 'key:' || key_id, name, role, NULL, true FROM api_keys WHERE company_id = $1
+ORDER BY key, name, actor
+"""
+
+
+async def colleagues(tx: Tx, company: UUID) -> list[Record]:
+    """The people who may see the company, and its API keys: how histories name them, their names and roles."""
+    return await tx.fetch(_COLLEAGUES, company)

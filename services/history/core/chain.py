@@ -1,16 +1,19 @@
-"""The log's chain: each entry's hash covers the one before, so that nothing can be changed, left out or put between."""
+"""The log's chain: each entry's hash covers the one before, so that an entry changed, left out or put between is found.
+
+Anyone who may write all rows of the database can compute the hashes of a changed chain again: SECURITY.md says what that means.
+"""
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from shared.contracts.events import Body, Message
-from shared.contracts.records import Lane
+from shared.domain.values import Lane
 
 GENESIS = bytes(32)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -122,10 +125,65 @@ def chain(heads: Mapping[UUID, Head], events: Sequence[Message[Any]]) -> tuple[l
     return entries, {c: Head(c, *ends[c], head.source_account_id) for c, head in heads.items()}
 
 
-def verify(rows: Iterable[Entry], before: bytes = GENESIS, after_n: int = 0) -> int | None:
-    """The first number whose entry is missing, changed or out of place; None when all rows continue `before`."""
-    for n, row in enumerate(rows, after_n + 1):
-        if row.n != n or row.prev_hash != before or row.hash != digest(*row[:12]):
-            return n
-        before = row.hash
-    return None
+class Fault(NamedTuple):
+    """What is wrong with a chain, from the entry `n` on."""
+
+    kind: Literal["changed", "unchained", "missing", "beyond_head", "wrong_head", "no_head", "emptied"]
+    n: int
+    entries: int = 1
+
+
+_TEXTS: Mapping[str, str] = {
+    "changed": "entry {n} was changed after it was written",
+    "unchained": "entry {n} does not continue the entry before it: one of the two was replaced",
+    "missing": "{entries} entries are missing, from {n} on",
+    "beyond_head": "{entries} entries stand beyond the head of the chain, from {n} on",
+    "wrong_head": "the head of the chain is not the hash of entry {n}",
+    "no_head": "the head of the chain is missing; the last entry is {n}",
+    "emptied": "the history is empty, although the company's settings or records came through it",
+}
+
+
+def describe(fault: Fault) -> str:
+    """The fault in words."""
+    return _TEXTS[fault.kind].format(n=fault.n, entries=fault.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where a chain should end and where it does, read in one statement; None where there is no head or no entry."""
+
+    head_n: int | None
+    head_hash: bytes | None
+    last_n: int | None
+    known: bool
+    """Whether history holds settings or records of the company, which come only with entries."""
+
+
+def verify(rows: Iterable[Entry], before: bytes = GENESIS, after_n: int = 0) -> Iterator[Fault]:
+    """Every fault of entries that should continue `before`, the hash of the entry `after_n`."""
+    for row in rows:
+        if row.n != after_n + 1:
+            yield Fault("missing", after_n + 1, row.n - after_n - 1)
+        elif row.prev_hash != before:
+            yield Fault("unchained", row.n)
+        if row.hash != digest(*row[:12]):
+            yield Fault("changed", row.n)
+        before, after_n = row.hash, row.n
+
+
+def verify_ends(ends: Ends, n: int, last_hash: bytes) -> Iterator[Fault]:
+    """The faults of a chain whose entries were read up to the head, and end there with the entry `n` and its hash."""
+    if not ends.head_n and ends.last_n is None:
+        if ends.known:
+            yield Fault("emptied", 0, 0)
+        return
+    if ends.head_n is None:
+        yield Fault("no_head", ends.last_n or 0)
+        return
+    if n < ends.head_n:
+        yield Fault("missing", n + 1, ends.head_n - n)
+    elif last_hash != ends.head_hash:
+        yield Fault("wrong_head", n)
+    if (beyond := (ends.last_n or 0) - ends.head_n) > 0:
+        yield Fault("beyond_head", ends.head_n + 1, beyond)

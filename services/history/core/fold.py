@@ -3,40 +3,74 @@
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
+
 from shared.contracts.events import (
     SITUATIONS,
+    Body,
     Decided,
     DirectoryComplete,
     EmployeeRemoved,
     EmployeeStaged,
+    EmployeeUnreadable,
+    ImportCancelled,
     ImportCompleted,
     ImportFailed,
-    ImportProgressed,
     ImportStarted,
     Message,
+    PushAdopted,
+    PushEvent,
+    PushFailed,
+    PushHeld,
+    PushSucceeded,
     RecordDeleted,
+    RecordExcluded,
     RecordLinked,
+    RecordStatus,
     StatusChanged,
     SyncCompleted,
     SyncProgressed,
     SyncStarted,
 )
-from shared.contracts.records import Employee
+from shared.domain.employee import Employee
 
 _NOT_DECOMPOSED = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
-_RANK = MappingProxyType({"running": 0, "failed": 1, "completed": 2})
-_IMPORT_COUNTS = ("read", "staged", "changed", "unchanged", "unreadable", "removed")
-_SYNC_COUNTS = ("total", "succeeded", "failed")
+_NO_APOSTROPHES = dict.fromkeys(
+    map(ord, "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u02cb\u2018\u2019\u201b\u2032\uff07")
+)
+"""What people and systems write for an apostrophe."""
+_RANK = MappingProxyType({"running": 0, "failed": 1, "cancelled": 1, "completed": 2})
+_STATES: Mapping[type[Body], str] = MappingProxyType(
+    {
+        ImportFailed: "failed",
+        ImportCancelled: "cancelled",
+        ImportCompleted: "completed",
+        SyncCompleted: "completed",
+    }
+)
+"""What ends a run, and how."""
+_COUNTS = (
+    "read",
+    "staged",
+    "changed",
+    "unchanged",
+    "unreadable",
+    "removed",
+    "total",
+    "succeeded",
+    "failed",
+    "retrying",
+)
 
 
-class Fact(NamedTuple):
+class Snapshot(NamedTuple):
     """What one batch says of one record. `employee_rev` is 0 when no event of it carried the employee."""
 
     company_id: UUID
@@ -68,7 +102,7 @@ class Linking(NamedTuple):
     updated_at: datetime
 
 
-class Standing(NamedTuple):
+class SyncStatus(NamedTuple):
     """What one batch says of one source record's status."""
 
     company_id: UUID
@@ -77,20 +111,26 @@ class Standing(NamedTuple):
     status: str
     reason: str
     field: str | None
+    retry_at: datetime | None
+    holder: str | None
+    """As JSON."""
+    answer: str | None
+    """As JSON."""
     synced_at: datetime | None
     updated_at: datetime
 
 
 def searchable(text: str) -> str:
-    """Small letters without accents, as both what is searched and what is asked for are compared."""
-    if text.isascii():
-        return text.lower()
-    parted = unicodedata.normalize("NFKD", text)
-    bare = "".join(c for c in parted if not unicodedata.combining(c))
-    return bare.casefold().translate(_NOT_DECOMPOSED)
+    """Small letters without accents, apostrophes and doubled blanks: what is searched and what is asked for alike."""
+    bare = text.translate(_NO_APOSTROPHES)  # first: some would come apart into a blank and an accent
+    if not bare.isascii():
+        parted = unicodedata.normalize("NFKD", bare)
+        bare = "".join(c for c in parted if not unicodedata.combining(c))
+        bare = bare.casefold().translate(_NOT_DECOMPOSED)
+    return " ".join(bare.lower().split())
 
 
-def facts(events: Sequence[Message[Any]]) -> list[Fact]:
+def snapshots(events: Sequence[Message[Any]]) -> list[Snapshot]:
     """One row a record: its newest rev, and the newest employee among the events that carry one."""
     newest: dict[tuple[UUID, UUID], Message[Any]] = {}
     carrying: dict[tuple[UUID, UUID], Message[EmployeeStaged]] = {}
@@ -106,18 +146,18 @@ def facts(events: Sequence[Message[Any]]) -> list[Fact]:
             held = carrying.get(key)
             if held is None or held.body.rev < body.rev:
                 carrying[key] = event
-    return [_fact(event, carrying.get(key)) for key, event in newest.items()]
+    return [_snapshot(event, carrying.get(key)) for key, event in newest.items()]
 
 
-def _fact(event: Message[Any], carrying: Message[EmployeeStaged] | None) -> Fact:
+def _snapshot(event: Message[Any], carrying: Message[EmployeeStaged] | None) -> Snapshot:
     body = event.body
     fixed = (event.company_id, body.record_id, body.account_id, body.remote_id, body.rev)
     removed = isinstance(body, EmployeeRemoved)
     if carrying is None:
-        return Fact(*fixed, 0, removed, None, "", None, None, None, "", None, event.time)
+        return Snapshot(*fixed, 0, removed, None, "", None, None, None, "", None, event.time)
     employee: Employee = carrying.body.employee
     name = employee.full_name()
-    return Fact(
+    return Snapshot(
         *fixed,
         carrying.body.rev,
         removed,
@@ -146,7 +186,7 @@ def linkings(events: Sequence[Message[Any]]) -> list[Linking]:
 
 def _linking(event: Message[Any]) -> Linking:
     body, there, remote_id = event.body, None, None
-    if isinstance(body, RecordLinked | RecordDeleted):
+    if isinstance(body, RecordLinked | RecordDeleted | RecordExcluded):
         there = body.destination_record_id
     if isinstance(body, RecordLinked):
         remote_id = body.destination_remote_id
@@ -161,20 +201,37 @@ def _linking(event: Message[Any]) -> Linking:
     )
 
 
-def standings(events: Sequence[Message[Any]]) -> list[Standing]:
+def statuses(events: Sequence[Message[Any]]) -> list[SyncStatus]:
     """One row a source record, of its newest status."""
-    newest: dict[tuple[UUID, UUID], Message[StatusChanged]] = {}
+    newest: dict[tuple[UUID, UUID], tuple[RecordStatus, datetime]] = {}
     for event in events:
-        if isinstance(event.body, StatusChanged):
+        status = _status(event.body)
+        if status is not None:
             key = (event.company_id, event.body.record_id)
             known = newest.get(key)
-            if known is None or known.body.status_rev < event.body.status_rev:
-                newest[key] = event
+            if known is None or known[0].status_rev < status.status_rev:
+                newest[key] = (status, event.time)
     return [
-        Standing(e.company_id, b.record_id, b.status_rev, b.status, b.reason, b.field, b.synced_at, e.time)
-        for e in newest.values()
-        for b in (e.body,)
+        SyncStatus(
+            *key,
+            s.status_rev,
+            s.status,
+            s.reason,
+            s.field,
+            s.retry_at,
+            s.holder.model_dump_json(exclude_none=True) if s.holder else None,
+            orjson.dumps(s.answer).decode() if s.answer else None,
+            s.synced_at,
+            time,
+        )
+        for key, (s, time) in newest.items()
     ]
+
+
+def _status(body: Any) -> RecordStatus | None:
+    if isinstance(body, StatusChanged):
+        return body
+    return body.record_status if isinstance(body, PushEvent) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,27 +253,27 @@ class Run:
 
 def fold_run(run: Run | None, event: Message[Any]) -> Run:
     """`run` with what `event` says; in whatever order the events come, the same run."""
-    said = _said(event)
+    reported = _reported(event)
     if run is None:
-        return said
-    if (_RANK[said.state], said.ended_at or said.started_at) > (
+        return reported
+    if (_RANK[reported.state], reported.ended_at or reported.started_at) > (
         _RANK[run.state],
         run.ended_at or run.started_at,
     ):
-        state, reason, ended = said.state, said.reason, said.ended_at
+        state, reason, ended = reported.state, reported.reason, reported.ended_at
     else:
         state, reason, ended = run.state, run.reason, run.ended_at
-    earlier, later = sorted((run, said), key=lambda r: r.started_at)
+    earlier, later = sorted((run, reported), key=lambda r: r.started_at)
     return replace(
         run,
-        mode=run.mode or said.mode,
+        mode=run.mode or reported.mode,
         state=state,
         reason=reason,
         actor=earlier.actor or later.actor,
         started_at=earlier.started_at,
         ended_at=ended,
-        counts=_most(run.counts, said.counts),
-        skipped=_most(run.skipped, said.skipped),
+        counts=_most(run.counts, reported.counts),
+        skipped=_most(run.skipped, reported.skipped),
     )
 
 
@@ -224,21 +281,94 @@ def _most(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return {name: max(one.get(name, 0), other.get(name, 0)) for name in sorted({*one, *other})}
 
 
-def _said(event: Message[Any]) -> Run:
+def _reported(event: Message[Any]) -> Run:
     body = event.body
-    ended = isinstance(body, ImportCompleted | ImportFailed | SyncCompleted)
+    state = _STATES.get(type(body), "running")
+    ended = state != "running"
     syncing = isinstance(body, SyncStarted | SyncProgressed)
-    names = _SYNC_COUNTS if syncing else _IMPORT_COUNTS if isinstance(body, ImportProgressed) else ()
     return Run(
         event.company_id,
         body.run_id,
         "sync" if syncing else "import",
         body.mode if isinstance(body, ImportStarted) else None,
-        "failed" if isinstance(body, ImportFailed) else "completed" if ended else "running",
-        body.reason if isinstance(body, ImportFailed) else None,
+        state,
+        body.reason if isinstance(body, ImportFailed | ImportCompleted) else None,
         event.actor,
         event.time,
         event.time if ended else None,
-        {name: getattr(body, name) for name in names if hasattr(body, name)},
+        _counts(body),
         dict(getattr(body, "skipped", {})),
     )
+
+
+def _counts(body: Any) -> dict[str, int]:
+    """What the event counts; how many records a run is about is not said of one that reads a whole directory."""
+    counted = {name: getattr(body, name) for name in _COUNTS if hasattr(body, name)}
+    if isinstance(body, ImportStarted) and not body.total:
+        del counted["total"]
+    return counted
+
+
+class RunRecord(NamedTuple):
+    """What became of one record in one run, and why where that is not a success; `at` is when."""
+
+    company_id: UUID
+    run_id: UUID
+    record_id: UUID
+    outcome: str
+    reason: str
+    field: str | None
+    at: datetime
+
+
+def run_records(events: Sequence[Message[Any]]) -> list[RunRecord]:
+    """The records of runs that these events say something of, each by its last event."""
+    found: dict[tuple[UUID, UUID, UUID], RunRecord] = {}
+    for event in events:
+        ended = _ended(event.body)
+        if event.run_id is None or ended is None:
+            continue
+        key = (event.company_id, event.run_id, event.body.record_id)
+        known = found.get(key)
+        if known is None or known.at <= event.time:
+            found[key] = RunRecord(*key, *ended, event.time)
+    return list(found.values())
+
+
+class PushResult(NamedTuple):
+    """How one push ended; of one that succeeded also when its change was staged."""
+
+    company_id: UUID
+    run_id: UUID | None
+    outcome: str
+    reason: str
+    at: datetime
+    staged_at: datetime | None
+
+
+def push_results(events: Sequence[Message[Any]]) -> list[PushResult]:
+    """The ends of pushes among these events. A source rev is the database's millisecond at staging."""
+    found = []
+    for event in events:
+        ended = _ended(event.body) if isinstance(event.body, PushEvent) else None
+        if ended is not None:
+            staged = None
+            if isinstance(event.body, PushSucceeded):
+                staged = datetime.fromtimestamp(event.body.source_rev / 1000, UTC)
+            found.append(PushResult(event.company_id, event.run_id, ended[0], ended[1], event.time, staged))
+    return found
+
+
+def _ended(body: Body) -> tuple[str, str, str | None] | None:
+    """How a record's part in a run ended, as outcome, reason and field; None for what is no end."""
+    match body:
+        case PushSucceeded() | PushAdopted():
+            return "succeeded", "", None
+        case PushFailed():
+            return "failed" if body.retryable else "needs_action", body.reason, body.field
+        case PushHeld():
+            return "held", body.reason, body.field
+        case EmployeeUnreadable():
+            return "unreadable", body.reason, body.field
+        case _:
+            return None

@@ -1,35 +1,31 @@
 """What people read: reasons in words, a record's timeline, and the cursors that continue a page."""
 
 import base64
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
+from itertools import repeat
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from services.history.core.chain import Entry
-from shared.contracts.reasons import REASONS, SYSTEMS
-from shared.contracts.records import Change, CompanySettings
-from shared.contracts.views import TimelineEntry
+from services.history.core.entries import Group
+from shared.contracts.history_views import Attempt, HistoryEntry, HistoryKind
+from shared.contracts.views import NoteView, TimelineEntry
+from shared.domain.capabilities import left_out
+from shared.domain.employee import Change, Employee
+from shared.domain.mapping import desired
+from shared.domain.reasons import NOTES, field_words
+from shared.domain.settings import CompanySettings
+from shared.domain.values import Note, Status
+from shared.systems import mapping_of
+from shared.systems.words import Names, names, reason_words
 
 SORTS = frozenset({"number", "name", "status", "synced_at"})
-_FIELDS = MappingProxyType(
-    {
-        "number": "employee number",
-        "email": "e-mail address",
-        "phone": "phone number",
-        "mobile": "mobile number",
-        "address_city": "city",
-        "address_state": "state",
-        "address_postal_code": "postal code",
-        "address_country": "country",
-    }
-)
-_DIGITS = re.compile(r"(?<=[a-z])(?=\d)")
+WRITTEN = frozenset({"push.succeeded", "push.adopted"})
+"""What says that a planned change was written."""
 _NOT_SHOWN = frozenset(
     {
         "record_id",
@@ -39,49 +35,27 @@ _NOT_SHOWN = frozenset(
         "changes",
         "fields",
         "basis",
+        "record_status",
         "status",
         "reason",
     }
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """How the two sides are called."""
-
-    source: str = "the source"
-    destination: str = "the destination"
-
-
-def names(settings: CompanySettings | None) -> Names:
-    """The systems of the company's route."""
-    route = settings.route if settings else None
-    if settings is None or route is None:
-        return Names()
-    source, destination = settings.account(route.source), settings.account(route.destination)
-    unnamed = Names()
-    return Names(
-        SYSTEMS[source.system] if source else unnamed.source,
-        SYSTEMS[destination.system] if destination else unnamed.destination,
+def notes(employee: Employee, settings: CompanySettings | None) -> tuple[NoteView, ...]:
+    """Which of a source record's values were not taken as they are, and which the destination cannot hold."""
+    found, called = list(employee.notes), names(settings)
+    mapping = mapping_of(settings) if settings else None
+    if mapping is not None:
+        found += left_out(desired(employee, mapping), mapping.destination, mapping.features)
+    return tuple(
+        NoteView(field=note.field, reason=note.reason, text=_note_words(note, called)) for note in found
     )
 
 
-def field_words(field: str) -> str:
-    """`address_line1` → `address line 1`."""
-    return _FIELDS.get(field) or _DIGITS.sub(" ", field.replace("_", " "))
-
-
-def reason_words(reason: str, field: str | None, called: Names) -> tuple[str, str]:
-    """Why, and what to do about it, as sentences; a code we do not know is shown in words."""
-    known = REASONS.get(reason)
-    if known is None:
-        return reason.replace("_", " ").capitalize(), ""
-    values = {
-        "source": called.source,
-        "destination": called.destination,
-        "field": field_words(field) if field else "a field",
-    }
-    return known.text.format_map(values), known.fix.format_map(values)
+def _note_words(note: Note, called: Names) -> str:
+    words = {"source": called.source, "destination": called.destination, "field": field_words(note.field)}
+    return NOTES[note.reason].format_map(words) if note.reason in NOTES else note.reason.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +91,72 @@ def like(text: str) -> str:
     return "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
 
 
+def history_entry(
+    group: Group, people: Mapping[UUID, tuple[UUID, str]], source: UUID | None, called: Names
+) -> HistoryEntry:
+    """One entry in words; `people` are the account and the name of records."""
+    first, last = group.events[0], group.events[-1]
+    account, name = people.get(last.record_id, (None, "")) if last.record_id else (None, "")
+    return HistoryEntry(
+        n=last.n,
+        at=last.event_time,
+        began_at=first.event_time,
+        kind=group.kind,
+        type=last.type,
+        record_id=last.record_id,
+        record_name=name,
+        side=None if account is None else "source" if account == source else "destination",
+        actor=group.actor,
+        cause=last.cause,
+        automatic=group.kind is HistoryKind.SYNC and group.actor is None,
+        run_id=last.run_id,
+        action=group.bodies[-1].get("action"),
+        changes={name: Change.model_validate(change) for name, change in group.changes.items()},
+        status=Status(group.status) if group.status else None,
+        reason=group.reason,
+        reason_text=_reason_text(group.reason, group.field, called),
+        detail=group.detail(),
+        attempts=tuple(map(_attempt, group.events, group.bodies, repeat(called)))
+        if group.kind is HistoryKind.SYNC
+        else (),
+    )
+
+
+def _attempt(event: Entry, body: Mapping[str, Any], called: Names) -> Attempt:
+    reason = body.get("reason") or ""
+    return Attempt(
+        n=event.n,
+        at=event.event_time,
+        type=event.type,
+        reason=reason,
+        reason_text=_reason_text(reason, body.get("field"), called),
+        retry_at=(body.get("record_status") or {}).get("retry_at"),
+        answer=body.get("answer"),
+    )
+
+
+def _reason_text(reason: str, field: str | None, called: Names) -> str:
+    return reason_words(reason, field, called)[0] if reason else ""
+
+
 def planned_fields(entries: Iterable[Entry]) -> dict[str, Any]:
     """The fields of each planned push, by the push's id."""
     bodies = (orjson.loads(e.body) for e in entries if e.type == "push.planned")
-    return {body["item_id"]: body["fields"] for body in bodies}
+    return {body["push_id"]: body["fields"] for body in bodies}
 
 
 def timeline(
     entries: Sequence[Entry], record: UUID, planned: Mapping[str, Any], called: Names
 ) -> tuple[TimelineEntry, ...]:
-    """The log's entries as people read them. What a push wrote is what its plan said."""
+    """The log's entries as people read them. What a push wrote is what it had planned."""
     return tuple(_timeline_entry(entry, record, planned, called) for entry in entries)
 
 
 def _timeline_entry(entry: Entry, record: UUID, planned: Mapping[str, Any], called: Names) -> TimelineEntry:
     body = orjson.loads(entry.body)
     changes = body.get("changes") or body.get("fields") or {}
-    if entry.type == "push.succeeded":
-        changes = planned.get(body["item_id"], {})
+    if entry.type in WRITTEN:
+        changes = planned.get(body["push_id"], {})
     reason = body.get("reason") or None
     text = reason_words(reason, body.get("field"), called)[0] if reason else ""
     detail = {name: value for name, value in body.items() if name not in _NOT_SHOWN}
@@ -146,7 +168,7 @@ def _timeline_entry(entry: Entry, record: UUID, planned: Mapping[str, Any], call
         cause=entry.cause,
         run_id=entry.run_id,
         changes={name: Change.model_validate(change) for name, change in changes.items()},
-        status=body.get("status"),
+        status=(body.get("record_status") or body).get("status"),
         reason=reason,
         reason_text=text,
         detail={**detail, "side": "source" if entry.record_id == record else "destination"},

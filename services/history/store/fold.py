@@ -1,4 +1,4 @@
-"""The SQL that keeps the views. Called under the companies' heads (`log.lock_heads`), so nothing else writes meanwhile."""
+"""The SQL that keeps the views. Called under the companies' locks, so nothing else writes meanwhile."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from uuid import UUID
 
 import orjson
 
-from services.history.core.fold import Fact, Linking, Run, Standing
+from services.history.core.fold import Linking, PushResult, Run, RunRecord, Snapshot, SyncStatus
 from shared.db.tx import Record, Tx
 
-_SAVE_FACTS = """
+_SAVE_SNAPSHOTS = """
 WITH saved AS (
-    INSERT INTO facts AS f (company_id, record_id, account_id, remote_id, rev, employee_rev, removed, number, name,
+    INSERT INTO snapshots AS f (company_id, record_id, account_id, remote_id, rev, employee_rev, removed, number, name,
                             first_name, last_name, email, search, employee, updated_at)
-    SELECT * FROM unnest($1::fact_row[])
+    SELECT * FROM unnest($1::snapshot_row[])
     ON CONFLICT (company_id, record_id) DO UPDATE SET
         rev = greatest(f.rev, excluded.rev),
         removed = CASE WHEN excluded.rev > f.rev THEN excluded.removed ELSE f.removed END,
@@ -50,10 +50,10 @@ ON CONFLICT (company_id, account_id, status) DO UPDATE SET count = c.count + exc
 """
 
 
-async def save_facts(tx: Tx, facts: Sequence[Fact]) -> None:
+async def save_snapshots(tx: Tx, snapshots: Sequence[Snapshot]) -> None:
     """Keep what is newer; what is of its company's source is shown. One statement, counters included."""
-    if facts:
-        await tx.execute(_SAVE_FACTS, facts, tx.companies)
+    if snapshots:
+        await tx.execute(_SAVE_SNAPSHOTS, snapshots, tx.companies)
 
 
 _SET_SOURCES = """
@@ -68,7 +68,7 @@ WITH shown AS (
                                   first_name, last_name, email, search, updated_at)
     SELECT f.company_id, f.record_id, f.account_id, f.remote_id, f.rev, f.removed, f.number, f.name,
            f.first_name, f.last_name, f.email, f.search, f.updated_at
-    FROM facts f JOIN unnest($1::uuid[], $2::uuid[]) AS t (company_id, account_id)
+    FROM snapshots f JOIN unnest($1::uuid[], $2::uuid[]) AS t (company_id, account_id)
       ON f.company_id = t.company_id AND f.account_id = t.account_id
     ON CONFLICT (company_id, record_id) DO UPDATE SET
         counted = CASE WHEN v.account_id IS NOT NULL THEN v.status END,
@@ -86,7 +86,7 @@ ON CONFLICT (company_id, account_id, status) DO UPDATE SET count = c.count + exc
 
 
 async def set_sources(tx: Tx, sources: Sequence[tuple[UUID, UUID | None]]) -> None:
-    """Say whose records each company's list shows; where that moved, bring the list up from the facts."""
+    """Say whose records each company's list shows; where that moved, bring the list up from the snapshots."""
     moved = await tx.fetch(_SET_SOURCES, [c for c, _ in sources], [a for _, a in sources])
     shown = [r for r in moved if r["source_account_id"] is not None]
     if shown:
@@ -106,19 +106,21 @@ WHERE v.link_rev < excluded.link_rev
 
 
 async def save_linkings(tx: Tx, linkings: Sequence[Linking]) -> None:
-    """Keep what is newer. A record not heard of yet gets a hidden row."""
+    """Keep what is newer. A record not known yet gets a hidden row."""
     if linkings:
         await tx.execute(_SAVE_LINKINGS, linkings)
 
 
-_SAVE_STANDINGS = """
+_SAVE_STATUSES = """
 WITH saved AS (
-    INSERT INTO record_view AS v (company_id, record_id, status_rev, status, reason, field, synced_at, updated_at)
-    SELECT * FROM unnest($1::standing_row[])
+    INSERT INTO record_view AS v (company_id, record_id, status_rev, status, reason, field, retry_at, holder, answer,
+                                    synced_at, updated_at)
+    SELECT * FROM unnest($1::status_row[])
     ON CONFLICT (company_id, record_id) DO UPDATE SET
         counted = CASE WHEN v.account_id IS NOT NULL THEN v.status END,
         status_rev = excluded.status_rev, status = excluded.status, reason = excluded.reason, field = excluded.field,
-        synced_at = excluded.synced_at, updated_at = greatest(v.updated_at, excluded.updated_at)
+        retry_at = excluded.retry_at, holder = excluded.holder, answer = excluded.answer, synced_at = excluded.synced_at,
+        updated_at = greatest(v.updated_at, excluded.updated_at)
     WHERE v.status_rev < excluded.status_rev
     RETURNING company_id, account_id, status, counted
 ), moved AS (
@@ -134,10 +136,10 @@ WHEN NOT MATCHED THEN INSERT VALUES (m.company_id, m.account_id, m.status, m.by)
 """
 
 
-async def save_standings(tx: Tx, standings: Sequence[Standing]) -> None:
-    """Keep what is newer, and the counters equal to it. A record not heard of yet gets a hidden row."""
-    if standings:
-        await tx.execute(_SAVE_STANDINGS, standings)
+async def save_statuses(tx: Tx, statuses: Sequence[SyncStatus]) -> None:
+    """Keep what is newer, and the counters equal to it. A record not known yet gets a hidden row."""
+    if statuses:
+        await tx.execute(_SAVE_STATUSES, statuses)
 
 
 _RUNS = """
@@ -176,3 +178,39 @@ async def save_runs(tx: Tx, runs: Sequence[Run]) -> None:
     ]  # fmt: skip
     if rows:
         await tx.execute(_SAVE_RUNS, *zip(*rows, strict=True))
+
+
+_SAVE_RUN_RECORDS = """
+INSERT INTO run_records AS r (company_id, run_id, record_id, outcome, reason, field, at)
+SELECT * FROM unnest($1::run_record_row[])
+ON CONFLICT (run_id, record_id, company_id) DO UPDATE SET
+    outcome = excluded.outcome, reason = excluded.reason, field = excluded.field, at = excluded.at,
+    attempts = r.attempts + 1
+WHERE r.at <= excluded.at
+"""
+
+
+async def save_run_records(tx: Tx, records: Sequence[RunRecord]) -> None:
+    """Keep what became of these records in their runs; what is later stands."""
+    if records:
+        await tx.execute(_SAVE_RUN_RECORDS, records)
+
+
+_COUNT_RESULTS = """
+INSERT INTO minutes AS m (company_id, event_time, outcome, reason, pace, count)
+SELECT p.company_id, date_trunc('minute', p.at), p.outcome, p.reason, p.pace, count(*) FROM (
+    SELECT e.company_id, e.at, e.outcome, e.reason, CASE
+        WHEN e.staged_at IS NULL OR (e.run_id IS NOT NULL AND r.run_id IS NULL) THEN -1
+        ELSE floor(ln(least(greatest(extract(epoch FROM e.at - greatest(e.staged_at, r.started_at)), 0.1), 1e6) / 0.1) / ln(1.2))
+    END AS pace
+    FROM unnest($1::result_row[]) e
+    LEFT JOIN run_view r ON r.company_id = e.company_id AND r.run_id = e.run_id
+) p GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+ON CONFLICT (company_id, event_time, outcome, reason, pace) DO UPDATE SET count = m.count + excluded.count
+"""
+
+
+async def count_results(tx: Tx, results: Sequence[PushResult]) -> None:
+    """Add these to their minutes. A push takes from its staging, or where it was asked for later, from its run's begin."""
+    if results:
+        await tx.execute(_COUNT_RESULTS, results)

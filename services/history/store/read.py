@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from services.history.core.fold import Run
 from services.history.core.show import Cursor
-from services.history.store.fold import run_of
 from shared.db.tx import Record, Tx
 
 FEW = 2_000
@@ -63,65 +62,99 @@ async def survey(tx: Tx, company: UUID, pattern: str | None) -> Survey:
     return Survey(account, {r["status"]: r["count"] for r in rows}, found)
 
 
-_FEW_UP = """
-SELECT v.*, d.remote_id AS found_remote_id FROM (
-    SELECT * FROM (
-        SELECT *,
-            CASE $3 WHEN 'name' THEN left(search, 100) WHEN 'number' THEN lpad(coalesce(number, ''), 32)
-                    WHEN 'status' THEN status ELSE '' END COLLATE "C" AS sort_text,
-            CASE WHEN $3 IN ('status', 'synced_at') THEN synced_key ELSE 'epoch' END AS sort_time
-        FROM record_view WHERE company_id = $1 AND account_id = $2
-          AND ($7::text[] = '{}' OR status = ANY ($7)) AND ($8::text IS NULL OR search LIKE $8)
-          AND ($10::uuid[] IS NULL OR record_id = ANY ($10))
-    ) AS keyed
-    WHERE $6::uuid IS NULL OR ROW(sort_text, sort_time, record_id) > ROW($4 COLLATE "C", $5::timestamptz, $6)
-    ORDER BY sort_text ASC, sort_time ASC, record_id ASC LIMIT $9
-) AS v LEFT JOIN facts d ON d.company_id = $1 AND d.record_id = v.destination_record_id
-ORDER BY sort_text ASC, sort_time ASC, v.record_id ASC
+_FEW_KEYS = """
+SELECT record_id, sort_text, sort_time FROM (
+    SELECT record_id,
+        CASE $3 WHEN 'name' THEN left(search, 100) WHEN 'number' THEN lpad(coalesce(number, ''), 32)
+                WHEN 'status' THEN status_key ELSE '' END COLLATE "C" AS sort_text,
+        CASE WHEN $3 IN ('status', 'synced_at') THEN synced_key ELSE 'epoch' END AS sort_time
+    FROM record_view WHERE company_id = $1 AND account_id = $2
+      AND ($7::text[] = '{}' OR status = ANY ($7)) AND ($8::text IS NULL OR search LIKE $8)
+      AND ($14::uuid[] IS NULL OR record_id = ANY ($14))
+) AS keyed
+WHERE sort_text BETWEEN $10 AND $11 AND sort_time BETWEEN $12 AND $13
+  AND ($6::uuid IS NULL OR ROW(sort_text, sort_time, record_id) > ROW($4 COLLATE "C", $5::timestamptz, $6))
+ORDER BY sort_text ASC, sort_time ASC, record_id ASC LIMIT $9
 """
-_WALK_UP = """
-SELECT v.*, d.remote_id AS found_remote_id, sort_text, sort_time FROM (
-    (SELECT f.record_id, f.number_key AS sort_text, 'epoch'::timestamptz AS sort_time
-     FROM facts f JOIN record_view v ON v.company_id = f.company_id AND v.record_id = f.record_id
-     WHERE $3 = 'number' AND f.company_id = $1 AND f.account_id = $2
-       AND ($7::text[] = '{}' OR v.status = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
-       AND ($6::uuid IS NULL OR ROW(f.number_key, f.record_id) > ROW($4, $6))
-     ORDER BY f.number_key ASC, f.record_id ASC LIMIT $9)
-    UNION ALL
-    (SELECT f.record_id, f.name_key, 'epoch'
-     FROM facts f JOIN record_view v ON v.company_id = f.company_id AND v.record_id = f.record_id
-     WHERE $3 = 'name' AND f.company_id = $1 AND f.account_id = $2
-       AND ($7::text[] = '{}' OR v.status = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
-       AND ($6::uuid IS NULL OR ROW(f.name_key, f.record_id) > ROW($4, $6))
-     ORDER BY f.name_key ASC, f.record_id ASC LIMIT $9)
-    UNION ALL
-    (SELECT record_id, status, synced_key
-     FROM record_view
-     WHERE $3 = 'status' AND company_id = $1 AND account_id = $2
-       AND ($7::text[] = '{}' OR status = ANY ($7)) AND ($8::text IS NULL OR search LIKE $8)
-       AND ($6::uuid IS NULL OR ROW(status, synced_key, record_id) > ROW($4, $5::timestamptz, $6))
-     ORDER BY status ASC, synced_key ASC, record_id ASC LIMIT $9)
-    UNION ALL
-    (SELECT each.record_id, '', each.at
-     FROM counters c CROSS JOIN LATERAL (
-         SELECT record_id, synced_key AS at FROM record_view
-         WHERE company_id = $1 AND account_id = $2 AND status = c.status AND ($8::text IS NULL OR search LIKE $8)
-           AND ($6::uuid IS NULL OR ROW(synced_key, record_id) > ROW($5::timestamptz, $6))
-         ORDER BY synced_key ASC, record_id ASC LIMIT $9
-     ) AS each
-     WHERE $3 = 'synced_at' AND c.company_id = $1 AND c.account_id = $2 AND ($7::text[] = '{}' OR c.status = ANY ($7))
-     ORDER BY each.at ASC, each.record_id ASC LIMIT $9)
-) AS k JOIN record_view v ON v.company_id = $1 AND v.record_id = k.record_id
-LEFT JOIN facts d ON d.company_id = $1 AND d.record_id = v.destination_record_id
-ORDER BY sort_text ASC, sort_time ASC, v.record_id ASC
+_WALK_KEYS = """
+(SELECT f.record_id, f.number_key AS sort_text, 'epoch'::timestamptz AS sort_time
+ FROM snapshots f JOIN record_view v ON v.company_id = f.company_id AND v.record_id = f.record_id
+ WHERE $3 = 'number' AND f.company_id = $1 AND f.account_id = $2 AND f.number_key BETWEEN $10 AND $11
+   AND ($7::text[] = '{}' OR v.status = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
+   AND ($6::uuid IS NULL OR ROW(f.number_key, f.record_id) > ROW($4, $6))
+ ORDER BY f.number_key ASC, f.record_id ASC LIMIT $9)
+UNION ALL
+(SELECT f.record_id, f.name_key, 'epoch'
+ FROM snapshots f JOIN record_view v ON v.company_id = f.company_id AND v.record_id = f.record_id
+ WHERE $3 = 'name' AND f.company_id = $1 AND f.account_id = $2 AND f.name_key BETWEEN $10 AND $11
+   AND ($7::text[] = '{}' OR v.status = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
+   AND ($6::uuid IS NULL OR ROW(f.name_key, f.record_id) > ROW($4, $6))
+ ORDER BY f.name_key ASC, f.record_id ASC LIMIT $9)
+UNION ALL
+(SELECT record_id, status_key, synced_key
+ FROM record_view
+ WHERE $3 = 'status' AND company_id = $1 AND account_id = $2
+   AND ($7::text[] = '{}' OR status = ANY ($7)) AND ($8::text IS NULL OR search LIKE $8)
+   AND ($6::uuid IS NULL OR ROW(status_key, synced_key, record_id) > ROW($4, $5::timestamptz, $6))
+ ORDER BY status_key ASC, synced_key ASC, record_id ASC LIMIT $9)
+UNION ALL
+(SELECT each.record_id, '', each.at
+ FROM counters c CROSS JOIN LATERAL (
+     SELECT record_id, synced_key AS at FROM record_view
+     WHERE company_id = $1 AND account_id = $2 AND status_key = status_order(c.status)
+       AND synced_key BETWEEN $12 AND $13 AND ($8::text IS NULL OR search LIKE $8)
+       AND ($6::uuid IS NULL OR ROW(synced_key, record_id) > ROW($5::timestamptz, $6))
+     ORDER BY synced_key ASC, record_id ASC LIMIT $9
+ ) AS each
+ WHERE $3 = 'synced_at' AND c.company_id = $1 AND c.account_id = $2 AND ($7::text[] = '{}' OR c.status = ANY ($7))
+ ORDER BY each.at ASC, each.record_id ASC LIMIT $9)
 """
+
+
+def _rows(keys: str) -> str:
+    return """
+SELECT v.*, d.remote_id AS found_remote_id, sort_text, sort_time
+FROM (KEYS) AS k JOIN record_view v ON v.company_id = $1 AND v.record_id = k.record_id
+LEFT JOIN snapshots d ON d.company_id = $1 AND d.record_id = v.destination_record_id
+ORDER BY sort_text ASC, sort_time ASC, v.record_id ASC
+""".replace("KEYS", keys)
+
+
+def _ids(keys: str) -> str:
+    return """
+SELECT k.record_id::text AS record_id, sort_text, sort_time FROM (KEYS) AS k
+ORDER BY sort_text ASC, sort_time ASC, k.record_id ASC
+""".replace("KEYS", keys)
 
 
 def _down(sql: str) -> str:
     return sql.replace(" ASC", " DESC").replace(" > ROW", " < ROW")
 
 
+_FEW_UP, _WALK_UP = _rows(_FEW_KEYS), _rows(_WALK_KEYS)
 _FEW_DOWN, _WALK_DOWN = _down(_FEW_UP), _down(_WALK_UP)
+_FEW_IDS_UP, _WALK_IDS_UP = _ids(_FEW_KEYS), _ids(_WALK_KEYS)
+_FEW_IDS_DOWN, _WALK_IDS_DOWN = _down(_FEW_IDS_UP), _down(_WALK_IDS_UP)
+
+_LAST_TEXT, _LAST_TIME = "\U0010ffff", datetime.max.replace(tzinfo=UTC)
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_Span = tuple[str, str, datetime, datetime]
+"""First and last text, first and last time."""
+_EVERYTHING: _Span = ("", _LAST_TEXT, _EPOCH, _LAST_TIME)
+_NO_NUMBER = " " * 32
+_SPANS: Mapping[str, tuple[_Span, ...]] = {
+    "number": (
+        (_NO_NUMBER + "\1", _LAST_TEXT, _EPOCH, _LAST_TIME),
+        (_NO_NUMBER, _NO_NUMBER, _EPOCH, _LAST_TIME),
+    ),
+    "name": (("\1", _LAST_TEXT, _EPOCH, _LAST_TIME), ("", "", _EPOCH, _LAST_TIME)),
+    "synced_at": (
+        ("", _LAST_TEXT, _EPOCH + timedelta(microseconds=1), _LAST_TIME),
+        ("", _LAST_TEXT, _EPOCH, _EPOCH),
+    ),
+    "status": (_EVERYTHING,),
+}
+"""The parts of each order: what has a value, then what has none, whichever way the values are sorted."""
 
 
 async def page(
@@ -134,23 +167,51 @@ async def page(
     limit: int,
     *,
     down: bool,
+    ids_only: bool = False,
 ) -> list[Record]:
     """Rows of the list in the order of `sort`, after the cursor; one more than `limit` if there are more.
 
-    Few records are sorted where they are found; many are walked in the order of an index, until the page is full.
+    What has no value comes last in either direction. Few records are sorted where they are found; many are walked in the
+    order of an index, until the page is full. With `ids_only`, a row is its id and its place.
     """
-    text, time, record = (after.text, after.time, after.id) if after else (None, None, None)
-    place = (company, known.account, sort, text, time, record, wanted.statuses, wanted.pattern, limit + 1)
-    if known.found is not None or known.total(wanted) <= FEW:
-        return await tx.fetch(_FEW_DOWN if down else _FEW_UP, *place, known.found)
-    return await tx.fetch(_WALK_DOWN if down else _WALK_UP, *place)
+    few = known.found is not None or known.total(wanted) <= FEW
+    sql = _STATEMENTS[few, ids_only, down]
+    spans = _SPANS[sort]
+    if after and len(spans) > 1 and _has_none(sort, after):
+        spans = spans[1:]
+    rows: list[Record] = []
+    for span in spans:
+        text, time, record = (after.text, after.time, after.id) if after else (None, None, None)
+        place = (company, known.account, sort, text, time, record, wanted.statuses, wanted.pattern)
+        more = (limit + 1 - len(rows), *span)
+        rows += await tx.fetch(sql, *place, *more, *([known.found] if few else []))
+        if len(rows) > limit:
+            break
+        after = None
+    return rows
+
+
+def _has_none(sort: str, place: Cursor) -> bool:
+    """Whether the row at this place has no value in the column it is sorted by."""
+    first, _, since, _ = _SPANS[sort][0]
+    return place.time < since if sort == "synced_at" else place.text < first
+
+
+_STATEMENTS = {
+    (True, False, False): _FEW_UP, (True, False, True): _FEW_DOWN,
+    (True, True, False): _FEW_IDS_UP, (True, True, True): _FEW_IDS_DOWN,
+    (False, False, False): _WALK_UP, (False, False, True): _WALK_DOWN,
+    (False, True, False): _WALK_IDS_UP, (False, True, True): _WALK_IDS_DOWN,
+}  # fmt: skip
+"""By: few records, ids only, downwards."""
 
 
 _BY_IDS = """
 SELECT v.record_id, v.remote_id, v.number, v.name, v.first_name, v.last_name, v.email, v.status, v.reason, v.field,
-       v.situation, v.source_rev, v.synced_at, v.destination_record_id, v.destination_remote_id, v.updated_at,
+       v.situation, v.source_rev, v.retry_at, v.holder, v.answer, v.synced_at, v.destination_record_id, v.destination_remote_id,
+       v.updated_at,
        f.remote_id AS found_remote_id
-FROM record_view v LEFT JOIN facts f ON f.company_id = v.company_id AND f.record_id = v.destination_record_id
+FROM record_view v LEFT JOIN snapshots f ON f.company_id = v.company_id AND f.record_id = v.destination_record_id
 WHERE v.company_id = $1 AND v.record_id = ANY ($2::uuid[])
   AND v.account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
 """
@@ -190,10 +251,11 @@ async def resolve(tx: Tx, company: UUID, wanted: Filter | Sequence[UUID]) -> str
 
 _RECORD = """
 SELECT v.record_id, v.remote_id, v.number, v.name, v.first_name, v.last_name, v.email, v.status, v.reason, v.field,
-       v.situation, v.source_rev, v.synced_at, v.destination_record_id, v.destination_remote_id, v.updated_at,
+       v.situation, v.source_rev, v.retry_at, v.holder, v.answer, v.synced_at, v.destination_record_id, v.destination_remote_id,
+       v.updated_at,
        d.remote_id AS found_remote_id, s.employee, d.employee AS destination_employee
-FROM record_view v JOIN facts s ON s.company_id = v.company_id AND s.record_id = v.record_id
-LEFT JOIN facts d ON d.company_id = v.company_id AND d.record_id = v.destination_record_id
+FROM record_view v JOIN snapshots s ON s.company_id = v.company_id AND s.record_id = v.record_id
+LEFT JOIN snapshots d ON d.company_id = v.company_id AND d.record_id = v.destination_record_id
 WHERE v.company_id = $1 AND v.record_id = $2
   AND v.account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
 """
@@ -204,26 +266,12 @@ async def record(tx: Tx, company: UUID, record_id: UUID) -> Record | None:
     return await tx.fetchrow(_RECORD, company, record_id)
 
 
-_RUN_PAGE = """
-SELECT company_id, run_id, kind, mode, state, reason, actor, started_at, ended_at, counts, skipped
-FROM run_view WHERE company_id = $1 AND ($3::uuid IS NULL OR (started_at, run_id) < ($2, $3))
-ORDER BY started_at DESC, run_id DESC LIMIT $4
+_EMPLOYEES = """
+SELECT record_id, employee FROM snapshots WHERE company_id = $1 AND record_id = ANY ($2::uuid[]) AND employee IS NOT NULL
 """
 
 
-async def runs(tx: Tx, company: UUID, after: Cursor | None, limit: int) -> list[Run]:
-    """Imports and pushes, newest first; one more than `limit` if there are more."""
-    time, run_id = (after.time, after.id) if after else (None, None)
-    return [run_of(r) for r in await tx.fetch(_RUN_PAGE, company, time, run_id, limit + 1)]
-
-
-_RUN = """
-SELECT company_id, run_id, kind, mode, state, reason, actor, started_at, ended_at, counts, skipped
-FROM run_view WHERE company_id = $1 AND run_id = $2
-"""
-
-
-async def run(tx: Tx, company: UUID, run_id: UUID) -> Run | None:
-    """One import or push."""
-    row = await tx.fetchrow(_RUN, company, run_id)
-    return run_of(row) if row else None
+async def employees(tx: Tx, company: UUID, records: Sequence[UUID]) -> dict[str, str]:
+    """The last known values of these records of either account, as JSON, by id."""
+    rows = await tx.fetch(_EMPLOYEES, company, list(records))
+    return {str(row["record_id"]): row["employee"] for row in rows}

@@ -13,6 +13,7 @@ CREATE TABLE snapshots (
     content_hash bytea NOT NULL,
     employee json NOT NULL,
     payload json,
+    written boolean NOT NULL DEFAULT false,
     PRIMARY KEY (record_id, company_id)
 );
 CREATE INDEX snapshots_account ON snapshots (account_id, company_id);
@@ -22,6 +23,7 @@ CREATE TABLE seen (
     company_id uuid NOT NULL,
     account_id uuid NOT NULL,
     remote_id text NOT NULL,
+    remote_version text,
     seen_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (company_id, account_id, remote_id)
 );
@@ -32,8 +34,19 @@ CREATE TABLE directories (
     account_id uuid NOT NULL,
     generation bigint NOT NULL DEFAULT 0,
     watermark timestamptz,
+    began_at timestamptz,
     complete_as_of timestamptz,
+    -- The last marker that went to every partition, and whether anything has been published since.
+    base_as_of timestamptz,
+    moved boolean NOT NULL DEFAULT true,
     next_full_at timestamptz,
+    -- Sweeps: of accounts that a route follows, how often, and the changes that they found and no hook had announced.
+    followed boolean NOT NULL DEFAULT false,
+    next_sweep_at timestamptz NOT NULL DEFAULT now(),
+    sweep_seconds int,
+    hinted_at timestamptz,
+    found bigint NOT NULL DEFAULT 0,
+    found_at timestamptz,
     PRIMARY KEY (company_id, account_id)
 );
 SELECT muster.protect('directories'), muster.open_to_system('directories');
@@ -61,8 +74,13 @@ CREATE TABLE read_tasks (
     lease_token bigint NOT NULL DEFAULT 0,
     lease_until timestamptz,
     done_at timestamptz,
+    -- An import in parts is over when all have ended, also those that have not arrived; of one given up nothing more is published.
+    parts int NOT NULL DEFAULT 1,
+    given_up boolean NOT NULL DEFAULT false,
+    traceparent text,  -- of what asked for it
     PRIMARY KEY (task_id, company_id)
 );
+CREATE INDEX read_tasks_run ON read_tasks (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX read_tasks_due ON read_tasks (due_at) WHERE done_at IS NULL;
 SELECT muster.protect('read_tasks'), muster.open_to_system('read_tasks');
 
@@ -75,3 +93,10 @@ CREATE TABLE read_pages (
     PRIMARY KEY (task_id, company_id, page)
 );
 SELECT muster.protect('read_pages');
+
+-- What a page writes goes as one array of rows (decision 0011).
+CREATE TYPE snapshot_row AS (
+    record_id uuid, account_id uuid, remote_id text, rev bigint, state text, remote_version text,
+    remote_updated_at timestamptz, requested_at timestamptz, answered_at timestamptz, raw_hash bytea, content_hash bytea,
+    employee json, payload json, written boolean
+);

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from services.importer.core import Fresh, Snapshot
 from services.importer.store.tasks import Task
-from shared.contracts.records import Employee
 from shared.db.tx import Record, Tx
+from shared.domain.employee import Employee
 
 _LOCK_ACCOUNTS = (
     "SELECT pg_advisory_xact_lock(2, hashtext(k)) FROM (SELECT unnest($1::text[]) AS k ORDER BY k) AS t"
@@ -33,7 +33,7 @@ async def load_hashes(tx: Tx, company: UUID, records: Sequence[UUID]) -> dict[UU
 
 _SNAPSHOTS = """
 SELECT record_id, account_id, remote_id, rev, state, remote_version, remote_updated_at, requested_at, answered_at,
-       raw_hash, content_hash, employee, payload
+       raw_hash, content_hash, employee, payload, written
 FROM snapshots WHERE company_id = ANY ($1::uuid[]) AND record_id = ANY ($2::uuid[])
 """
 
@@ -45,8 +45,9 @@ async def load_snapshots(tx: Tx, records: Sequence[UUID]) -> dict[UUID, Snapshot
 
 
 def _snapshot(row: Record) -> Snapshot:
-    *head, text, payload = row
-    return Snapshot._make((*head, Employee.model_validate_json(text), text, payload))
+    return Snapshot(
+        **{**row, "employee": Employee.model_validate_json(row["employee"])}, text=row["employee"]
+    )
 
 
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -58,36 +59,82 @@ async def milliseconds(tx: Tx) -> int:
 
 
 _SAVE = """
+WITH moved AS (
+    UPDATE directories SET moved = true
+    WHERE company_id = $1 AND account_id IN (SELECT account_id FROM unnest($2::snapshot_row[])) AND NOT moved
+), taken AS (
+    DELETE FROM seen s USING unnest($2::snapshot_row[]) r
+    WHERE s.company_id = $1 AND s.account_id = r.account_id AND s.remote_id = r.remote_id
+)
 INSERT INTO snapshots (company_id, record_id, account_id, remote_id, rev, state, remote_version, remote_updated_at,
-                       requested_at, answered_at, raw_hash, content_hash, employee, payload)
+                       requested_at, answered_at, raw_hash, content_hash, employee, payload, written)
 SELECT $1, r.* FROM unnest($2::snapshot_row[]) r
 ON CONFLICT (company_id, record_id) DO UPDATE SET
     rev = excluded.rev, state = excluded.state, remote_version = excluded.remote_version,
     remote_updated_at = excluded.remote_updated_at, requested_at = excluded.requested_at,
     answered_at = excluded.answered_at, raw_hash = excluded.raw_hash, content_hash = excluded.content_hash,
-    employee = excluded.employee, payload = excluded.payload
+    employee = excluded.employee, payload = excluded.payload, written = excluded.written
 """
-
-
-_EMPLOYEE = Snapshot._fields.index("employee")
 
 
 async def save_snapshots(tx: Tx, company: UUID, saved: Sequence[Snapshot]) -> None:
-    """Put these in place of what staging held."""
+    """Put these in place of what staging held. The account's next marker extends none."""
     if saved:
-        await tx.execute(_SAVE, company, [(*s[:_EMPLOYEE], s.text, s.payload) for s in saved])
+        await tx.execute(_SAVE, company, [_row(s) for s in saved])
+
+
+def _row(s: Snapshot) -> tuple[object, ...]:
+    return (
+        s.record_id,
+        s.account_id,
+        s.remote_id,
+        s.rev,
+        s.state,
+        s.remote_version,
+        s.remote_updated_at,
+        s.requested_at,
+        s.answered_at,
+        s.raw_hash,
+        s.content_hash,
+        s.text,
+        s.payload,
+        s.written,
+    )
 
 
 _SEEN = """
-INSERT INTO seen (company_id, account_id, remote_id) SELECT $1, * FROM unnest($2::uuid[], $3::text[])
-ON CONFLICT (company_id, account_id, remote_id) DO UPDATE SET seen_at = now()
+INSERT INTO seen (company_id, account_id, remote_id, remote_version)
+SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[])
+ON CONFLICT (company_id, account_id, remote_id) DO UPDATE SET seen_at = now(), remote_version = excluded.remote_version
+WHERE seen.remote_version IS DISTINCT FROM excluded.remote_version OR excluded.remote_version IS NULL
+RETURNING remote_id
 """
 
 
-async def mark_seen(tx: Tx, company: UUID, seen: Sequence[Fresh]) -> None:
-    """Note changes that the switches keep out of staging until somebody imports."""
-    if seen:
-        await tx.execute(_SEEN, company, [f.account_id for f in seen], [f.remote_id for f in seen])
+async def mark_seen(tx: Tx, company: UUID, seen: Sequence[Fresh]) -> set[str]:
+    """Note changes that the switches keep out of staging until somebody imports; whose are new."""
+    if not seen:
+        return set()
+    columns = (
+        [f.account_id for f in seen],
+        [f.remote_id for f in seen],
+        [f.remote_version for f in seen],
+    )
+    return {row["remote_id"] for row in await tx.fetch(_SEEN, company, *columns)}
+
+
+_COUNT_UNMET = """
+SELECT count(*), count(*) FILTER (WHERE s.answered_at < $4 AND s.record_id NOT IN (
+    SELECT unnest(record_ids) FROM read_pages WHERE company_id = $1 AND task_id = $3))
+FROM snapshots s WHERE s.company_id = $1 AND s.account_id = $2 AND s.state <> 'removed'
+"""
+
+
+async def count_unmet(tx: Tx, task: Task) -> tuple[int, int]:
+    """How many people of the account are staged, and how many of them `remove_unmet` would mark."""
+    row = await tx.fetchrow(_COUNT_UNMET, task.company_id, task.account_id, task.task_id, task.began_at)
+    assert row is not None
+    return row[0], row[1]
 
 
 _REMOVE = """
@@ -104,18 +151,36 @@ async def remove_unmet(tx: Tx, task: Task, now_ms: int) -> list[Record]:
 
 
 _REMOVE_GONE = """
-UPDATE snapshots s SET state = 'removed', rev = greatest(s.rev + 1, $4), raw_hash = NULL
-WHERE s.company_id = $1 AND s.account_id = $2 AND s.record_id = ANY ($3::uuid[]) AND s.state <> 'removed'
-  AND s.answered_at < $5
-RETURNING s.record_id, s.remote_id, s.rev
+WITH gone AS (
+    UPDATE snapshots s SET state = 'removed', rev = greatest(s.rev + 1, $4), raw_hash = NULL
+    WHERE s.company_id = $1 AND s.account_id = $2 AND s.record_id = ANY ($3::uuid[]) AND s.state <> 'removed'
+      AND s.answered_at < $5
+    RETURNING s.record_id, s.remote_id, s.rev
+), moved AS (
+    UPDATE directories SET moved = true
+    WHERE company_id = $1 AND account_id = $2 AND NOT moved AND EXISTS (SELECT FROM gone)
+)
+SELECT record_id, remote_id, rev FROM gone
 """
 
 
 async def remove_gone(
     tx: Tx, task: Task, records: Sequence[UUID], now_ms: int, told_at: datetime
 ) -> list[Record]:
-    """Mark removed what the system said it does not have any more, unless it has been read since."""
+    """Mark removed what the system reported it does not have any more, unless it has been read since."""
     return await tx.fetch(_REMOVE_GONE, task.company_id, task.account_id, records, now_ms, told_at)
+
+
+_UNREADABLE = """
+UPDATE snapshots SET state = 'unreadable', rev = greatest(rev + 1, $3), raw_hash = NULL
+WHERE company_id = $1 AND record_id = $2 AND state = 'present'
+RETURNING record_id, account_id, remote_id, rev
+"""
+
+
+async def mark_unreadable(tx: Tx, company: UUID, record: UUID, now_ms: int) -> list[Record]:
+    """A record whose newest version could not be taken; its next read stages it again. Nothing for an unknown one."""
+    return await tx.fetch(_UNREADABLE, company, record, now_ms)
 
 
 _PAYLOAD = """

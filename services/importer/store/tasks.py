@@ -10,12 +10,15 @@ from uuid import UUID
 import orjson
 
 from services.importer.core import Staging
-from shared.contracts.records import Cause, Lane
 from shared.db.tx import Record, Tx
+from shared.domain.values import Cause, Lane
+from shared.telemetry.traces import traceparent
 
 READS = "reads"
 """The kind of work: tasks to read."""
 
+DELTA_SECONDS = 2.0
+"""Between the starts of two deltas of an account."""
 COUNTS = ("read", "staged", "changed", "unchanged", "unreadable", "removed")
 
 
@@ -43,11 +46,13 @@ class Task:
     counts: Mapping[str, int]
     attempts: int
     lease_token: int
+    traceparent: str | None = None
+    """The trace of what asked for it."""
 
 
 _ADD_TASK = """
-INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, run_id, actor, parts, remote_ids)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, run_id, actor, parts, remote_ids, traceparent)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12
 WHERE NOT ($11 AND EXISTS (
     SELECT FROM read_tasks WHERE company_id = $1 AND account_id = $3 AND kind IN ($4, 'full') AND done_at IS NULL
       AND run_id IS NULL))
@@ -84,6 +89,73 @@ async def add_task(
         parts,
         list(remote_ids),
         unless_waiting,
+        traceparent(),
+    )
+    tx.made_due(READS)
+
+
+_ADD_HINTS = """
+WITH waiting AS (
+    SELECT company_id, task_id FROM read_tasks
+    WHERE company_id = $1 AND account_id = $3 AND kind = 'records' AND cause = $4 AND run_id IS NULL AND done_at IS NULL
+      AND lease_until IS NULL AND attempts = 0 AND cardinality(remote_ids) < $7
+    LIMIT 1 FOR UPDATE SKIP LOCKED
+), merged AS (
+    UPDATE read_tasks t SET remote_ids = ARRAY(SELECT DISTINCT unnest(t.remote_ids || $6::text[]))
+    FROM waiting w WHERE t.company_id = w.company_id AND t.task_id = w.task_id RETURNING 1
+), heard AS (
+    UPDATE directories SET hinted_at = now() WHERE company_id = $1 AND account_id = $3
+      AND (hinted_at IS NULL OR hinted_at < now() - interval '10 seconds')
+), again AS (
+    -- The system answers: a read of changes that has failed need not wait.
+    UPDATE read_tasks SET due_at = now() WHERE company_id = $1 AND account_id = $3 AND kind = 'delta' AND done_at IS NULL
+      AND attempts > 1 AND lease_until IS NULL AND due_at > now()
+)
+INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, remote_ids, traceparent)
+SELECT $1, $2, $3, 'records', $4, $5, $6, $8 WHERE NOT EXISTS (SELECT FROM merged)
+ON CONFLICT DO NOTHING
+"""
+HINTS_AT_ONCE = 500
+"""People whom one read of hints names, so that one transaction can stage them."""
+
+
+async def add_hints(tx: Tx, company: UUID, account: UUID, task_id: UUID, remote_ids: Sequence[str]) -> None:
+    """Ask for a read of these people; a read of hints that has not begun yet takes them along."""
+    values = (Cause.HOOK, Lane.REAL_TIME, list(remote_ids), HINTS_AT_ONCE, traceparent())
+    await tx.execute(_ADD_HINTS, company, task_id, account, *values)
+    tx.made_due(READS)
+
+
+_WANT_DIRECTORY = """
+INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, traceparent, due_at)
+SELECT $1, $2, $3, CASE WHEN d.complete_as_of IS NULL THEN 'full' ELSE 'delta' END, $5, $6, $8,
+       greatest(now(), d.began_at + make_interval(secs => $7))
+FROM directories d
+WHERE d.company_id = $1 AND d.account_id = $3 AND (d.complete_as_of IS NULL OR d.complete_as_of < $4)
+  AND NOT EXISTS (
+    SELECT FROM read_tasks t WHERE t.company_id = $1 AND t.account_id = $3 AND t.kind IN ('full', 'delta')
+      AND t.done_at IS NULL AND t.run_id IS NULL AND (t.lease_token = 0 OR d.complete_as_of IS NULL))
+ON CONFLICT DO NOTHING
+"""
+
+
+async def want_directory(
+    tx: Tx, company: UUID, account: UUID, task_id: UUID, not_before: datetime, cause: Cause = Cause.READ
+) -> None:
+    """Ask for a delta that begins after `not_before`; one that has not begun yet serves all who ask.
+
+    An account that was never read is read completely. Deltas of an account begin `DELTA_SECONDS` apart.
+    """
+    await tx.execute(
+        _WANT_DIRECTORY,
+        company,
+        task_id,
+        account,
+        not_before,
+        cause,
+        Lane.REAL_TIME,
+        DELTA_SECONDS,
+        traceparent(),
     )
     tx.made_due(READS)
 
@@ -97,20 +169,35 @@ WHERE (company_id, task_id) = (
           SELECT FROM read_tasks o WHERE o.company_id = c.company_id AND o.account_id = c.account_id
             AND o.task_id <> c.task_id AND o.kind <> 'records' AND o.done_at IS NULL
             AND (o.lease_until >= now() OR (o.due_at, o.task_id) < (c.due_at, c.task_id))))
+      AND NOT (kind = 'records' AND cause = 'hook' AND EXISTS (
+          SELECT FROM read_tasks o WHERE o.company_id = c.company_id AND o.account_id = c.account_id AND o.cause = 'hook'
+            AND o.done_at IS NULL AND o.lease_until >= now()))
     ORDER BY lane = 'bulk', due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING company_id, task_id, account_id, kind, phase, cause, lane, run_id, actor, parts, remote_ids, cursor, page,
-          since, watermark, began_at, as_of, counts, attempts, lease_token
+          since, watermark, began_at, as_of, counts, attempts, lease_token, traceparent,
+          -- Records that are read twice after a crash of the database are staged once: their claim waits for no disk.
+          set_config('synchronous_commit', CASE kind WHEN 'records' THEN 'off' ELSE current_setting('synchronous_commit') END,
+                     true) AS commits,
+          EXISTS (SELECT FROM read_tasks o WHERE o.done_at IS NULL AND o.due_at <= now() AND o.task_id <> t.task_id
+                  AND (o.lease_until IS NULL OR o.lease_until < now())) AS more
 """
 
 
 async def claim_task(tx: Tx, lease_seconds: float) -> Task | None:
-    """The next read that is due, under a lease; one full read of an account at a time."""
+    """The next read that is due, under a lease.
+
+    One complete read of an account at a time, and one of hints: those that come meanwhile are gathered for the next.
+    """
     row = await tx.fetchrow(_CLAIM, lease_seconds)
-    return _task(row) if row else None
+    if row is None:
+        return None
+    if row["more"]:
+        tx.made_due(READS)
+    return _task(row)
 
 
 def _task(row: Record) -> Task:
-    values = dict(row.items())
+    values = {name: value for name, value in row.items() if name not in ("more", "commits")}
     values["cause"], values["lane"] = Cause(row["cause"]), Lane(row["lane"])
     values["counts"] = orjson.loads(row["counts"])
     return Task(**values)
@@ -151,15 +238,24 @@ async def save_page(tx: Tx, task: Task, records: Sequence[UUID]) -> None:
 
 
 _END = """
-UPDATE read_tasks SET done_at = now(), lease_until = NULL, counts = $4
-WHERE company_id = $1 AND task_id = $2 AND lease_token = $3 AND done_at IS NULL
+WITH ended AS (
+    UPDATE read_tasks SET done_at = now(), lease_until = NULL, counts = $4
+    WHERE company_id = $1 AND task_id = $2 AND lease_token = $3 AND done_at IS NULL
+    RETURNING account_id
+)
+SELECT EXISTS (SELECT FROM read_tasks o WHERE o.company_id = $1 AND o.account_id = ended.account_id AND o.task_id <> $2
+               AND o.done_at IS NULL AND o.due_at <= now() AND (o.lease_until IS NULL OR o.lease_until < now())) AS more
+FROM ended
 """
 
 
 async def end_task(tx: Tx, task: Task) -> bool:
     """The task is over, with its counts; False when the lease is lost."""
     counts = orjson.dumps(dict(task.counts)).decode()
-    return await tx.execute(_END, task.company_id, task.task_id, task.lease_token, counts) == "UPDATE 1"
+    row = await tx.fetchrow(_END, task.company_id, task.task_id, task.lease_token, counts)
+    if row is not None and row["more"]:
+        tx.made_due(READS)  # it may have waited for this one to end
+    return row is not None
 
 
 _GIVE_UP = """
@@ -168,9 +264,29 @@ WHERE company_id = $1 AND run_id = $2
 """
 
 
-async def give_up(tx: Tx, task: Task) -> None:
-    """The task's run has failed: no part of it is read any more."""
-    await tx.execute(_GIVE_UP, task.company_id, task.run_id)
+async def give_up(tx: Tx, company: UUID, run: UUID) -> None:
+    """The run has failed: no part of it is read any more."""
+    await tx.execute(_GIVE_UP, company, run)
+
+
+_CANCEL = """
+WITH ended AS (
+    UPDATE read_tasks SET done_at = coalesce(done_at, now()), lease_until = NULL, given_up = true
+    WHERE company_id = $1 AND run_id = $2 AND NOT given_up
+      AND EXISTS (SELECT FROM read_tasks WHERE company_id = $1 AND run_id = $2 AND done_at IS NULL)
+    RETURNING counts
+)
+SELECT json_agg(counts) FROM ended
+"""
+
+
+async def cancel(tx: Tx, company: UUID, run: UUID) -> dict[str, int] | None:
+    """End a run whose parts are not all over: nothing more of it is read. Its counts so far; None for one that is over."""
+    found = await tx.fetchval(_CANCEL, company, run)
+    if found is None:
+        return None
+    counts = orjson.loads(found)
+    return {name: sum(one.get(name, 0) for one in counts) for name in COUNTS if name != "removed"}
 
 
 _OTHERS = """
@@ -201,20 +317,20 @@ SELECT attempts FROM read_tasks WHERE company_id = $1 AND task_id = $2 AND lease
 
 
 async def attempts(tx: Tx, task: Task) -> int | None:
-    """How often the page that the task stands at was tried in vain; None when the lease is lost."""
+    """How often the page that the task stands at was tried without success; None when the lease is lost."""
     found: int | None = await tx.fetchval(_ATTEMPTS, task.company_id, task.task_id, task.lease_token)
     return found
 
 
 _RETRY = """
-UPDATE read_tasks SET attempts = attempts + 1, lease_until = NULL, due_at = now() + make_interval(secs => $4)
+UPDATE read_tasks SET attempts = attempts + $5::int, lease_until = NULL, due_at = now() + make_interval(secs => $4)
 WHERE company_id = $1 AND task_id = $2 AND lease_token = $3
 """
 
 
-async def retry_task(tx: Tx, task: Task, delay_seconds: float) -> None:
-    """Give the lease back and try again later."""
-    await tx.execute(_RETRY, task.company_id, task.task_id, task.lease_token, delay_seconds)
+async def retry_task(tx: Tx, task: Task, delay_seconds: float, *, attempt: bool = True) -> None:
+    """Give the lease back and try again later; whether that was an `attempt`."""
+    await tx.execute(_RETRY, task.company_id, task.task_id, task.lease_token, delay_seconds, int(attempt))
 
 
 def counted(counts: Mapping[str, int], staging: Staging, read: int) -> dict[str, int]:

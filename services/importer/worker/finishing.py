@@ -1,19 +1,22 @@
-"""End a read: its directory is complete and whoever waits is told; or it failed, and is tried again."""
+"""End a read: its directory is complete and those that wait are notified; or it failed, and is tried again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from services.importer import core
 from services.importer.settings import Settings
 from services.importer.store import directories, snapshots, tasks
 from services.importer.store.tasks import Task
+from shared.backoff import backoff_seconds
+from shared.connectors.vault import warn
 from shared.contracts.events import DirectoryComplete, ImportCompleted, ImportFailed, ImportProgressed
-from shared.contracts.records import Lane
 from shared.db.leases import LeaseLostError
 from shared.db.tx import Database, Tx
-from shared.errors import MusterError, RateLimited, Rejected, Unauthorized
+from shared.domain.values import Lane
+from shared.errors import MusterError, RateLimited, Rejected, Unauthorized, Unexpected
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.telemetry.logs import log
 
@@ -27,44 +30,57 @@ class Finisher:
         self._settings = settings
 
     async def finish(self, tx: Tx, task: Task) -> None:
-        """In the transaction of what was read last: who was not met is removed, the directory is complete, its run is told."""
-        await self._lock_run(tx, task)
+        """In the transaction of what was read last: who was not met is removed, the directory is complete, its run ends."""
+        if task.run_id is not None or task.kind in ("full", "delta"):
+            await snapshots.lock_accounts(tx, [task.account_id])
         if not await tasks.end_task(tx, task):
             raise LeaseLostError
-        said: list[Outgoing] = []
-        removed = 0
-        if task.kind == "full":
-            gone = await snapshots.remove_unmet(tx, task, await snapshots.milliseconds(tx))
-            removed = len(gone)
-            said += [
-                Outgoing(e, task.company_id, lane=task.lane, run_id=task.run_id)
-                for e in core.removals(task.account_id, task.cause, gone)
-            ]
+        removed, warning = await self._remove(tx, task) if task.kind == "full" else ([], "")
+        outgoing = list(removed)
         if task.kind in ("full", "delta"):
-            generation = await directories.complete_directory(tx, task, self._settings.generation_hours)
-            said += self._marks(task, generation)
-        task = replace(task, counts={**task.counts, "removed": removed})
-        said += await self._run_end(tx, task)
-        await self._outbox.append(tx, said)
+            judged = task.kind == "full" and not warning
+            outgoing += self._markers(
+                task,
+                *await directories.complete_directory(
+                    tx, task, self._settings.generation_hours, judged=judged
+                ),
+            )
+        task = replace(task, counts={**task.counts, "removed": len(removed)})
+        outgoing += await self._run_end(tx, task, warning)
+        await self._outbox.append(tx, outgoing)
+
+    async def _remove(self, tx: Tx, task: Task) -> tuple[list[Outgoing], str]:
+        """Those whom a complete read did not meet are gone; nobody is when it met less than half of who was there before.
+
+        Then the warning, which stands at the account too until a complete read is well.
+        """
+        held, unmet = await snapshots.count_unmet(tx, task)
+        warning = "directory_short" if core.is_short(held - task.counts.get("staged", 0), unmet) else ""
+        await warn(tx, task.company_id, task.account_id, warning)
+        if warning:
+            log.warning("read.short", count=unmet, run_id=task.run_id, account_id=task.account_id)
+            return [], warning
+        gone = await snapshots.remove_unmet(tx, task, await snapshots.milliseconds(tx))
+        events = core.removals(task.account_id, task.cause, gone)
+        return [Outgoing(e, task.company_id, lane=task.lane, run_id=task.run_id) for e in events], ""
 
     async def _lock_run(self, tx: Tx, task: Task) -> None:
         """One part of a run ends at a time, so that one is the last."""
         if task.run_id is not None:
             await snapshots.lock_accounts(tx, [task.account_id])
 
-    def _marks(self, task: Task, generation: int) -> list[Outgoing]:
-        """One mark behind the records in every partition of both lanes."""
+    def _markers(self, task: Task, generation: int, base: datetime) -> list[Outgoing]:
+        """One behind the records in every partition of both lanes; a single one where nothing was published since `base`."""
         assert task.as_of is not None
         parts = self._settings.kafka.partitions
+        marker = DirectoryComplete(
+            account_id=task.account_id, generation=generation, as_of=task.as_of, base=base, part=0, parts=0
+        )
+        if base < task.as_of:
+            return [Outgoing(marker, task.company_id, lane=Lane.REAL_TIME)]
         return [
             Outgoing(
-                DirectoryComplete(
-                    account_id=task.account_id,
-                    generation=generation,
-                    as_of=task.as_of,
-                    part=part,
-                    parts=parts,
-                ),
+                marker.model_copy(update={"part": part, "parts": parts}),
                 task.company_id,
                 lane=lane,
                 partition=part,
@@ -73,19 +89,22 @@ class Finisher:
             for part in range(parts)
         ]
 
-    async def _run_end(self, tx: Tx, task: Task) -> list[Outgoing]:
+    async def _run_end(self, tx: Tx, task: Task, warning: str) -> list[Outgoing]:
         if task.run_id is None:
             return []
         others = await tasks.other_parts(tx, task)
         if others.given_up:
             return []
         counts = {n: sum(c.get(n, 0) for c in (task.counts, *others.counts)) for n in tasks.COUNTS}
-        kind = ImportProgressed if others.waiting else ImportCompleted
-        body = kind(run_id=task.run_id, **shown(counts, *(("removed",) if others.waiting else ())))
+        body = (
+            ImportProgressed(run_id=task.run_id, **shown(counts, "removed"))
+            if others.waiting
+            else ImportCompleted(run_id=task.run_id, reason=warning or None, **shown(counts))
+        )
         return [Outgoing(body, task.company_id, run_id=task.run_id, actor=task.actor)]
 
     async def failed(self, task: Task, error: MusterError) -> None:
-        """Later again; a person who waits is told after the last try."""
+        """Later again; a person who waits is notified after the last try."""
         log.warning(
             "read.failed", outcome=type(error).__name__, reason=str(error), account_id=task.account_id
         )
@@ -95,23 +114,31 @@ class Finisher:
             if attempts is None:
                 return
             hopeless = isinstance(error, Unauthorized | Rejected)
-            if task.run_id is None or not (hopeless or attempts + 1 >= self._settings.import_attempts):
-                delay = (
-                    error.retry_after if isinstance(error, RateLimited) else core.backoff_seconds(attempts)
-                )
+            if isinstance(error, RateLimited) and error.ours:
+                await tasks.retry_task(tx, task, error.retry_after, attempt=False)
+                return
+            last = hopeless or attempts + 1 >= self._settings.import_attempts
+            if task.run_id is None and last and isinstance(error, Unexpected) and task.kind == "records":
+                await tasks.end_task(tx, task)  # the next complete read meets these records again
+                return
+            if task.run_id is None or not last:
+                most = 30.0 if task.kind == "delta" else 300.0  # what was missed is looked for at once
+                delay = backoff_seconds(attempts + 1, first=1.0, most=most)
+                if isinstance(error, RateLimited):
+                    delay = error.retry_after
                 await tasks.retry_task(tx, task, delay)
                 return
-            reason = error.reason if isinstance(error, Rejected) else "unauthorized"
-            failed = ImportFailed(run_id=task.run_id, reason=reason if hopeless else "unavailable")
+            known = hopeless or isinstance(error, Unexpected)
+            failed = ImportFailed(run_id=task.run_id, reason=error.reason if known else "unavailable")
             await self._give_up(tx, task, failed)
 
     async def _give_up(self, tx: Tx, task: Task, failed: ImportFailed) -> None:
-        """The run ends with this part, whatever the others do; it is told once."""
+        """The run ends with this part, whatever the others do; this is published once."""
         others = await tasks.other_parts(tx, task)
-        await tasks.give_up(tx, task)
+        await tasks.give_up(tx, task.company_id, failed.run_id)
         if not others.given_up:
-            said = Outgoing(failed, task.company_id, run_id=task.run_id, actor=task.actor)
-            await self._outbox.append(tx, [said])
+            outgoing = Outgoing(failed, task.company_id, run_id=task.run_id, actor=task.actor)
+            await self._outbox.append(tx, [outgoing])
 
 
 def shown(counts: Mapping[str, int], *without: str) -> dict[str, int]:

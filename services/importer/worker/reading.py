@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -11,21 +12,24 @@ from services.importer.settings import Settings
 from services.importer.store import directories, tasks
 from services.importer.store.tasks import Task
 from services.importer.worker.finishing import Finisher
-from services.importer.worker.staging import Stager
+from services.importer.worker.staging import Found, Stager
 from shared.clock import Clock
-from shared.connectors.client import Connectors
-from shared.connectors.ports import Connector, Page, Unread
-from shared.contracts.records import Cause, CompanySettings, Lane, Remote
+from shared.connectors.opening import Connectors
+from shared.connectors.ports import Connector, Page
 from shared.db.companies import load_settings
 from shared.db.leases import LEASE_SECONDS, LeaseLostError
 from shared.db.tx import Database
-from shared.db.work import IDLE_SECONDS, keep_working
-from shared.errors import MusterError, Unavailable
+from shared.db.work import IDLE_SECONDS, keep_running, keep_working
+from shared.domain.employee import Remote, Unread
+from shared.domain.settings import CompanySettings
+from shared.domain.values import Cause, Lane
+from shared.errors import MusterError, Unauthorized, Unavailable, Unexpected
 from shared.messaging.outbox import Outbox
+from shared.telemetry import traces
 from shared.telemetry.metrics import WORK
 
-OVERLAP = timedelta(seconds=5)
-"""A delta reads again what moved just before its watermark: remote clocks tell whole seconds."""
+OVERLAP = timedelta(minutes=5)
+"""A delta reads again what changed just before its watermark: a system may show a change later than it dates it."""
 RECORDS_AT_ONCE = 100
 
 
@@ -41,7 +45,7 @@ class Reader:
         self._settings = settings
         self._finisher = Finisher(database, outbox, settings)
         self._stager = Stager(database, outbox, self._finisher)
-        self._bell = database.bells[tasks.READS]
+        self._wakeup = database.wakeups[tasks.READS]
 
     async def run(self) -> None:
         """Read what is due, several accounts side by side."""
@@ -49,9 +53,15 @@ class Reader:
             readers = self._settings.readers
             for n in range(readers):
                 group.create_task(
-                    keep_working("read", self.step, self._bell, after=n * IDLE_SECONDS / readers)
+                    keep_working(
+                        "read",
+                        self.step,
+                        self._wakeup,
+                        after=n * IDLE_SECONDS / readers,
+                        notified_of_more=True,
+                    )
                 )
-            group.create_task(self._daily())
+            group.create_task(keep_running("read.daily", self._daily))
 
     async def _daily(self) -> None:
         while True:
@@ -81,35 +91,42 @@ class Reader:
 
     async def step(self) -> bool:
         """Claim one read and carry it through; False when nothing is due."""
+        notified = self._wakeup.count
         async with self._database.system() as tx:
             task = await tasks.claim_task(tx, LEASE_SECONDS)
+            settings = (await load_settings(tx, [task.company_id])).get(task.company_id) if task else None
         if task is None:
             return False
-        self._bell.ring()
         try:
-            await self._read(task)
+            with traces.span(f"read {task.kind}", parent=task.traceparent):
+                await self._read(task, settings)
             WORK.labels(kind=f"read.{task.kind}", outcome="ok").inc()
         except LeaseLostError:
             WORK.labels(kind=f"read.{task.kind}", outcome="lease_lost").inc()
-        except MusterError as error:
+        except Exception as error:  # noqa: BLE001  (a bug ends this read, not the process of all companies)
             WORK.labels(kind=f"read.{task.kind}", outcome=type(error).__name__).inc()
-            await self._finisher.failed(task, error)
+            await self._finisher.failed(task, error if isinstance(error, MusterError) else Unexpected(error))
+        if self._wakeup.count != notified:
+            self._wakeup.notify()  # what came meanwhile may have waited for this read to end
         return True
 
-    async def _read(self, task: Task) -> None:
-        async with self._database.transaction([task.company_id]) as tx:
-            settings = (await load_settings(tx, [task.company_id])).get(task.company_id)
-            known = await directories.directory(tx, task.company_id, task.account_id)
+    async def _read(self, task: Task, settings: CompanySettings | None) -> None:
+        watermark = None
+        if task.kind in ("full", "delta"):
+            async with self._database.transaction([task.company_id]) as tx:
+                began_at, watermark = await directories.begin_directory(tx, task)
+            task = replace(task, as_of=task.as_of or began_at)
         account = settings.account(task.account_id) if settings else None
-        if settings is None or account is None or not account.connected:
-            raise Unavailable("the account is not connected")
+        if settings is None or account is None:
+            raise Unavailable("the account is not known yet")
+        if not account.connected:
+            raise Unauthorized(account.system, "the account is not connected", state="disconnected")
         connector = await self._connectors.get(account, task.company_id)
         if task.kind == "records":
             await self._read_records(task, settings, connector)
             return
         if task.kind == "delta" and task.phase == "pages":
-            since = known["watermark"]
-            task = replace(task, phase="delta", since=since - OVERLAP if since else None)
+            task = replace(task, phase="delta", since=watermark - OVERLAP if watermark else None)
         await self._read_pages(task, settings, connector)
 
     async def _read_pages(self, task: Task, settings: CompanySettings, connector: Connector) -> None:
@@ -120,30 +137,39 @@ class Reader:
                 task, more = _next(task, page)
                 if more:
                     ahead = asyncio.ensure_future(connector.read_page(task.cursor, since=task.since))
-                task = await self._stager.stage_page(task, settings, connector, page, last=not more)
+                page, found = await self._ask_again(connector, page)
+                task = await self._stager.stage_page(task, settings, connector, page, found, last=not more)
                 if not more:
                     return
         finally:
             ahead.cancel()
 
-    async def _read_records(self, task: Task, settings: CompanySettings, connector: Connector) -> None:
-        """The named records, fresh. Whether one that is not there is gone, the next complete read judges."""
+    async def _ask_again(self, connector: Connector, page: Page) -> tuple[Page, Found]:
+        """Nobody is gone by one word: who is said to be gone is asked for by name, and one who answers is read instead."""
+        if not page.gone:
+            return page, Found({}, page.requested_at, page.answered_at)
+        found = await self._named(connector, page.gone)
+        return replace(page, gone=[i for i in page.gone if i not in found.records]), found
+
+    async def _named(self, connector: Connector, remote_ids: Sequence[str]) -> Found:
         requested_at = self._clock.now()
         found: dict[str, Remote | Unread] = {}
-        for start in range(0, len(task.remote_ids), RECORDS_AT_ONCE):
-            found |= await connector.read_many(task.remote_ids[start : start + RECORDS_AT_ONCE])
-        answered_at = self._clock.now()
-        await self._stager.stage_records(task, settings, found, requested_at, answered_at)
+        for start in range(0, len(remote_ids), RECORDS_AT_ONCE):
+            found |= await connector.read_many(remote_ids[start : start + RECORDS_AT_ONCE])
+        return Found(found, requested_at, self._clock.now())
+
+    async def _read_records(self, task: Task, settings: CompanySettings, connector: Connector) -> None:
+        """The named records, fresh. Whether one that is not there is gone, the next complete read judges."""
+        found = await self._named(connector, task.remote_ids)
+        await self._stager.stage_records(task, settings, found)
 
 
 def _next(task: Task, page: Page) -> tuple[Task, bool]:
     """The task after this page, and whether more pages follow."""
     if task.began_at is None:
         task = replace(task, began_at=page.requested_at)
-    if task.watermark is None or (task.phase == "delta" and task.as_of is None):
+    if task.watermark is None or (task.phase == "delta" and task.cursor is None):
         task = replace(task, watermark=page.as_of)
-    if task.phase == "delta" and task.as_of is None:
-        task = replace(task, as_of=page.requested_at)
     if page.cursor is not None:
         return replace(task, cursor=page.cursor), True
     if task.kind == "full" and task.phase == "pages":

@@ -1,28 +1,78 @@
 """Who is who, decided purely: facts in, a decision out."""
 
+from services.mapper.core.choose import NEAREST, Pair, can_link, choose, key_weight, nearest
+from services.mapper.core.counts import MATCHING_VERSION, Counts, open_gates
 from services.mapper.core.decide import (
-    Answer,
+    Compared,
     Decision,
     Deleted,
     Disputed,
+    Excluded,
     Link,
     Linked,
-    Other,
-    Subject,
-    Twin,
+    MatchInput,
+    MatchResult,
+    Rival,
     Unlinked,
     Unmatched,
+    best_of,
+    candidate,
     candidates_of,
     decide,
-    event_of,
-    hash_of,
+    is_gone,
+    rests_on,
+    strong,
     without,
 )
+from services.mapper.core.explain import LEVELS, VETOES, could_change
 from services.mapper.core.facts import Facts, facts_of, removed
-from services.mapper.core.match import compare, confidence, plausible, similar_keys, similar_names
+from services.mapper.core.names import words
+from services.mapper.core.profile import Profile, number_forms
+from services.mapper.core.publish import event_of, hash_of
+from services.mapper.core.score import LINK_BITS, Score, Scorer
 
 __all__ = [
-    "Answer", "Decision", "Deleted", "Disputed", "Facts", "Link", "Linked", "Other", "Subject", "Twin", "Unlinked",
-    "Unmatched", "candidates_of", "compare", "confidence", "decide", "event_of", "facts_of", "hash_of", "plausible",
-    "removed", "similar_keys", "similar_names", "without",
+    "LEVELS",
+    "LINK_BITS",
+    "MATCHING_VERSION",
+    "NEAREST",
+    "VETOES",
+    "Compared",
+    "Counts",
+    "Decision",
+    "Deleted",
+    "Disputed",
+    "Excluded",
+    "Facts",
+    "Link",
+    "Linked",
+    "MatchInput",
+    "MatchResult",
+    "Pair",
+    "Profile",
+    "Rival",
+    "Score",
+    "Scorer",
+    "Unlinked",
+    "Unmatched",
+    "best_of",
+    "can_link",
+    "candidate",
+    "candidates_of",
+    "choose",
+    "could_change",
+    "decide",
+    "event_of",
+    "facts_of",
+    "hash_of",
+    "is_gone",
+    "key_weight",
+    "nearest",
+    "number_forms",
+    "open_gates",
+    "removed",
+    "rests_on",
+    "strong",
+    "without",
+    "words",
 ]  # fmt: skip

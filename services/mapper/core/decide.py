@@ -1,35 +1,30 @@
 """The decision about one source record, and the event that says it.
 
-What links by itself is a function of the two directories alone, never of who was linked before: so every order of the
-same facts ends in the same links, and no destination record can be certain for two source records at once.
+What links by itself is best for both sides by a margin, so no destination record can link to two source records at once.
+A link only ever removes rivals: so within one generation of counts every order of the same facts ends in the same links.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
+from services.mapper.core.choose import MAX_CANDIDATES
+from services.mapper.core.explain import VETO_REASONS
 from services.mapper.core.facts import Facts
-from services.mapper.core.match import compare, confidence, plausible, similar_names, strangers
+from services.mapper.core.score import LINK_BITS, MARGIN_BITS, Score
 from shared.contracts.events import (
     Candidate,
-    Decided,
     Evidence,
-    RecordDeleted,
-    RecordDisputed,
-    RecordLinked,
-    RecordUnlinked,
-    RecordUnmatched,
 )
-
-MAX_CANDIDATES = 20
 
 
 class Link(NamedTuple):
-    """A stored pair. `destination` is None until its directory has told us the record."""
+    """A stored pair. `destination` is None until the record has been read from its directory."""
 
     destination_record_id: UUID
     destination_remote_id: str
@@ -37,25 +32,28 @@ class Link(NamedTuple):
     destination: Facts | None
 
 
-class Twin(NamedTuple):
-    """A destination record with the same number or e-mail, and who else claims it."""
+def is_gone(link: Link) -> bool:
+    """Whether its destination record is gone, by a merge or a deletion: who is near to it is proposed then."""
+    return link.destination is not None and link.destination.state == "removed"
+
+
+class Rival(NamedTuple):
+    """Another source record, linked to nobody, compared with a candidate."""
+
+    record_id: UUID
+    score: Score
+
+
+class Compared(NamedTuple):
+    """A destination record that shares a key and that the score does not rule out, and who else claims it."""
 
     facts: Facts
-    number_shared: bool
-    email_shared: bool
-    number_rival: bool
-    email_rival: bool
-    taken_by: UUID | None
+    score: Score
+    taken_by: UUID | None = None
+    rivals: tuple[Rival, ...] = ()
 
 
-class Other(NamedTuple):
-    """A destination record, linked to nobody, that may look alike. `by_phone`: its telephone is not one of many."""
-
-    facts: Facts
-    by_phone: bool = False
-
-
-class Subject(NamedTuple):
+class MatchInput(NamedTuple):
     """A source record with everything its decision depends on."""
 
     facts: Facts
@@ -66,8 +64,17 @@ class Subject(NamedTuple):
     create: datetime | None = None
     """When a person asked for a new record."""
     refused: frozenset[UUID] = frozenset()
-    twins: tuple[Twin, ...] = ()
-    others: tuple[Other, ...] = ()
+    lost: str = ""
+    """Why the link that a person chose last could not be made any more, as a reason's code."""
+    lost_to: Facts | None = None
+    """The destination record that they chose, if it is known."""
+    excluded: bool = False
+    """A person decided that it is never synced."""
+    compared: tuple[Compared, ...] = ()
+    link_score: Score | None = None
+    """How the stored link's two records agree now; None until both have been read."""
+    generation: int = 0
+    """The version of the counts and gates that the scores rest on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Unlinked:
-    """One certain twin, which waits: to be confirmed, or for its directory."""
+    """One certain match, which waits: to be confirmed, or for its directory."""
 
     candidate: Candidate
     reason: str
@@ -110,11 +117,18 @@ class Deleted:
     destination_record_id: UUID | None
 
 
-Decision: TypeAlias = Linked | Unlinked | Unmatched | Disputed | Deleted
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A person decided that it is never synced."""
+
+    destination_record_id: UUID | None
 
 
-class Answer(NamedTuple):
-    """The last thing said about a source record, as a row of the table."""
+Decision: TypeAlias = Linked | Unlinked | Unmatched | Disputed | Deleted | Excluded
+
+
+class MatchResult(NamedTuple):
+    """The last result published about a source record, as a row of the table."""
 
     company_id: UUID
     record_id: UUID
@@ -123,103 +137,155 @@ class Answer(NamedTuple):
     link_rev: int
     source_rev: int
     hash: bytes
+    matching_version: int
+    generation: int
 
 
-def candidate(source: Facts, other: Facts) -> Candidate:
-    """`other` as a possible match of `source`."""
-    evidence = compare(source, other)
+def evidence_of(score: Score) -> tuple[Evidence, ...]:
+    """The parts of a score as they are published."""
+    return tuple(_evidence(p.field, p.level, round(p.bits, 2)) for p in score.parts)
+
+
+@lru_cache(maxsize=4096)
+def _evidence(field: str, level: str, bits: float) -> Evidence:
+    return Evidence(field=field, level=level, bits=bits)
+
+
+def confidence(bits: float) -> float:
+    """The probability of one person that the bits stand for, 0.01 to 0.99."""
+    return round(max(0.01, min(0.99, 1 / (1 + math.exp2(-max(-50.0, min(50.0, bits)))))), 2)
+
+
+def candidate(other: Facts, score: Score) -> Candidate:
+    """`other` as a possible match; its parts and the start value add up to its bits."""
+    evidence, start = evidence_of(score), round(score.start, 2)
+    bits = round(start + sum(e.bits for e in evidence), 2)
     return Candidate(
         record_id=other.record_id,
         remote_id=other.remote_id,
-        confidence=confidence(source, other, evidence),
+        confidence=confidence(bits),
+        bits=bits,
+        start=start,
         evidence=evidence,
+        vetoes=score.vetoes,
     )
 
 
-def _ranked(source: Facts, others: Iterable[Facts]) -> tuple[Candidate, ...]:
-    found = {o.record_id: candidate(source, o) for o in others}
-    return tuple(sorted(found.values(), key=lambda c: (-c.confidence, c.record_id))[:MAX_CANDIDATES])
+def _ranked(compared: Iterable[Compared]) -> tuple[Compared, ...]:
+    return tuple(sorted(compared, key=lambda c: (-c.score.bits, c.facts.record_id)))
 
 
-def decide(subject: Subject) -> Decision:
+def _shown(compared: Iterable[Compared]) -> tuple[Candidate, ...]:
+    return tuple(candidate(c.facts, c.score) for c in _ranked(compared)[:MAX_CANDIDATES])
+
+
+def decide(match_input: MatchInput) -> Decision:
     """The one situation of this source record."""
-    facts, link = subject.facts, subject.link
+    facts, link = match_input.facts, match_input.link
+    if match_input.excluded:
+        return Excluded(link.destination_record_id if link else None)
     if not facts.live:
         return Deleted(link.destination_record_id if link else None)
+    if match_input.lost:
+        chosen = match_input.lost_to.record_id if match_input.lost_to else None
+        return Disputed(
+            match_input.lost, _shown(c for c in match_input.compared if c.facts.record_id == chosen)
+        )
     if link is not None:
-        if link.destination is not None and link.destination.state == "removed":
-            return Disputed("deleted_at_destination")
-        evidence = compare(facts, link.destination) if link.destination else ()
+        if is_gone(link):
+            return Disputed("deleted_at_destination", _shown(match_input.compared))
+        evidence = evidence_of(match_input.link_score) if match_input.link_score else ()
         return Linked(link.destination_record_id, link.destination_remote_id, link.origin, evidence)
-    if subject.create is not None:
-        return Unmatched(subject.create)
-    if subject.twins:
-        return _by_keys(subject)
-    alike = [o.facts for o in subject.others if plausible(facts, o.facts, by_phone=o.by_phone)]
-    return Disputed("similar_name", _ranked(facts, alike)) if alike else Unmatched()
+    if match_input.create is not None:
+        return Unmatched(match_input.create)
+    return _by_score(match_input)
 
 
-def _by_keys(subject: Subject) -> Decision:
-    facts = subject.facts
-    reason, twin = _certain(facts, subject.twins)
-    if twin is not None:
-        if twin.taken_by is not None:
-            reason = "match_taken"
-        elif twin.facts.record_id in subject.refused:
-            reason = "similar_name" if similar_names(facts, twin.facts) else "contradiction"
-        elif not subject.directory_complete:
-            return Unlinked(candidate(facts, twin.facts), "directory_being_read")
-        elif subject.confirm_matches:
-            return Unlinked(candidate(facts, twin.facts), "confirm_match")
-        else:
-            other = twin.facts
-            return Linked(other.record_id, other.remote_id, "auto", compare(facts, other))
-    return Disputed(reason, _ranked(facts, (t.facts for t in subject.twins)))
+def _by_score(match_input: MatchInput) -> Decision:
+    """Linked when one candidate is best for both sides by a margin; a case when any remains; else unmatched."""
+    mine = match_input.facts.record_id
+    free = _free(match_input)
+    taken = [
+        c for c in match_input.compared
+        if c.taken_by not in (None, mine) and strong(c.score) and c.score.level("number") != "zeros"
+    ]  # fmt: skip
+    if not free:
+        return Disputed("match_taken", _shown(taken)) if taken else Unmatched()
+    best = free[0]
+    reason = _held_back(match_input, best, free)
+    if reason:
+        return Disputed(reason, _shown([*free, *taken]))
+    if not match_input.directory_complete:
+        return Unlinked(candidate(best.facts, best.score), "directory_being_read")
+    if match_input.confirm_matches:
+        return Unlinked(candidate(best.facts, best.score), "confirm_match")
+    return Linked(best.facts.record_id, best.facts.remote_id, "auto", evidence_of(best.score))
 
 
-def _certain(facts: Facts, twins: tuple[Twin, ...]) -> tuple[str, Twin | None]:
-    """The one certain twin, or why there is none. The number is asked before the e-mail address."""
-    numbers = [t for t in twins if facts.number_key is not None and t.facts.number_key == facts.number_key]
-    emails = [t for t in twins if facts.email_key is not None and t.facts.email_key == facts.email_key]
-    if numbers:
-        twin = numbers[0]
-        if twin.number_shared:
-            return "number_not_unique", None
-        if len(numbers) > 1:
-            return "several_matches", None
-        elsewhere = bool(emails) and twin not in emails
-        if elsewhere or twin.email_rival or _contradicts(facts, twin.facts):
-            return "contradiction", None
-        return "", twin
-    twin = emails[0]
-    if twin.email_shared:
-        return "email_not_unique", None
-    if len(emails) > 1:
-        return "several_matches", None
-    if (facts.number_key and twin.facts.number_key) or twin.number_rival or _contradicts(facts, twin.facts):
-        return "contradiction", None
-    return "", twin
+def strong(score: Score) -> bool:
+    """Whether the pair could link by itself, whoever its rivals are."""
+    return not score.vetoes and score.bits >= LINK_BITS + score.extra
 
 
-def _contradicts(a: Facts, b: Facts) -> bool:
-    """Equal in one key: do the e-mail addresses and the names speak against it?"""
-    if a.email_key and a.email_key == b.email_key and a.number_key and a.number_key == b.number_key:
-        return False
-    if a.email_key and b.email_key and a.email_key != b.email_key:
-        named = (a.first_key or a.last_key) and (b.first_key or b.last_key)
-        return bool(named) and not similar_names(a, b)
-    return strangers(a, b)
+def _held_back(match_input: MatchInput, best: Compared, free: Sequence[Compared]) -> str:
+    """Why the best candidate does not link by itself, as a reason's code; empty when it does."""
+    score = best.score
+    if best.facts.record_id in match_input.refused:
+        return "match_refused"
+    if score.vetoes:
+        return VETO_REASONS[score.vetoes[0]]
+    if not strong(score):
+        keyed = "equal" in (score.level("number"), score.level("email"))
+        return "contradiction" if keyed else "similar_name"
+    if len(free) > 1 and score.bits - free[1].score.bits < MARGIN_BITS:
+        return "several_matches"
+    near = [r.score for r in best.rivals if score.bits - r.score.bits < MARGIN_BITS]
+    for field, reason in (("number", "number_not_unique"), ("email", "email_not_unique")):
+        if score.level(field) == "equal" and any(r.level(field) == "equal" for r in near):
+            return reason
+    return "several_sources" if near else ""
 
 
-def without(subject: Subject, taken: Mapping[UUID, UUID]) -> Subject:
-    """The same subject after these destination records were linked to others."""
-    mine = subject.facts.record_id
-    return subject._replace(
-        twins=tuple(
-            t._replace(taken_by=taken[t.facts.record_id]) if taken.get(t.facts.record_id, mine) != mine else t
-            for t in subject.twins
-        ),
-        others=tuple(o for o in subject.others if taken.get(o.facts.record_id, mine) == mine),
+def _free(match_input: MatchInput) -> tuple[Compared, ...]:
+    """The candidates that nobody else is linked to, best first.
+
+    Where an active person's best is inactive and an active one remains, it may be a rehire, or a number used again.
+    """
+    mine = match_input.facts.record_id
+    free = _ranked(c for c in match_input.compared if c.taken_by in (None, mine))
+    if not match_input.facts.active or not free or free[0].facts.active:
+        return free
+    best = free[0]
+    if any(c.facts.active for c in free[1:]) and "rehire" not in best.score.vetoes:
+        best = best._replace(score=best.score._replace(vetoes=(*best.score.vetoes, "rehire")))
+    return (best, *free[1:])
+
+
+def best_of(match_input: MatchInput) -> Compared | None:
+    """The candidate that would link if nobody else at the source claims it; None when none would."""
+    free = _free(match_input)
+    return free[0] if free and not _held_back(match_input, free[0]._replace(rivals=()), free) else None
+
+
+def rests_on(match_input: MatchInput, destinations: Mapping[UUID, UUID], sources: AbstractSet[UUID]) -> bool:
+    """Whether one of its candidates is among `destinations`, or a rival among `sources`."""
+    return any(
+        c.facts.record_id in destinations or any(r.record_id in sources for r in c.rivals)
+        for c in match_input.compared
+    )
+
+
+def without(match_input: MatchInput, taken: Mapping[UUID, UUID]) -> MatchInput:
+    """The same match input after these destination records were linked to others."""
+    mine, linked = match_input.facts.record_id, set(taken.values())
+    return match_input._replace(
+        compared=tuple(
+            c._replace(
+                taken_by=owner if (owner := taken.get(c.facts.record_id, mine)) != mine else c.taken_by,
+                rivals=tuple(r for r in c.rivals if r.record_id not in linked),
+            )
+            for c in match_input.compared
+        )
     )
 
 
@@ -228,50 +294,3 @@ def candidates_of(decision: Decision) -> tuple[Candidate, ...]:
     if isinstance(decision, Disputed):
         return decision.candidates
     return (decision.candidate,) if isinstance(decision, Unlinked) else ()
-
-
-def hash_of(subject: Subject, decision: Decision) -> bytes:
-    """Changes when, and only when, the answer is another one. What only explains a link does not count."""
-    shown = decision
-    if isinstance(decision, Linked):
-        shown = Linked(decision.destination_record_id, decision.destination_remote_id, decision.origin)
-    return _digest(subject.destination_account_id, shown)
-
-
-@lru_cache(maxsize=1024)
-def _digest(destination_account_id: UUID, decision: Decision) -> bytes:
-    """Remembered, because most answers of an import are the same one: nobody is plausible."""
-    text = f"{destination_account_id}{type(decision).__name__}{decision}"
-    return hashlib.blake2b(text.encode(), digest_size=12).digest()
-
-
-def event_of(subject: Subject, decision: Decision, link_rev: int, *, then_push: bool = False) -> Decided:
-    """The decision as it is told."""
-    facts = subject.facts
-    head: dict[str, Any] = {
-        "record_id": facts.record_id,
-        "account_id": facts.account_id,
-        "destination_account_id": subject.destination_account_id,
-        "link_rev": link_rev,
-        "source_rev": facts.rev,
-    }
-    match decision:
-        case Linked(destination, remote_id, origin, evidence):
-            return RecordLinked(
-                **head,
-                destination_record_id=destination,
-                destination_remote_id=remote_id,
-                origin=origin,
-                evidence=evidence,
-                then_push=then_push,
-            )
-        case Unlinked(one, reason):
-            return RecordUnlinked(**head, reason=reason, candidate=one)
-        case Unmatched(asked_at):
-            return RecordUnmatched(**head, reason="", asked_at=asked_at)
-        case Disputed(reason, candidates):
-            return RecordDisputed(**head, reason=reason, candidates=candidates)
-        case Deleted(destination):
-            return RecordDeleted(**head, reason="deleted_at_source", destination_record_id=destination)
-        case _:
-            assert_never(decision)

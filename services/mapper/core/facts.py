@@ -1,20 +1,16 @@
-"""What mapper keeps of a record of either account: what it compares, and the keys by which it finds."""
+"""What mapper keeps of a record of either account: what it shows, the normal forms that it compares, and its keys."""
 
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from services.mapper.core.normalise import email_key, name_keys, number_key, phone_key
-from shared.contracts.records import Employee
+from services.mapper.core.names import family_words
+from services.mapper.core.profile import Profile, keys_of, number_text, profile_of
+from shared.domain.employee import Employee
 
 
 class Facts(NamedTuple):
-    """One record, as a row of the table: the fields stand in the order of its columns.
-
-    A one-letter slip in one of the two names leaves the other name whole, and leaves the first or the last letter of the
-    slipped one in place; so one of the four blocks is equal, wherever the slip is (names of one letter apart). Slips in
-    both names are found only by telephone or by last name and birth date.
-    """
+    """One record, as a row of the table: the fields stand in the order of its columns, the normal forms as in `Profile`."""
 
     company_id: UUID
     record_id: UUID
@@ -27,17 +23,26 @@ class Facts(NamedTuple):
     email: str | None = None
     first_name: str | None = None
     last_name: str | None = None
-    birth_date: date | None = None
-    number_key: str | None = None
-    email_key: str | None = None
-    phone_key: str | None = None
-    first_key: str = ""
-    last_key: str = ""
-    block_a: str | None = None
-    block_b: str | None = None
-    block_c: str | None = None
-    block_d: str | None = None
-    born_key: str | None = None
+    first_form: str = ""
+    middle_form: str = ""
+    last_form: str = ""
+    generation: int | None = None
+    firm: bool = False
+    gender: str = ""
+    number_form: str = ""
+    number_digits: str = ""
+    email_form: str = ""
+    phones: list[str] = []  # noqa: RUF012  (never changed; the driver reads arrays as lists)
+    born: date | None = None
+    hired: date | None = None
+    house: str = ""
+    street: str = ""
+    line2: str = ""
+    city: str = ""
+    region: str = ""
+    postal: str = ""
+    last_words: list[str] = []  # noqa: RUF012
+    keys: list[int] = []  # noqa: RUF012
 
     @property
     def live(self) -> bool:
@@ -49,46 +54,33 @@ class Facts(NamedTuple):
         """The name as people write it."""
         return " ".join(n for n in (self.first_name, self.last_name) if n)
 
+    def profile(self) -> Profile:
+        """The record as it is compared."""
+        return Profile(
+            self.record_id, self.active, self.first_form, self.middle_form, self.last_form, self.generation, self.firm,
+            self.gender, self.number_form, self.number_digits, number_text(self.number), self.email_form,
+            tuple(self.phones), self.born, self.hired,
+            self.house, self.street, self.line2, self.city, self.region, self.postal,
+        )  # fmt: skip
+
 
 def facts_of(
     company: UUID, record: UUID, account: UUID, remote_id: str, rev: int, employee: Employee
 ) -> Facts:
     """The facts of a readable record."""
-    first, last = name_keys(employee.first_name, employee.last_name, employee.display_name)
-    f, n = first.replace(" ", ""), last.replace(" ", "")
-    named = bool(f or n)
+    p = profile_of(record, employee)
     shown_last = employee.last_name
     if employee.first_name is None and shown_last is None:
         shown_last = employee.display_name
     return Facts(
-        company,
-        record,
-        account,
-        remote_id,
-        rev,
-        "present",
-        employee.active is not False,
-        employee.number,
-        employee.email,
-        employee.first_name,
-        shown_last,
-        employee.birth_date,
-        number_key(employee.number),
-        email_key(employee.email),
-        phone_key(employee.mobile, employee.phone),
-        first,
-        last,
-        f"{n}|{f[:1]}" if named else None,
-        f"{f}|{n[:1]}" if named else None,
-        f"{n}|{f[-1:]}$" if named else None,
-        f"{f}|{n[-1:]}$" if named else None,
-        f"{n}|{employee.birth_date}" if n and employee.birth_date else None,
-    )
+        company, record, account, remote_id, rev, "present", employee.active is not False, employee.number,
+        employee.email, employee.first_name, shown_last,
+        p.first, p.middle, p.last, p.generation, p.firm, p.gender, p.number, p.number_digits, p.email, list(p.phones),
+        p.born, p.hired, p.house, p.street, p.line2, p.city, p.state, p.postal, sorted(set(family_words(p.last))),
+        sorted(keys_of(p)),
+    )  # fmt: skip
 
 
 def removed(facts: Facts, rev: int) -> Facts:
     """The same record, gone: it matches nobody."""
-    return facts._replace(
-        rev=rev, state="removed", number_key=None, email_key=None, phone_key=None,
-        block_a=None, block_b=None, block_c=None, block_d=None, born_key=None,
-    )  # fmt: skip
+    return facts._replace(rev=rev, state="removed", keys=[])

@@ -1,19 +1,44 @@
-"""What people decide about one record."""
+"""What people decide about one record: stored, published, and answered with the record's new match."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from services.mapper import store
 from services.mapper.core import Facts
-from services.mapper.handlers.deciding import Ask, Deciding, Way
+from services.mapper.deciding import Deciding, MatchRequest, MatchRoute
 from services.mapper.settings import Settings
 from shared.clock import Clock
-from shared.contracts.commands import CreateRecord, LinkRecord
-from shared.contracts.events import MatchFailed, Message
+from shared.contracts.cases import Decision
+from shared.contracts.commands import (
+    CreateRecord,
+    ExcludeRecord,
+    IncludeRecord,
+    LinkRecord,
+    PostponeRecord,
+    RefuseMatch,
+    UndoDecision,
+    UnlinkRecord,
+)
+from shared.contracts.events import Body, DecisionMade, MatchFailed, Message
 from shared.db.tx import Tx
 from shared.messaging.outbox import Outgoing
+
+DONE = "done"
+DECISIONS: Mapping[type[Body], Decision] = MappingProxyType(
+    {
+        LinkRecord: "link",
+        UnlinkRecord: "unlink",
+        CreateRecord: "create",
+        RefuseMatch: "not_same",
+        ExcludeRecord: "exclude",
+        IncludeRecord: "include",
+        PostponeRecord: "later",
+        UndoDecision: "undo",
+    }
+)
 
 
 def make_on_commands(
@@ -23,77 +48,144 @@ def make_on_commands(
 
     async def on_commands(events: Sequence[Message[Any]], tx: Tx) -> None:
         """One after the other, because the second may rest on the first; each is answered."""
-        await tx.lock_companies()
-        ways = await deciding.ways(tx)
+        routes = await deciding.routes(tx)
         oldest = clock.now() - timedelta(days=settings.inbox_days - 1)
-        said: list[Outgoing] = []
+        outgoing: list[Outgoing] = []
         for event in events:
-            said += (
-                await _obey(tx, deciding, ways, event)
+            outgoing += (
+                await _execute(tx, deciding, routes, event)
                 if event.time >= oldest
-                else [_failed(event, ways, "expired")]
+                else [_failed(event, routes, "expired")]
             )
-        await deciding.outbox.append(tx, said)
+        await deciding.outbox.append(tx, outgoing)
 
     return on_commands
 
 
-def _failed(event: Message[Any], ways: Mapping[UUID, Way], reason: str) -> Outgoing:
-    way = ways.get(event.company_id)
+def _failed(event: Message[Any], routes: Mapping[UUID, MatchRoute], reason: str) -> Outgoing:
+    route = routes.get(event.company_id)
     failed = MatchFailed(
         record_id=event.body.record_id,
-        account_id=way.source if way else UUID(int=0),
+        account_id=route.source if route else UUID(int=0),
         source_rev=0,
         reason=reason,
     )
     return Outgoing(failed, event.company_id, event)
 
 
-async def _obey(tx: Tx, deciding: Deciding, ways: Mapping[UUID, Way], event: Message[Any]) -> list[Outgoing]:
-    body, way, company = event.body, ways.get(event.company_id), event.company_id
-    wanted = {body.record_id: company}
-    if isinstance(body, LinkRecord):
-        wanted[body.destination_record_id] = company
-    known = await store.load_facts(tx, wanted)
+async def _execute(
+    tx: Tx, deciding: Deciding, routes: Mapping[UUID, MatchRoute], event: Message[Any]
+) -> list[Outgoing]:
+    body, route, company = event.body, routes.get(event.company_id), event.company_id
+    there: UUID | None = getattr(body, "destination_record_id", None)
+    wanted = [body.record_id, *([there] if there else [])]
+    known = await store.load_facts(tx, dict.fromkeys(wanted, company))
     source = known.get(body.record_id)
-    if way is None or source is None or source.account_id != way.source:
-        return [_failed(event, ways, "internal")]
-    if isinstance(body, LinkRecord):
-        destination = known.get(body.destination_record_id)
-        touched = await _link(tx, way, source, destination, event.actor)
-        then_push = body.then_push and touched is not None
-        touched = touched or []
-    else:
-        touched, then_push = await _part(tx, way, source, event), False
-    facts = await store.load_facts(tx, dict.fromkeys(touched, company))
-    moved = await store.held_by(tx, [(company, d) for d in touched])
-    moved |= await store.affected_by_destinations(
-        tx, [(f, True) for f in facts.values()], {company: way.source}
+    if route is None or source is None or source.account_id != route.source:
+        return [_failed(event, routes, "internal")]
+    decision = DECISIONS[type(body)]
+    if not isinstance(body, UndoDecision):
+        await store.remember(tx, source, route.destination, decision)
+    touched, outcome = await _carry_out(tx, route, source, known, event)
+    made = DecisionMade(
+        record_id=source.record_id,
+        account_id=source.account_id,
+        decision=decision,
+        destination_record_id=there or (touched[0] if touched else None),
+        note=getattr(body, "reason", ""),
+        outcome=outcome,
     )
-    return await deciding.answer(tx, ways, [Ask(source, event, then_push)], moved)
+    then_push = getattr(body, "then_push", False) and outcome == DONE
+    facts = await store.load_facts(tx, dict.fromkeys(touched, company))
+    moved = await store.sources_naming(tx, [(company, d) for d in touched])
+    pairs = await store.rivals(tx, list(facts.values()), {company: route.source})
+    moved |= {record: company for _, _, record in pairs}
+    answers = await deciding.match(tx, routes, [MatchRequest(source, event, then_push)], moved)
+    return [Outgoing(made, company, event), *answers]
+
+
+async def _carry_out(
+    tx: Tx, route: MatchRoute, source: Facts, known: Mapping[UUID, Facts], event: Message[Any]
+) -> tuple[list[UUID], str]:
+    """Store the decision; the destination records that it concerns, and how it ended."""
+    match event.body:
+        case LinkRecord(destination_record_id=wanted):
+            return await _link(tx, route, source, known.get(wanted), wanted, event.actor)
+        case UnlinkRecord() | CreateRecord():
+            return await _unlink(tx, route, source, event), DONE
+        case RefuseMatch(destination_record_id=wanted):
+            return await _refuse(tx, route, source, wanted, event.actor), DONE
+        case ExcludeRecord(reason=reason):
+            await store.drop_passing(tx, source)
+            await store.add_decision(tx, source, "exclude", None, event.actor, reason)
+        case IncludeRecord():
+            await store.drop_passing(tx, source, "exclude")
+        case PostponeRecord():
+            await store.add_decision(tx, source, "later", None, event.actor)
+        case UndoDecision():
+            moved = await store.restore(tx, source, route.destination)
+            return (moved, DONE) if moved is not None else ([], "link_taken")
+        case _:
+            msg = f"no decision: {type(event.body).__name__}"
+            raise TypeError(msg)
+    return [], DONE
 
 
 async def _link(
-    tx: Tx, way: Way, source: Facts, destination: Facts | None, actor: str | None
-) -> list[UUID] | None:
-    """Link the two; the destination records whose owner changed, or None where it cannot be."""
-    if destination is None or destination.account_id != way.destination or destination.state == "removed":
-        return None
-    owners = await store.owners(tx, [destination])
-    if set(owners.values()) - {source.record_id}:
-        return None
-    freed = await store.remove_link(tx, source.company_id, source.record_id, way.destination)
+    tx: Tx, route: MatchRoute, source: Facts, destination: Facts | None, wanted: UUID, actor: str | None
+) -> tuple[list[UUID], str]:
+    """Link the two; the destination records whose owner changed, and how it ended.
+
+    gateway looked before it took the command, so where it cannot be any more somebody was faster: the record needs a
+    person, and keeps why.
+    """
+    lost = "link_gone"
+    if (
+        destination is not None
+        and destination.account_id == route.destination
+        and destination.state != "removed"
+    ):
+        linked_sources = await store.linked_sources(tx, [destination])
+        lost = "link_taken" if set(linked_sources.values()) - {source.record_id} else ""
+    if lost or destination is None:
+        await store.drop_decisions(tx, source, None)
+        await store.add_decision(tx, source, lost, wanted, actor)
+        return [], lost
+    freed = await _free(tx, route, source, "unlink", actor, but=destination.record_id)
     await store.drop_decisions(tx, source, destination.record_id)
     await store.put_link(tx, source, destination, actor)
-    return [destination.record_id, *([freed] if freed else [])]
+    return [destination.record_id, *freed], DONE
 
 
-async def _part(tx: Tx, way: Way, source: Facts, event: Message[Any]) -> list[UUID]:
+async def _free(
+    tx: Tx, route: MatchRoute, source: Facts, kind: str, actor: str | None, but: UUID | None = None
+) -> list[UUID]:
+    """End the link, and keep that the pair is wrong and how it had come about, except with the record `but`."""
+    gone = await store.remove_link(tx, source.company_id, source.record_id, route.destination)
+    if gone is None:
+        return []
+    destination, origin = gone
+    if destination != but:
+        await store.add_decision(tx, source, kind, destination, actor, origin)
+    return [destination]
+
+
+async def _unlink(tx: Tx, route: MatchRoute, source: Facts, event: Message[Any]) -> list[UUID]:
     """End the link, for good; with `CreateRecord` a new record is wished for. The record that is free now."""
-    freed = await store.remove_link(tx, source.company_id, source.record_id, way.destination)
     await store.drop_decisions(tx, source, None)
-    if freed is not None:
-        await store.add_decision(tx, source, "unlink", freed, event.actor)
+    freed = await _free(tx, route, source, "unlink", event.actor)
     if isinstance(event.body, CreateRecord):
         await store.add_decision(tx, source, "create", None, event.actor)
-    return [freed] if freed else []
+    return freed
+
+
+async def _refuse(tx: Tx, route: MatchRoute, source: Facts, other: UUID, actor: str | None) -> list[UUID]:
+    """The two are not the same person; where they are linked, the link ends."""
+    partner = await store.load_partners(
+        tx, source.company_id, route.source, route.destination, [source.record_id]
+    )
+    await store.drop_passing(tx, source)
+    if partner.get(source.record_id) == other:
+        return await _free(tx, route, source, "refuse", actor)
+    await store.add_decision(tx, source, "refuse", other, actor)
+    return [other]

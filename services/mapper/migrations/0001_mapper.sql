@@ -1,4 +1,7 @@
--- What is compared of both accounts' records. Columns in the order of core.Facts; keys are null where a record cannot match.
+-- In every key the selective column comes first, so that a plan made while the tables are empty never reads a whole company
+-- (decision 0005).
+
+-- What is compared of both accounts' records. Columns in the order of core.Facts; a record without keys cannot match.
 CREATE TABLE records (
     company_id uuid NOT NULL,
     record_id uuid NOT NULL,
@@ -11,31 +14,71 @@ CREATE TABLE records (
     email text,
     first_name text,
     last_name text,
-    birth_date date,
-    number_key text,
-    email_key text,
-    phone_key text,
-    first_key text NOT NULL,
-    last_key text NOT NULL,
-    block_a text,
-    block_b text,
-    block_c text,
-    block_d text,
-    born_key text,
-    PRIMARY KEY (company_id, record_id)
+    first_form text NOT NULL,
+    middle_form text NOT NULL,
+    last_form text NOT NULL,
+    generation int,
+    firm boolean NOT NULL,
+    gender text NOT NULL,
+    number_form text NOT NULL,
+    number_digits text NOT NULL,
+    email_form text NOT NULL,
+    phones text[] NOT NULL,
+    born date,
+    hired date,
+    house text NOT NULL,
+    street text NOT NULL,
+    line2 text NOT NULL,
+    city text NOT NULL,
+    region text NOT NULL,
+    postal text NOT NULL,
+    last_words text[] NOT NULL,
+    keys bigint[] NOT NULL,
+    PRIMARY KEY (record_id, company_id)
 ) WITH (fillfactor = 90);
-CREATE INDEX records_number ON records (account_id, number_key) WHERE number_key IS NOT NULL;
-CREATE INDEX records_email ON records (account_id, email_key) WHERE email_key IS NOT NULL;
-CREATE INDEX records_phone ON records (account_id, phone_key) WHERE phone_key IS NOT NULL;
-CREATE INDEX records_a ON records (account_id, block_a) WHERE block_a IS NOT NULL;
-CREATE INDEX records_b ON records (account_id, block_b) WHERE block_b IS NOT NULL;
-CREATE INDEX records_c ON records (account_id, block_c) WHERE block_c IS NOT NULL;
-CREATE INDEX records_d ON records (account_id, block_d) WHERE block_d IS NOT NULL;
-CREATE INDEX records_born ON records (account_id, born_key) WHERE born_key IS NOT NULL;
+CREATE INDEX records_account ON records (account_id);
 SELECT muster.protect('records');
 
--- The last answer about each source record.
-CREATE TABLE answers (
+-- The keys of `records.keys`, one row each: two records are compared when they share one. A table, because row security
+-- keeps an index on the array from being used.
+CREATE TABLE record_keys (
+    key bigint NOT NULL,
+    account_id uuid NOT NULL,
+    record_id uuid NOT NULL,
+    company_id uuid NOT NULL,
+    PRIMARY KEY (key, account_id, record_id, company_id)
+);
+SELECT muster.protect('record_keys');
+
+-- How many records of both accounts have a value, where it is more than one; frozen with each complete directory.
+CREATE TABLE value_counts (
+    company_id uuid NOT NULL,
+    field text NOT NULL,
+    value text NOT NULL,
+    n int NOT NULL
+);
+CREATE INDEX value_counts_company ON value_counts (company_id);
+SELECT muster.protect('value_counts');
+
+-- The version of a company's counts, the values counted in each field, and the gates that are open.
+CREATE TABLE generations (
+    company_id uuid PRIMARY KEY,
+    generation int NOT NULL,
+    fields text[] NOT NULL,
+    totals bigint[] NOT NULL,
+    destination_records int NOT NULL,
+    gates text[] NOT NULL
+);
+SELECT muster.protect('generations');
+
+-- Small letters without accents: what people search, and what they ask for.
+CREATE FUNCTION bare(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN regexp_replace(normalize(lower(value), NFKD), '[\u0300-\u036f]', '', 'g');
+REVOKE EXECUTE ON FUNCTION bare FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION bare TO mapper;
+
+-- The last result about each source record.
+CREATE TABLE match_results (
     company_id uuid NOT NULL,
     record_id uuid NOT NULL,
     situation text NOT NULL,
@@ -43,9 +86,13 @@ CREATE TABLE answers (
     link_rev bigint NOT NULL,
     source_rev bigint NOT NULL,
     hash bytea NOT NULL,
-    PRIMARY KEY (company_id, record_id)
+    matching_version int NOT NULL,
+    generation int NOT NULL,
+    PRIMARY KEY (record_id, company_id)
 ) WITH (fillfactor = 80);
-SELECT muster.protect('answers');
+-- The cases that people decide, and what they excluded: few among many.
+CREATE INDEX match_results_cases ON match_results (company_id) WHERE situation IN ('disputed', 'unlinked', 'excluded');
+SELECT muster.protect('match_results');
 
 -- Which unlinked source records name which destination records.
 CREATE TABLE candidates (
@@ -57,7 +104,6 @@ CREATE TABLE candidates (
 CREATE INDEX candidates_source ON candidates (source_record_id);
 SELECT muster.protect('candidates');
 
--- Record first in the keys: with the company first, a plan made while the table is empty reads all of the company's links.
 CREATE TABLE links (
     company_id uuid NOT NULL,
     source_record_id uuid NOT NULL,
@@ -73,20 +119,35 @@ CREATE TABLE links (
 );
 SELECT muster.protect('links');
 
--- What people decided and recomputation must not undo; a person's link stands in links. Kind create names no destination record.
+-- What people decided and recomputation must not undo; a person's link stands in links. Kinds unlink and refuse name the
+-- destination record that this one is not: an unlinked one is still shown as a candidate, a refused one is not. A link that
+-- could not be made any more keeps why, until a person decides again.
 CREATE TABLE decisions (
     company_id uuid NOT NULL,
     source_record_id uuid NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('unlink', 'create')),
+    kind text NOT NULL CHECK (kind IN ('unlink', 'refuse', 'create', 'exclude', 'later', 'link_taken', 'link_gone')),
     destination_record_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
     actor text,
     decided_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (company_id, source_record_id, kind, destination_record_id)
+    note text NOT NULL DEFAULT '',
+    PRIMARY KEY (source_record_id, company_id, kind, destination_record_id)
 );
 SELECT muster.protect('decisions');
 
--- Records that we created although a person's decision stood elsewhere by then: use or deactivate them.
-CREATE TABLE cases (
+-- How a source record stood before the last decision about it, so that it can be taken back.
+CREATE TABLE undoable_decisions (
+    company_id uuid NOT NULL,
+    source_record_id uuid NOT NULL,
+    decision text NOT NULL,
+    link json,
+    decisions json NOT NULL,
+    PRIMARY KEY (source_record_id, company_id)
+);
+SELECT muster.protect('undoable_decisions');
+
+-- Records that we created although a person's decision stood elsewhere by then, and twins of linked records that surfaced
+-- later: use or deactivate them.
+CREATE TABLE match_cases (
     company_id uuid NOT NULL,
     destination_record_id uuid NOT NULL,
     source_record_id uuid NOT NULL,
@@ -94,7 +155,7 @@ CREATE TABLE cases (
     opened_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (company_id, destination_record_id)
 );
-SELECT muster.protect('cases');
+SELECT muster.protect('match_cases');
 
 -- Records that must be decided again, walked by the worker.
 CREATE TABLE due (
@@ -104,7 +165,7 @@ CREATE TABLE due (
 );
 SELECT muster.protect('due'), muster.open_to_system('due');
 
-CREATE TABLE marks (
+CREATE TABLE completion_markers (
     company_id uuid NOT NULL,
     account_id uuid NOT NULL,
     as_of timestamptz NOT NULL,
@@ -113,13 +174,38 @@ CREATE TABLE marks (
     parts int NOT NULL,
     PRIMARY KEY (company_id, account_id, as_of, lane, part)
 );
-SELECT muster.protect('marks');
+SELECT muster.protect('completion_markers');
 
 CREATE TABLE directories (
     company_id uuid NOT NULL,
     account_id uuid NOT NULL,
+    -- The last marker that came whole, how far later ones extend it, and how far and on which marker all is matched.
+    base_as_of timestamptz NOT NULL,
     complete_as_of timestamptz NOT NULL,
     matched_as_of timestamptz,
+    matched_base timestamptz,
     PRIMARY KEY (company_id, account_id)
 );
 SELECT muster.protect('directories'), muster.open_to_system('directories');
+
+-- What a batch writes goes as one array of rows (decision 0011), each with its fields in the order of the core's type.
+CREATE TYPE record_row AS (
+    company_id uuid, record_id uuid, account_id uuid, remote_id text, rev bigint, state text, active boolean, number text,
+    email text, first_name text, last_name text, first_form text, middle_form text, last_form text, generation int,
+    firm boolean, gender text, number_form text, number_digits text, email_form text, phones text[], born date, hired date,
+    house text, street text, line2 text, city text, region text, postal text, last_words text[], keys bigint[]
+);
+CREATE TYPE match_result_row AS (
+    company_id uuid, record_id uuid, situation text, reason text, link_rev bigint, source_rev bigint, hash bytea,
+    matching_version int, generation int
+);
+CREATE TYPE candidate_row AS (company_id uuid, destination_record_id uuid, source_record_id uuid);
+
+-- Records as lists show them, by name.
+CREATE VIEW people WITH (security_invoker = true) AS
+SELECT company_id, account_id, record_id, remote_id, number, email, first_name, last_name, active, state,
+    lower(coalesce(last_name, '')) COLLATE "C" AS sort_last, lower(coalesce(first_name, '')) COLLATE "C" AS sort_first,
+    bare(coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || coalesce(first_name, '') || ' '
+         || coalesce(number, '') || ' ' || coalesce(email, '')) AS search
+FROM records;
+GRANT SELECT ON people TO mapper;

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.mapper.core import Answer, Facts, Link
+from services.mapper.core import Facts, Link, MatchResult
 from shared.db.tx import Record, Tx
 
 COLUMNS = len(Facts._fields)
@@ -31,14 +31,31 @@ async def load_facts(tx: Tx, records: Mapping[UUID, UUID]) -> dict[UUID, Facts]:
     return {row["record_id"]: facts_at(row, 0) for row in rows}
 
 
-_ADD = "INSERT INTO records SELECT * FROM unnest($1::record_row[])"
+_ADD = """
+WITH n AS (SELECT * FROM unnest($1::record_row[])), keyed AS (
+    INSERT INTO record_keys (key, account_id, record_id, company_id)
+    SELECT k.key, n.account_id, n.record_id, n.company_id FROM n CROSS JOIN LATERAL unnest(n.keys) AS k (key)
+)
+INSERT INTO records SELECT * FROM n
+"""
 _CHANGE = """
 UPDATE records r SET
     rev = n.rev, state = n.state, active = n.active, number = n.number, email = n.email, first_name = n.first_name,
-    last_name = n.last_name, birth_date = n.birth_date, number_key = n.number_key, email_key = n.email_key,
-    phone_key = n.phone_key, first_key = n.first_key, last_key = n.last_key, block_a = n.block_a, block_b = n.block_b,
-    block_c = n.block_c, block_d = n.block_d, born_key = n.born_key
+    last_name = n.last_name, first_form = n.first_form, middle_form = n.middle_form, last_form = n.last_form,
+    generation = n.generation, firm = n.firm, gender = n.gender, number_form = n.number_form, number_digits =
+    n.number_digits, email_form = n.email_form, phones = n.phones, born = n.born, hired = n.hired, house = n.house,
+    street = n.street, line2 = n.line2, city = n.city, region = n.region, postal = n.postal, last_words =
+    n.last_words, keys = n.keys
 FROM unnest($1::record_row[]) n WHERE r.company_id = n.company_id AND r.record_id = n.record_id
+"""
+_DROP_KEYS = """
+DELETE FROM record_keys k
+USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[]) AS g (company_id, record_id, account_id, key)
+WHERE k.key = g.key AND k.account_id = g.account_id AND k.record_id = g.record_id AND k.company_id = g.company_id
+"""
+_ADD_KEYS = """
+INSERT INTO record_keys (company_id, record_id, account_id, key)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[]) ON CONFLICT DO NOTHING
 """
 
 
@@ -46,28 +63,45 @@ async def save_facts(tx: Tx, changes: Iterable[tuple[Facts | None, Facts]]) -> N
     """Put the second of each in place of the first; those without a first are new (the lock makes that sure)."""
     added: list[Facts] = []
     changed: list[Facts] = []
+    gone: list[tuple[UUID, UUID, UUID, int]] = []
+    come: list[tuple[UUID, UUID, UUID, int]] = []
     for old, new in changes:
         (added if old is None else changed).append(new)
+        if old is None or old.keys == new.keys:
+            continue
+        before, after = set(old.keys), set(new.keys)
+        head = new.company_id, new.record_id, new.account_id
+        gone += [(*head, key) for key in before - after]
+        come += [(*head, key) for key in after - before]
     if added:
         await tx.execute(_ADD, added)
     if changed:
         await tx.execute(_CHANGE, changed)
+    for sql, rows in ((_DROP_KEYS, gone), (_ADD_KEYS, come)):
+        if rows:
+            await tx.execute(sql, *map(list, zip(*rows, strict=True)))
 
 
-class Kept(NamedTuple):
-    """What was said and decided about a source record."""
+class MatchState(NamedTuple):
+    """What was published and decided about a source record."""
 
-    answer: Answer | None = None
+    result: MatchResult | None = None
     link: Link | None = None
     create: datetime | None = None
     refused: frozenset[UUID] = frozenset()
+    lost: str = ""
+    lost_to: UUID | None = None
+    dismissed: frozenset[UUID] = frozenset()
+    """Destination records that a person decided are somebody else: no candidates any more."""
+    excluded: bool = False
 
 
-_KEPT = """
-SELECT w.record_id, l.destination_record_id, l.destination_remote_id, l.origin, d.created, d.refused, a.*, t.*
+_MATCH_STATES = """
+SELECT w.record_id, l.destination_record_id, l.destination_remote_id, l.origin, d.created, d.refused, d.lost, d.lost_to,
+       d.dismissed, d.excluded, a.*, t.*
 FROM unnest($1::uuid[], $2::uuid[]) AS w (company_id, record_id)
 LEFT JOIN LATERAL (
-    SELECT * FROM answers a WHERE a.company_id = w.company_id AND a.record_id = w.record_id OFFSET 0
+    SELECT * FROM match_results a WHERE a.company_id = w.company_id AND a.record_id = w.record_id OFFSET 0
 ) a ON true
 LEFT JOIN LATERAL (
     SELECT * FROM links l WHERE l.company_id = w.company_id AND l.source_record_id = w.record_id
@@ -78,49 +112,43 @@ LEFT JOIN LATERAL (
 ) t ON true
 LEFT JOIN LATERAL (
     SELECT max(decided_at) FILTER (WHERE kind = 'create') AS created,
-           array_agg(destination_record_id) FILTER (WHERE kind = 'unlink') AS refused
+           array_agg(destination_record_id) FILTER (WHERE kind = 'unlink') AS refused,
+           (array_agg(kind ORDER BY decided_at DESC) FILTER (WHERE kind IN ('link_taken', 'link_gone')))[1] AS lost,
+           (array_agg(destination_record_id ORDER BY decided_at DESC)
+            FILTER (WHERE kind IN ('link_taken', 'link_gone')))[1] AS lost_to,
+           array_agg(destination_record_id) FILTER (WHERE kind = 'refuse') AS dismissed,
+           coalesce(bool_or(kind = 'exclude'), false) AS excluded
     FROM decisions d WHERE d.company_id = w.company_id AND d.source_record_id = w.record_id
 ) d ON true
 WHERE a.record_id IS NOT NULL OR l.source_record_id IS NOT NULL OR d.created IS NOT NULL OR d.refused IS NOT NULL
+   OR d.lost IS NOT NULL OR d.dismissed IS NOT NULL OR d.excluded
 """
-_HEAD = 6
-_ANSWER = len(Answer._fields)
+_HEAD = 10
+_RESULT = len(MatchResult._fields)
 
 
-async def load_kept(tx: Tx, sources: Sequence[Facts], destinations: Sequence[UUID]) -> dict[UUID, Kept]:
+async def load_match_states(
+    tx: Tx, sources: Sequence[Facts], destinations: Sequence[UUID]
+) -> dict[UUID, MatchState]:
     """What is kept about these source records, by id; one with nothing is left out. `destinations`: the companies' accounts."""
     if not sources:
         return {}
     rows = await tx.fetch(
-        _KEPT, [s.company_id for s in sources], [s.record_id for s in sources], destinations
+        _MATCH_STATES, [s.company_id for s in sources], [s.record_id for s in sources], destinations
     )
-    return {row[0]: _kept(row) for row in rows}
+    return {row[0]: _match_state(row) for row in rows}
 
 
-def _kept(row: Record) -> Kept:
-    _, destination, remote_id, origin, created, refused = row[:_HEAD]
-    there = facts_at(row, _HEAD + _ANSWER) if row[_HEAD + _ANSWER] is not None else None
-    return Kept(
-        Answer(*row[_HEAD : _HEAD + _ANSWER]) if row[_HEAD] is not None else None,
+def _match_state(row: Record) -> MatchState:
+    _, destination, remote_id, origin, created, refused, lost, lost_to, dismissed, excluded = row[:_HEAD]
+    there = facts_at(row, _HEAD + _RESULT) if row[_HEAD + _RESULT] is not None else None
+    return MatchState(
+        MatchResult(*row[_HEAD : _HEAD + _RESULT]) if row[_HEAD] is not None else None,
         Link(destination, remote_id, origin, there) if destination is not None else None,
         created,
         frozenset(refused or ()),
+        lost or "",
+        lost_to,
+        frozenset(dismissed or ()),
+        excluded,
     )
-
-
-_SEARCH = """
-SELECT l.source_record_id, r.* FROM records r
-LEFT JOIN links l ON l.company_id = r.company_id AND l.destination_record_id = r.record_id AND l.source_account_id = $3
-WHERE r.company_id = $1 AND r.account_id = $2 AND r.state = 'present'
-  AND ((r.first_key || ' ' || r.last_key || ' ' || r.first_key) LIKE '%' || $4 || '%'
-       OR r.number_key = $5 OR r.email_key LIKE $6 || '%')
-ORDER BY r.last_key, r.first_key, r.record_id LIMIT 50
-"""
-
-
-async def search(
-    tx: Tx, company: UUID, destination: UUID, source: UUID, name: str, number: str | None, email: str
-) -> list[tuple[Facts, UUID | None]]:
-    """At most 50 records of the destination by name, number or the beginning of the address, and whom each is linked to."""
-    rows = await tx.fetch(_SEARCH, company, destination, source, name, number, email)
-    return [(facts_at(row, 1), row["source_record_id"]) for row in rows]

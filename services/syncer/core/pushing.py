@@ -1,75 +1,155 @@
 """The life of a push: asked for, planned, compared again when claimed, sent, and what its outcome leaves."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from services.syncer.core.case import Case, Decision, Fact, Failure, Item
-from services.syncer.core.standing import WAITING_REASONS, in_json, plan, standing
+from services.syncer.core.adopting import adopted, still_adopts
+from services.syncer.core.drift import unsure
+from services.syncer.core.loops import noted
+from services.syncer.core.ordering import Turn
+from services.syncer.core.retrying import waits_for_retry
+from services.syncer.core.state import (
+    Decision,
+    Failure,
+    Fields,
+    Push,
+    PushOutcome,
+    PushState,
+    RecordState,
+    Snapshot,
+    SyncStatus,
+)
+from services.syncer.core.sync_status import (
+    ALTERNATING,
+    DRIFTED,
+    RETRYABLE,
+    WAITING_REASONS,
+    in_json,
+    may_create,
+    needs_person,
+    plan,
+    sync_status,
+    unchecked,
+)
 from shared.contracts.commands import Selected
-from shared.contracts.records import FIELDS, Employee, Remote, Situation, Status, record_id
-from shared.errors import MusterError, Unauthorized, Unavailable
+from shared.domain.employee import FIELDS, Employee, Remote
+from shared.domain.forms import same as same_value
+from shared.domain.ids import record_id
+from shared.domain.mapping import desired
+from shared.domain.values import Action, Holder, Lane, Situation, Status
+from shared.domain.versions import Reading
+from shared.errors import MusterError, RemoteAnswer, Unauthorized, Unavailable
+from shared.systems import SYSTEMS
+
+Scales = Mapping[str, int]
+"""The decimal places of a system's amounts, by field."""
 
 
-def decide(case: Case, asked: Item | None = None, *, lane: str) -> Decision:
-    """The record's standing; a waiting or newly `asked` push is planned as soon as there is a situation, or ended.
+def decide(state: RecordState, asked: Push | None = None, *, lane: Lane) -> Decision:
+    """The record's sync status; a waiting or newly `asked` push is planned as soon as there is a situation, or ended.
 
     A push that the rules ask for goes in the `lane` of what led to it.
     """
-    item = case.item
-    if item is None and asked is None:
-        asked = _automatic(case, lane)
-    if item is not None and item.state != "waiting":
-        return Decision(case, standing(case, item))
-    intent = item or asked
+    push = state.push
+    if push is None and asked is None:
+        asked = _automatic(state, lane)
+    if push is not None and push.state is not PushState.WAITING:
+        return _retry_over(state, push) or Decision(state, sync_status(state, push))
+    intent = push or asked
     if intent is None:
-        return Decision(case, standing(case, item))
-    without = standing(case, None)
-    account = case.settings.account(intent.account_id) if case.settings else None
+        return Decision(state, sync_status(state, push))
+    without = sync_status(state, None)
+    account = state.settings.account(intent.account_id) if state.settings else None
     if account is not None and not account.connected:
-        return Decision(case, without, ended=intent._replace(state="done", outcome="cancelled"))
+        return Decision(
+            state, without, ended=intent._replace(state=PushState.DONE, outcome=PushOutcome.CANCELLED)
+        )
     if without.status is Status.NEEDS_SYNC and without.reason in WAITING_REASONS:
-        waiting = intent._replace(state="waiting")
-        return Decision(case, standing(case, waiting), item=waiting)
-    made = plan(case)
-    if without.status is Status.NEEDS_ACTION and not (case.failure and without.reason == case.failure.reason):
+        waiting = intent._replace(state=PushState.WAITING)
+        return Decision(state, sync_status(state, waiting), push=waiting)
+    linked = state.situation is Situation.LINKED or state.created
+    unmatched = without.status is Status.FAILED and not linked and unchecked(state)
+    made = None if unmatched else plan(state, automatic=intent.automatic)
+    if without.status is Status.NEEDS_ACTION and not _may_push(state, without.reason):
         made = None
     if made is None:
-        return Decision(case, without, ended=intent._replace(state="done", outcome="needs_action"))
-    planned = intent._replace(state="planned", action=made.action, fields=made.fields, basis=case.basis())
-    return Decision(case, standing(case, planned), item=planned, planned=True)
+        return Decision(
+            state, without, ended=intent._replace(state=PushState.DONE, outcome=PushOutcome.NEEDS_ACTION)
+        )
+    planned = intent._replace(
+        state=PushState.PLANNED, action=made.action, fields=made.fields, basis=state.basis()
+    )
+    return Decision(state, sync_status(state, planned), push=planned, planned=True)
 
 
-def _automatic(case: Case, lane: str) -> Item | None:
+def _retry_over(state: RecordState, push: Push) -> Decision | None:
+    """The end of a push that waits to be retried: disconnected, or what it rests on moved so that it cannot go on."""
+    if not waits_for_retry(push):
+        return None
+    account, basis = state.settings.account(push.account_id) if state.settings else None, state.basis()
+    without = sync_status(state, None)
+    if account is not None and not account.connected:
+        return Decision(
+            state, without, ended=push._replace(state=PushState.DONE, outcome=PushOutcome.CANCELLED)
+        )
+    if state.failure is None or (basis is not None and state.failure.stands(basis)):
+        return None
+    found = recheck(state, push)
+    elsewhere = basis is not None and basis.destination_account_id != push.account_id
+    if found.held or found.ended or elsewhere or without.status is Status.NEEDS_ACTION:
+        return Decision(
+            state, without, ended=push._replace(state=PushState.DONE, outcome=PushOutcome.REPLACED)
+        )
+    return None
+
+
+def failed(state: RecordState) -> Decision:
+    """A record that a bug keeps from being decided: it shows that, and a push that waits for it ends."""
+    over = state.push._replace(state=PushState.DONE, outcome=PushOutcome.FAILED) if state.push else None
+    waiting = state.push is not None and state.push.state is PushState.WAITING
+    return Decision(state, SyncStatus(Status.FAILED, "internal"), ended=over if waiting else None)
+
+
+def _automatic(state: RecordState, lane: Lane) -> Push | None:
     """The push that the rules ask for when a hook or a sweep staged this version (S40: never an import)."""
-    settings, source = case.settings, case.source
-    if settings is None or source is None or case.automatic_rev != source.rev:
+    settings, source = state.settings, state.source
+    if settings is None or source is None or state.automatic_rev != source.rev or state.in_plan:
         return None
     account = settings.destination()
     if account is None or settings.route is None or not settings.route.rules.auto_sync:
         return None
-    if standing(case, case.item).status is not Status.NEEDS_SYNC:
+    status, reason = sync_status(state, state.push)[:2]
+    if status is not Status.NEEDS_SYNC and reason != DRIFTED:  # the other fields are written
         return None
-    item_id = uuid5(case.record_id, f"automatic/{source.rev}")
-    item = Item(item_id, case.record_id, account.account_id, "waiting", automatic=True, lane=lane)
-    return careful(case, item)
+    linked = state.situation is Situation.LINKED or state.created
+    if linked and plan(state, automatic=True) is None:
+        return None
+    push_id = uuid5(state.record_id, f"automatic/{source.rev}")
+    push = Push(push_id, state.record_id, account.account_id, PushState.WAITING, automatic=True, lane=lane)
+    return isolated(state, push)
 
 
-def careful(case: Case, item: Item) -> Item:
+def isolated(state: RecordState, push: Push) -> Push:
     """A push after one whose outcome stayed unknown goes alone: what breaks a batch must not break it again."""
-    unknown = case.failure is not None and case.failure.reason == "outcome_unknown"
-    return item._replace(alone=True) if unknown else item
+    unknown = state.failure is not None and state.failure.reason == "outcome_unknown"
+    return push._replace(isolated=True) if unknown else push
 
 
-def skipped(case: Case | None, selected: Selected, *, alone: bool) -> str | None:
-    """Why a selected record is not pushed, or None. One that was chosen `alone` may also be approved or tried again."""
-    if case is None or case.source is None:
+def skipped(state: RecordState | None, selected: Selected, *, single: bool) -> str | None:
+    """Why a selected record is not pushed, or None.
+
+    One that was chosen by itself (`single`) may also be approved or tried again.
+    """
+    if state is None or state.source is None:
         return "unknown"
-    if case.item is not None:
-        return "already_running"
-    if case.source.rev != selected.source_rev or case.status is not selected.status:
+    if state.push is not None and not waits_for_retry(state.push):
+        return "held" if state.push.state is PushState.HELD else "already_running"
+    if state.source.rev != selected.source_rev or state.status is not selected.status:
         return "moved"
-    match case.status:
+    match state.status:
         case Status.NEEDS_SYNC | Status.FAILED:
             return None
         case Status.SYNCING:
@@ -77,164 +157,256 @@ def skipped(case: Case | None, selected: Selected, *, alone: bool) -> str | None
         case Status.SYNCED:
             return "synced"
         case Status.HELD:
-            return None if alone else "held"
+            return None if single else "held"
+        case Status.EXCLUDED:
+            return "excluded"
         case Status.NEEDS_ACTION:
-            return (
-                None
-                if alone and case.failure is not None and case.reason == case.failure.reason
-                else "needs_action"
-            )
+            return None if single and _may_push(state, state.reason) else "needs_action"
+
+
+def _may_push(state: RecordState, reason: str) -> bool:
+    """Whether a push may be what a record that needs a person needs: it was refused, or others change the record."""
+    return reason in {DRIFTED, ALTERNATING} or (state.failure is not None and reason == state.failure.reason)
 
 
 class Recheck(NamedTuple):
     """What a claim finds: go on (perhaps with a newer basis or plan), or stop."""
 
-    item: Item
+    push: Push
     replanned: bool = False
     held: bool = False
     ended: bool = False
 
 
-def recheck(case: Case, item: Item) -> Recheck:
-    """Compare the plan with the facts of now.
+def recheck(state: RecordState, push: Push) -> Recheck:
+    """Compare the plan with what is known now.
 
     Other fields moved: the basis is refreshed. A planned one moved: planned again if automatic, Held if a person asked.
-    A creation that has become an update is planned again in any case. A first try whose basis still stands keeps its
+    A creation that has become an update is planned again in any case; who is to be made inactive or active again is Held
+    unless that was approved. A first try whose basis still stands keeps its
     plan; a later one may have read the destination afresh, which moves no rev.
     """
-    basis = case.basis()
-    made_since = item.action == "create" and (case.created or case.created_before)
-    if basis is not None and item.basis == basis and item.attempts == 0 and not made_since:
-        return Recheck(item)
-    made = plan(case)
+    if push.step:
+        return Recheck(push)  # what it has begun, it finishes
+    basis = state.basis()
+    if push.action is Action.ADOPT:
+        return Recheck(push, ended=not still_adopts(state, push))
+    no_creation = push.action is Action.CREATE and (
+        state.created or state.created_before or not may_create(state) or _repeats_a_name(state, push)
+    )
+    if basis is not None and push.basis == basis and push.attempts == 0 and not no_creation:
+        return Recheck(push)
+    made = plan(state, automatic=push.automatic)
     if made is None or basis is None:
-        return Recheck(item, ended=True)
-    if made == (item.action, item.fields):
-        return Recheck(item._replace(basis=basis))
-    if item.automatic or made.action != item.action or not made.fields:
-        return Recheck(item._replace(action=made.action, fields=made.fields, basis=basis), replanned=True)
-    return Recheck(item, held=True)
+        return Recheck(push, ended=True)
+    if made.action == push.action and same_fields(state, push, made.fields):
+        return Recheck(push._replace(basis=basis))
+    if made.action != push.action and needs_person(made.action):
+        return Recheck(push, held=True)
+    if push.automatic or made.action != push.action or not made.fields:
+        return Recheck(push._replace(action=made.action, fields=made.fields, basis=basis), replanned=True)
+    return Recheck(push, held=True)
 
 
-def awaited(case: Case) -> UUID | None:
+def _repeats_a_name(state: RecordState, push: Push) -> bool:
+    """Whether this creation asks for a name that somebody has by now."""
+    if state.clash is None:
+        return False
+    return state.clash.instead is None or values(push).get("display_name") != state.clash.instead
+
+
+def same_fields(state: RecordState, push: Push, fields: Fields) -> bool:
+    """Whether a push writes the values of this plan, in their text at most apart."""
+    scales = _scales(state, push)
+    return fields.keys() == push.fields.keys() and all(
+        same_value(n, fields[n][k], push.fields[n][k], scales.get(n))
+        for n in fields
+        for k in ("before", "after")
+    )
+
+
+def _scales(state: RecordState, push: Push) -> Scales:
+    """The scales of the account that this push goes to."""
+    account = state.settings.account(push.account_id) if state.settings else None
+    return SYSTEMS[account.system].scales if account else {}
+
+
+def pending_create_call(state: RecordState) -> UUID | None:
     """The call of unknown outcome that may have created this record: a push waits for it, unless it has gone elsewhere."""
-    return None if case.created or case.situation is Situation.LINKED else case.unknown_call
+    return None if state.created or state.situation is Situation.LINKED else state.unknown_call
 
 
-def values(item: Item) -> dict[str, Any]:
+def values(push: Push) -> dict[str, Any]:
     """What a creation writes."""
-    return {name: change["after"] for name, change in item.fields.items()}
+    return {name: change["after"] for name, change in push.fields.items()}
 
 
-def can_be_found(item: Item) -> bool:
+def can_be_found(push: Push) -> bool:
     """Whether a look-up can tell that this creation was carried out: equal names alone prove nothing."""
-    written = values(item)
+    written = values(push)
     return bool(written.get("number") or written.get("email"))
 
 
-def still_wanted(item: Item, fresh: Employee) -> tuple[dict[str, Any], str | None]:
-    """Compare the plan's `before` with a fresh read: the values still to write, and a field that someone else moved."""
-    values = in_json(fresh, list(item.fields))
+def remaining_changes(
+    push: Push, fresh: Employee, scales: Scales, turn: Turn = Turn.GO
+) -> tuple[dict[str, Any], str | None]:
+    """Compare the plan's `before` with a fresh read: the values to write now, and a field that someone else moved.
+
+    Amounts are compared at the destination's `scales`. On its way over temporary values a push meets what it has written
+    itself.
+    """
+    values = in_json(fresh, list(push.fields))
+    aside = any(
+        "via" in c and same_value(n, values.get(n), c["via"], scales.get(n)) for n, c in push.fields.items()
+    )
     wanted = {}
-    for name, change in item.fields.items():
-        there = values.get(name)
-        if there == change["after"]:
+    for name, change in push.fields.items():
+        there, via, before, after = values.get(name), change.get("via"), change["before"], change["after"]
+        if turn is not Turn.BACK and same_value(name, there, after, scales.get(name)):
             continue
-        if there != change["before"]:
+        ours = [before] if via is None and turn is not Turn.BACK else [before, via, after]
+        if not any(same_value(name, there, value, scales.get(name)) for value in ours):
+            if aside:
+                continue  # nothing keeps it from giving its temporary values up
             return {}, name
-        wanted[name] = change["after"]
+        target = before if turn is Turn.BACK else via if turn is Turn.TEMPORARY and via is not None else after
+        if not same_value(name, there, target, scales.get(name)):
+            wanted[name] = target
     return wanted, None
 
 
-def source_rev(case: Case, item: Item) -> int:
+def source_rev(state: RecordState, push: Push) -> int:
     """The version of the source record that this push carries."""
-    assert case.source is not None
-    return item.basis.source_rev if item.basis else case.source.rev
+    assert state.source is not None
+    return push.basis.source_rev if push.basis else state.source.rev
 
 
 def exchanged(
-    case: Case, item: Item, there: Employee, *, same: bool, looked_up: bool = False
+    state: RecordState, push: Push, there: Employee, *, same: bool, looked_up: bool = False
 ) -> tuple[Employee, Employee]:
     """What this push gave the destination, and what that made of it, added to what is kept of the `same` record.
 
     A field counts when it was planned, or when both are equal; another's value is no answer to ours, and neither is what
     a look-up found.
     """
-    assert case.source is not None
-    given = case.source.employee
-    if item.basis is None or item.basis.source_rev != case.source.rev:
-        given = Employee.model_validate(values(item))
-    planned = () if looked_up else item.fields
+    given, scales = _given(state, push), _scales(state, push)
+    planned = () if looked_up else push.fields
     names = [
-        n
-        for n in FIELDS
-        if given.known(n) and (n in planned or (there.known(n) and getattr(given, n) == getattr(there, n)))
-    ]
+        n for n in FIELDS
+        if given.known(n)
+        and (n in planned or (there.known(n) and same_value(n, getattr(given, n), getattr(there, n), scales.get(n))))
+    ]  # fmt: skip
     sent, answered = (given.only(names), there.only(names))
     if same:
-        sent = (case.sent or Employee()).overlaid(sent)
-        answered = (case.answered or Employee()).overlaid(answered)
+        sent = (state.sent or Employee()).overlaid(sent)
+        answered = (state.answered or Employee()).overlaid(answered)
     return sent, answered
 
 
-def answered(item: Item, remote: Remote, at: datetime) -> Fact:
-    """The destination record as it was answered; importer's rev for it is not known yet."""
-    there = record_id(item.account_id, remote.remote_id)
-    return Fact(there, item.account_id, remote.remote_id, 0, "present", remote.employee, remote.version, at)
+def _given(state: RecordState, push: Push) -> Employee:
+    """What the destination should hold by this push: what it wrote, and the rest of what it was planned from."""
+    mapping, written = state.mapping(), Employee.model_validate(values(push))
+    assert state.source is not None
+    if mapping is None or push.basis is None or push.basis.source_rev != state.source.rev:
+        return written
+    return desired(state.source.employee, mapping).overlaid(written)
+
+
+def answered(
+    push: Push, remote: Remote, requested_at: datetime, answered_at: datetime, *, written: bool
+) -> Snapshot:
+    """The destination record as it was answered to this push; importer's rev for it is not known yet."""
+    there = record_id(push.account_id, remote.remote_id)
+    reading = Reading(remote.version, remote.updated_at, requested_at, answered_at, written)
+    return Snapshot(there, push.account_id, remote.remote_id, 0, "present", remote.employee, reading)
 
 
 def succeeded(
-    case: Case,
-    item: Item,
-    there: Fact,
-    known: Fact,
+    state: RecordState,
+    push: Push,
+    there: Snapshot,
+    known: Snapshot,
     *,
     action: str,
     at: datetime,
     taken: bool = False,
     looked_up: bool = False,
-) -> Case:
-    """The case after the destination answered `there`; `known` is the newest that is known of that record.
+) -> RecordState:
+    """The record's state after the destination answered `there`; `known` is the newest that is known of that record.
 
     A link made meanwhile stays: of this record to another one, or of another record to what was created (`taken`).
     """
-    over = _without(case, item)
-    linked = case.situation is Situation.LINKED
-    if (linked and case.destination_record_id != there.record_id) or (action == "create" and taken):
+    over = _without(state, push)
+    if push.action is Action.ADOPT:
+        return adopted(over, push, known)
+    linked = state.situation is Situation.LINKED
+    if (linked and state.destination_record_id != there.record_id) or (action is Action.CREATE and taken):
         return over._replace(created_before=True)
-    same = case.destination_record_id == there.record_id
-    gave, got = exchanged(case, item, there.employee, same=same, looked_up=looked_up)
-    newer = case.automatic_rev is not None and case.automatic_rev > source_rev(case, item)
+    same = state.destination_record_id == there.record_id
+    gave, got = exchanged(state, push, there.employee, same=same, looked_up=looked_up)
+    newer = state.automatic_rev is not None and state.automatic_rev > source_rev(state, push)
     return over._replace(
         destination=known,
         destination_record_id=there.record_id,
         destination_remote_id=there.remote_id,
-        created=case.created or (action == "create" and not linked),
+        created=state.created or (action is Action.CREATE and not linked),
         unknown_call=None,
         synced_at=at,
         sent=gave,
         answered=got,
         failure=None,
-        automatic_rev=case.automatic_rev if newer else None,
+        automatic_rev=state.automatic_rev if newer else None,
+        writes=noted(state.writes, at, push.fields) if push.automatic and push.fields else (),
     )
 
 
-def ended(case: Case, item: Item, reason: str | None, concerned: str | None) -> Case:
-    """The case after this push ended otherwise; `reason` stands until something moves."""
-    over, basis = _without(case, item), case.basis()
-    if reason is None or basis is None:
+def ended(
+    state: RecordState,
+    push: Push,
+    reason: str | None,
+    concerned: str | None,
+    holder: Holder | None = None,
+    answer: RemoteAnswer | None = None,
+) -> RecordState:
+    """The record's state after this push ended otherwise; `reason` stands until something moves."""
+    over, basis = _without(state, push), state.basis()
+    if reason is None or basis is None or push.action is Action.ADOPT:  # what was to be decided still is
         return over
-    failure = Failure(reason, concerned, basis.source_rev, basis.link_rev, basis.settings_version)
-    return over._replace(failure=failure)
+    held = holder.model_dump(mode="json", exclude_none=True) if holder else None
+    failure = Failure(
+        reason,
+        concerned,
+        basis.source_rev,
+        basis.link_rev,
+        basis.settings_version,
+        held,
+        asdict(answer) if answer else None,
+    )
+    answers = unsure(state, push.fields) if reason == "outcome_unknown" else state.answered
+    return over._replace(failure=failure, answered=answers)
 
 
-def postponed(case: Case, item: Item) -> Case:
-    """The case while this push waits to be tried again."""
-    return _without(case, item)._replace(item=item._replace(state="planned"))
+def postponed(state: RecordState, push: Push) -> RecordState:
+    """The record's state while this push waits to be tried again."""
+    return _without(state, push)._replace(push=push._replace(state=PushState.PLANNED))
 
 
-def _without(case: Case, item: Item) -> Case:
-    return case._replace(item=None) if case.item and case.item.item_id == item.item_id else case
+def retrying(
+    state: RecordState,
+    push: Push,
+    reason: str,
+    concerned: str | None,
+    at: datetime,
+    answer: RemoteAnswer | None = None,
+) -> RecordState:
+    """The record's state while this push, which failed for `reason`, waits to be tried again by itself."""
+    alone = push.isolated or reason == "outcome_unknown"
+    again = push._replace(state=PushState.PLANNED, retry_at=at, isolated=alone)
+    return ended(state, push, reason, concerned, answer=answer)._replace(push=again)
+
+
+def _without(state: RecordState, push: Push) -> RecordState:
+    return state._replace(push=None) if state.push and state.push.push_id == push.push_id else state
 
 
 def leaves_unknown(error: MusterError, *, again: bool) -> bool:
@@ -244,9 +416,14 @@ def leaves_unknown(error: MusterError, *, again: bool) -> bool:
     """
     if again and isinstance(error, Unavailable | Unauthorized):
         return True
+    return is_unknown(error)
+
+
+def is_unknown(error: MusterError | None) -> bool:
+    """Whether the write may have been carried out for all that its answer says."""
     return isinstance(error, Unavailable) and error.outcome_unknown
 
 
-def backoff_seconds(first: float, attempts: int) -> float:
-    """Doubling pauses between tries."""
-    return float(min(60.0, first * 2 ** max(0, attempts - 1)))
+def may_cure(error: MusterError | None) -> bool:
+    """Whether this error may be another the next time: it does not speak of what was to be written."""
+    return error is not None and error.reason in RETRYABLE

@@ -1,1 +1,1 @@
-"""syncer's SQL: what is known (`facts`, `directories`) and decided (`cases`), and what is done (`pushes`, `calls`, `runs`)."""
+"""syncer's SQL: what is known (`snapshots`, `directories`), decided (`record_states`), done (`push_queue`, `calls`, `runs`)."""

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from uuid import UUID
 
 import orjson
 
-from services.syncer.core import Item
-from services.syncer.store.pushes import PUSHES, item_of
-from shared.db.tx import Tx
+from services.syncer.core import Push
+from services.syncer.store.push_queue import PUSHES, push_of
+from shared.db.tx import Record, Tx
+from shared.domain.values import Action
+from shared.errors import Received
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP call as stored before it was sent, with its members (item ids) in order. Its id is its key."""
+    """One HTTP call as stored before it was sent, with its members (push ids) in order. Its id is its key."""
 
     company_id: UUID
     call_id: UUID
     account_id: UUID
-    action: str
+    action: Action
     method: str
     path: str
     headers: Mapping[str, str]
     body: str
     members: Sequence[UUID]
     attempts: int = 1
-    """How often it has been tried, this time included; counted anew when a call that was given up is resumed."""
+    """How often it has been tried, this time included; counted again when a call that was given up is resumed."""
     lease_token: int = 1
     resumed: bool = False
     """It was given up once, and a later push of its records took it up again."""
@@ -36,11 +39,16 @@ class Call:
     """Since it was last about to be sent."""
 
 
-_SEND_ITEMS = """
-UPDATE items i SET state = 'sending', call_id = n.call_id, before = n.before
+Answers = Mapping[str, Received]
+"""What a call was answered, by the id of a member's push; what concerns the whole call under `WHOLE`."""
+WHOLE = "*"
+NO_ANSWERS: Answers = MappingProxyType({})
+
+_SEND_PUSHES = """
+UPDATE pushes i SET state = 'sending', call_id = n.call_id, before = n.before
 FROM unnest($1::sending_row[]) n
-WHERE i.company_id = n.company_id AND i.item_id = n.item_id AND i.lease_token = n.lease_token AND i.lease_until IS NOT NULL
-RETURNING i.item_id
+WHERE i.company_id = n.company_id AND i.push_id = n.push_id AND i.lease_token = n.lease_token AND i.lease_until IS NOT NULL
+RETURNING i.push_id
 """
 _ADD_CALLS = """
 INSERT INTO calls (company_id, call_id, account_id, action, method, path, headers, body, members, state, attempts,
@@ -53,7 +61,7 @@ _ADD_CREATIONS = """
 INSERT INTO creations (company_id, record_id, account_id, call_id, ordinal)
 SELECT $1, n.*, CASE
     WHEN last.remote_id IS NOT NULL AND last.finished_at < (
-        SELECT s.create_asked_at FROM subjects s WHERE s.company_id = $1 AND s.record_id = n.record_id)
+        SELECT s.create_asked_at FROM records s WHERE s.company_id = $1 AND s.record_id = n.record_id)
     THEN last.ordinal + 1
     ELSE coalesce(last.ordinal, 1) END
 FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS n (record_id, account_id, call_id)
@@ -70,15 +78,15 @@ RETURNING record_id
 
 async def add_calls(
     tx: Tx,
-    calls: Sequence[tuple[Call, Sequence[Item]]],
+    calls: Sequence[tuple[Call, Sequence[Push]]],
     before: Mapping[UUID, str | None],
     lease_seconds: float,
 ) -> bool:
-    """Store calls before they are sent, with the before-images by item. False when a lease was lost or a creation is done."""
+    """Store calls before they are sent, with the before-images by push. False when a lease was lost or a creation is done."""
     company = calls[0][0].company_id
-    pairs = [(call, item) for call, items in calls for item in items]
-    rows = [(company, i.item_id, i.lease_token, c.call_id, before.get(i.item_id)) for c, i in pairs]
-    taken = await tx.fetch(_SEND_ITEMS, rows)
+    pairs = [(call, push) for call, pushes in calls for push in pushes]
+    rows = [(company, i.push_id, i.lease_token, c.call_id, before.get(i.push_id)) for c, i in pairs]
+    taken = await tx.fetch(_SEND_PUSHES, rows)
     if len(taken) != len(pairs):
         return False
     await tx.execute(
@@ -94,7 +102,7 @@ async def add_calls(
         ["{" + ",".join(map(str, c.members)) + "}" for c, _ in calls],
         lease_seconds,
     )
-    new = [(c, i) for c, i in pairs if c.action == "create"]
+    new = [(c, i) for c, i in pairs if c.action is Action.CREATE]
     if not new:
         return True
     made = await tx.fetch(
@@ -125,7 +133,8 @@ async def claim_call(tx: Tx, lease_seconds: float) -> Call | None:
     if row is None:
         return None
     names = (name for name in Call.__slots__ if name != "headers")
-    return Call(**{name: row[name] for name in names}, headers=orjson.loads(row["headers"]))
+    values = {name: row[name] for name in names} | {"action": Action(row["action"])}
+    return Call(**values, headers=orjson.loads(row["headers"]))
 
 
 _SENDING = """
@@ -139,38 +148,49 @@ async def send_again(tx: Tx, call: Call) -> bool:
 
 
 _CLOSE = """
-UPDATE calls c SET state = n.state, lease_until = NULL, due_at = now() + make_interval(secs => $5)
-FROM unnest($2::uuid[], $3::bigint[], $4::text[]) AS n (id, token, state)
+UPDATE calls c SET state = n.state, lease_until = NULL, due_at = now() + make_interval(secs => $5),
+       answers = coalesce(n.answers, c.answers)
+FROM unnest($2::uuid[], $3::bigint[], $4::text[], $6::json[]) AS n (id, token, state, answers)
 WHERE c.company_id = $1 AND c.call_id = n.id AND c.lease_token = n.token AND c.state = 'sending'
 RETURNING c.call_id
 """
 
 
 async def close_calls(
-    tx: Tx, company: UUID, ended: Sequence[tuple[Call, str]], *, again_seconds: float = 0
+    tx: Tx, company: UUID, ended: Sequence[tuple[Call, str, Answers]], *, again_seconds: float = 0
 ) -> set[UUID]:
-    """Record how these calls ended; the ids of those whose lease we still hold."""
+    """Record how these calls ended and what they were answered; the ids of those whose lease we still hold."""
     rows = await tx.fetch(
         _CLOSE,
         company,
-        [call.call_id for call, _ in ended],
-        [call.lease_token for call, _ in ended],
-        [state for _, state in ended],
+        [call.call_id for call, _, _ in ended],
+        [call.lease_token for call, _, _ in ended],
+        [state for _, state, _ in ended],
         again_seconds,
+        [_answers(received) for _, _, received in ended],
     )
     return {row["call_id"] for row in rows}
 
 
+def _answers(received: Answers) -> str | None:
+    kept = {key: asdict(one.answer) | {"body": orjson.Fragment(one.body)} for key, one in received.items()}
+    return orjson.dumps(kept).decode() if kept else None
+
+
 _MEMBERS = """
-SELECT item_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane, attempts,
-       lease_token, call_id, outcome, alone
-FROM items WHERE company_id = $1 AND item_id = ANY ($2::uuid[])
+SELECT i.push_id, i.record_id, i.account_id, i.state, i.action, i.fields, i.basis, i.automatic, i.run_id, i.actor, i.lane,
+       i.attempts, i.lease_token, i.call_id, i.outcome, i.isolated, i.step, i.waits_for, i.retry_at,
+       i.then_push, i.traceparent
+FROM pushes i WHERE i.company_id = $1 AND i.push_id = ANY ($2::uuid[]) AND ($3 <> 'create' OR EXISTS (
+    SELECT FROM creations c WHERE c.company_id = i.company_id AND c.record_id = i.record_id
+      AND c.account_id = i.account_id AND c.call_id = $4 AND c.remote_id IS NULL))
 """
 
 
-async def members(tx: Tx, call: Call) -> list[Item]:
-    """The pushes that this call carries, those that ended meanwhile included."""
-    return [item_of(tuple(row)) for row in await tx.fetch(_MEMBERS, call.company_id, list(call.members))]
+async def members(tx: Tx, call: Call) -> list[Push]:
+    """The pushes that this call carries, those that ended meanwhile included; of creations, those not settled yet."""
+    rows = await tx.fetch(_MEMBERS, call.company_id, list(call.members), call.action, call.call_id)
+    return [push_of(row) for row in rows]
 
 
 _CREATED = """
@@ -194,7 +214,7 @@ WHERE c.company_id = n.company_id AND c.record_id = n.record_id AND c.call_id = 
 
 
 async def not_made(tx: Tx, company: UUID, missing: Sequence[tuple[UUID, UUID]]) -> None:
-    """A look-up did not find what these (record, call) were to create: whatever becomes of the call, they may be created."""
+    """What these (record, call) were to create does not exist: whatever becomes of the call, another may create it."""
     if missing:
         records, call_ids = zip(*missing, strict=True)
         await tx.execute(_NOT_MADE, [company] * len(missing), records, call_ids)
@@ -205,9 +225,9 @@ UPDATE calls SET state = 'unknown', attempts = 0, due_at = now(), resumed = true
 WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'given_up'
 """
 _HOLD_FOR_CALL = """
-UPDATE items SET state = 'sending', call_id = n.call_id, lease_until = NULL
+UPDATE pushes SET state = 'sending', call_id = n.call_id, lease_until = NULL
 FROM unnest($2::uuid[], $3::uuid[]) AS n (id, call_id)
-WHERE company_id = $1 AND item_id = n.id AND state IN ('planned', 'claimed')
+WHERE company_id = $1 AND push_id = n.id AND state IN ('planned', 'claimed')
 """
 
 
@@ -220,14 +240,29 @@ async def resume_calls(tx: Tx, company: UUID, waits: Sequence[tuple[UUID, UUID]]
 
 
 _WAITING = """
-SELECT item_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane, attempts,
-       lease_token, call_id, outcome, alone
-FROM items
-WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'sending' AND item_id <> ALL ($3::uuid[])
+SELECT push_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane, attempts,
+       lease_token, call_id, outcome, isolated, step, waits_for, retry_at, then_push, traceparent
+FROM pushes
+WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'sending' AND push_id <> ALL ($3::uuid[])
 """
 
 
-async def waiting_for(tx: Tx, company: UUID, calls: Sequence[Call]) -> list[Item]:
+async def waiting_for(tx: Tx, company: UUID, calls: Sequence[Call]) -> list[Push]:
     """Later pushes that wait for the outcome of one of these calls."""
     own = [member for call in calls for member in call.members]
-    return [item_of(tuple(row)) for row in await tx.fetch(_WAITING, company, [c.call_id for c in calls], own)]
+    return [push_of(row) for row in await tx.fetch(_WAITING, company, [c.call_id for c in calls], own)]
+
+
+_LAST_CALL = """
+SELECT c.account_id, c.call_id, c.action, c.method, c.path, c.body, c.state, c.attempts, c.sent_at,
+       cardinality(c.members) AS members, array_position(c.members, i.push_id) AS place,
+       coalesce(c.answers -> i.push_id::text, c.answers -> '*')::text AS answer
+FROM pushes i JOIN calls c ON c.company_id = i.company_id AND c.call_id = i.call_id
+WHERE i.company_id = $1 AND i.record_id = $2 AND i.push_id = ANY (c.members)
+ORDER BY c.sent_at DESC LIMIT 1
+"""
+
+
+async def last_call(tx: Tx, company: UUID, record: UUID) -> Record | None:
+    """The last call that carried a push of this record, its place in it, and what was answered of it."""
+    return await tx.fetchrow(_LAST_CALL, company, record)

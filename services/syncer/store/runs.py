@@ -11,31 +11,64 @@ import orjson
 from shared.db.tx import Record, Tx
 
 _COUNT = """
-UPDATE runs r SET succeeded = r.succeeded + n.succeeded, failed = r.failed + n.failed
-FROM unnest($2::uuid[], $3::int[], $4::int[]) AS n (run_id, succeeded, failed)
+UPDATE runs r SET succeeded = r.succeeded + n.succeeded, failed = r.failed + n.failed,
+       retrying = r.retrying + n.retrying
+FROM unnest($2::uuid[], $3::int[], $4::int[], $5::int[]) AS n (run_id, succeeded, failed, retrying)
 WHERE r.company_id = $1 AND r.run_id = n.run_id
 """
 
 
-async def count(tx: Tx, company: UUID, good: Counter[UUID], bad: Counter[UUID]) -> list[Record]:
-    """Add so many pushes, by run, that succeeded or ended otherwise; how far those runs are now."""
-    moved = sorted(good.keys() | bad.keys())
+async def count(
+    tx: Tx, company: UUID, good: Counter[UUID], bad: Counter[UUID], later: Counter[UUID] | None = None
+) -> list[Record]:
+    """Add so many pushes, by run, that succeeded, ended otherwise, or are retried later; how far those runs are now."""
+    later = later or Counter()
+    moved = sorted(good.keys() | bad.keys() | later.keys())
     if not moved:
         return []
-    await tx.execute(_COUNT, company, moved, [good[r] for r in moved], [bad[r] for r in moved])
+    counts = [[n[r] for r in moved] for n in (good, bad, later)]
+    await tx.execute(_COUNT, company, moved, *counts)
     return await end_runs(tx, company, moved)
 
 
 _RUNS_OVER = """
-UPDATE runs SET ended = ended OR (parts_seen = parts AND succeeded + failed >= planned)
-WHERE company_id = $1 AND run_id = ANY ($2::uuid[]) AND NOT ended
-RETURNING run_id, actor, total, succeeded, failed, skipped, ended
+WITH moved AS (
+    UPDATE runs SET ended = ended OR (parts_seen = parts AND succeeded + failed + retrying >= planned)
+    WHERE company_id = $1 AND run_id = ANY ($2::uuid[]) AND NOT ended
+    RETURNING run_id, actor, total, succeeded, failed, retrying, skipped, ended
+), done AS (
+    UPDATE plans p SET state = 'done', ended_at = now() FROM moved m
+    WHERE p.company_id = $1 AND p.plan_id = m.run_id AND m.ended AND p.state IN ('applying', 'held')
+)
+SELECT run_id, actor, total, succeeded, failed, retrying, skipped, ended FROM moved
 """
 
 
 async def end_runs(tx: Tx, company: UUID, runs: Sequence[UUID]) -> list[Record]:
     """How far these runs are; `ended` is true exactly once."""
     return await tx.fetch(_RUNS_OVER, company, runs)
+
+
+_IS_KNOWN = "SELECT EXISTS (SELECT FROM runs WHERE company_id = $1 AND run_id = $2)"
+
+
+async def is_known(tx: Tx, company: UUID, run: UUID) -> bool:
+    """Whether this run has begun."""
+    return bool(await tx.fetchval(_IS_KNOWN, company, run))
+
+
+_SKIP = """
+UPDATE runs SET planned = planned - $3, skipped = $4
+WHERE company_id = $1 AND run_id = $2
+"""
+
+
+async def skip(tx: Tx, company: UUID, run: UUID, skipped: Mapping[str, int]) -> None:
+    """So many of the records that a run had planned are skipped after all, by reason."""
+    if skipped:
+        known = await tx.fetchval(_SKIPPED, company, run)
+        together = dict(Counter(orjson.loads(known) if known else {}) + Counter(skipped))
+        await tx.execute(_SKIP, company, run, sum(skipped.values()), orjson.dumps(together).decode())
 
 
 _RUN_PART = """

@@ -1,6 +1,6 @@
 """The destination: claim due pushes, read afresh, store the call, send it, record what came of it.
 
-A call whose outcome is not known is sent again to the letter, with its own key, before anything else happens to its
+A call whose outcome is not known is sent again verbatim, with its own key, before anything else happens to its
 members; so a record is created once, however often a worker dies (architecture decision 7).
 """
 

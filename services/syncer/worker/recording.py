@@ -1,25 +1,28 @@
-"""What came of pushes: store it, say it, and decide their records again, in a few statements for all of them."""
+"""What came of pushes: store it, publish it, and decide their records again, in a few statements for all of them."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.syncer import core
-from services.syncer.core import Case, Item
+from services.syncer import core, deciding
+from services.syncer.core import Push, PushOutcome, PushState, RecordState
 from services.syncer.settings import Settings
-from services.syncer.store import calls, deciding, facts, pushes, subjects
+from services.syncer.store import calls, push_queue, record_states, snapshots
+from shared.backoff import backoff_seconds
 from shared.clock import Clock
-from shared.contracts.events import PushFailed, PushHeld, PushSucceeded
-from shared.contracts.records import Lane, Remote
+from shared.contracts.events import PushAdopted, PushEvent, PushFailed, PushHeld, PushSucceeded
 from shared.db.companies import load_settings
 from shared.db.tx import Tx
-from shared.errors import Conflict, MusterError, RateLimited, Unavailable
+from shared.domain.employee import Remote
+from shared.domain.values import Action, Holder
+from shared.domain.versions import Reading
+from shared.errors import Conflict, MusterError, RateLimited, Rejected, RemoteAnswer, Unavailable
 from shared.messaging.outbox import Outbox, Outgoing
-from shared.telemetry.metrics import WORK
+from shared.telemetry.metrics import CHANGE_SECONDS, WORK
 
 
 class Outcome(NamedTuple):
@@ -28,16 +31,21 @@ class Outcome(NamedTuple):
     `action` is what was sent, or `no_change`; `moved` is the planned field that someone else changed at the destination.
     """
 
-    item: Item
+    push: Push
     remote: Remote | None = None
     error: MusterError | None = None
-    action: str = "no_change"
+    action: Action = Action.NO_CHANGE
     moved: str | None = None
     held: bool = False
     cancelled: bool = False
     requested_at: datetime | None = None
+    answered_at: datetime | None = None
     looked_up: bool = False
     """The remote was found, not answered."""
+    holder: Holder | None = None
+    """Who has the value that was refused."""
+    reason: str = "conflict"
+    """Why it is held."""
 
 
 class Recorder:
@@ -49,148 +57,302 @@ class Recorder:
         self._settings = settings
 
     async def record(
-        self, tx: Tx, company: UUID, outcomes: Sequence[Outcome], cases: Mapping[UUID, Case] | None = None
+        self,
+        tx: Tx,
+        company: UUID,
+        outcomes: Sequence[Outcome],
+        states: Mapping[UUID, RecordState] | None = None,
     ) -> None:
-        """Store and say all of it. `cases` are the records as they stand, loaded unless given; unknown ones are passed over."""
-        if cases is None:
+        """Store and publish all of it.
+
+        `states` are the records as they stand, loaded unless given; unknown ones are passed over.
+        """
+        if states is None:
             settings = await load_settings(tx, [company])
-            cases = await subjects.load_cases(tx, [o.item.record_id for o in outcomes], settings)
-        now, after = self._clock.now(), dict(cases)
-        heard = await _heard(tx, outcomes, now)
-        said: list[Outgoing] = []
-        again: list[Item] = []
-        ended: list[tuple[UUID, str]] = []
+            states = await record_states.load_states(tx, [o.push.record_id for o in outcomes], settings)
+        now, after = self._clock.now(), dict(states)
+        written = await _written_records(tx, outcomes, now)
+        later, outgoing = await self._retry_later(tx, company, outcomes, after)
+        again: list[Push] = []
+        stepped: list[Push] = []
+        ended: list[tuple[UUID, PushOutcome]] = []
         made: list[tuple[UUID, str]] = []
-        for outcome in (o for o in outcomes if o.item.record_id in after):
-            item = outcome.item
-            case = after[item.record_id]
-            answer = heard.get(item.item_id)
-            if answer is not None and case.destination_record_id == answer.there.record_id:
-                case = case._replace(destination=answer.newest)
-            if self._tries_again(outcome):
-                again.append(item)
-                after[item.record_id] = core.postponed(case, item)
+        asked: dict[UUID, Push | None] = {}
+        results: defaultdict[UUID, list[Outgoing]] = defaultdict(list)
+        for outcome in (o for o in outcomes if o.push.record_id in after and not _is_over(o)):
+            push = outcome.push
+            state = after[push.record_id]
+            result = written.get(push.push_id)
+            if result is not None and state.destination_record_id == result.there.record_id:
+                state = state._replace(destination=result.newest)
+            if (onward := self._onward(outcome, result)) is not None:
+                (again if onward is push else stepped).append(onward)
+                after[push.record_id] = core.postponed(state, onward)
                 continue
-            if answer is not None and outcome.moved is None:
-                after[item.record_id] = core.succeeded(
-                    case,
-                    item,
-                    answer.there,
-                    answer.newest,
+            if result is not None and outcome.moved is None:
+                after[push.record_id] = core.succeeded(
+                    state,
+                    push,
+                    result.there,
+                    result.newest,
                     action=outcome.action,
                     at=now,
-                    taken=answer.owner not in {None, item.record_id},
+                    taken=result.owner not in {None, push.record_id},
                     looked_up=outcome.looked_up,
                 )
-                ended.append((item.item_id, "succeeded"))
-                said.append(_succeeded(company, outcome, case, answer.there, now))
-                if outcome.action == "create":
-                    made.append((item.record_id, answer.there.remote_id))
+                ended.append((push.push_id, PushOutcome.SUCCEEDED))
+                asked[push.record_id] = core.then_push(after[push.record_id], push)
+                _measure(push, state, now)
+                results[push.record_id].append(succeeded_event(company, outcome, state, result.there))
+                if outcome.action is Action.CREATE:
+                    made.append((push.record_id, result.there.remote_id))
                 continue
-            name, reason, field = _end(outcome)
-            after[item.record_id] = core.ended(case, item, reason, field)
-            ended.append((item.item_id, name))
-            if reason is not None:
-                said.append(_failed(company, outcome, reason, field))
-        await pushes.postpone(tx, company, again, 0.0, attempt=True)
-        known = [answer.newest for answer in heard.values()]
-        await facts.save_facts(tx, [(company, fact, fact.employee.text()) for fact in known])
+            left = not_carried_out(company, outcome, state, later.get(push.push_id))
+            after[push.record_id], name, events = left
+            results[push.record_id] += events
+            if name is not None:
+                ended.append((push.push_id, name))
+        pause = core.pause_seconds(self._settings.retry_seconds, again)
+        await push_queue.postpone(tx, company, again, pause, attempt=True)
+        WORK.labels(kind="push", outcome="again").inc(len(again))
+        await self._step_on(tx, company, stepped)
+        known = [result.newest for result in written.values()]
+        await snapshots.save_snapshots(
+            tx, [(company, snapshot, snapshot.employee.text()) for snapshot in known]
+        )
         if made:
-            await calls.close_creations(tx, company, outcomes[0].item.account_id, made)
-        said += deciding.run_events(company, await pushes.end_items(tx, company, ended))
-        await self._outbox.append(tx, said)
-        pushed = {o.item.record_id: _caused(o) for o in outcomes if o.item.record_id in after}
-        moved_on = [core.decide(after[record], lane=item.lane) for record, item in pushed.items()]
-        await deciding.save(tx, self._outbox, moved_on, lambda _: None, pushed=pushed)
+            await calls.close_creations(tx, company, outcomes[0].push.account_id, made)
+        outgoing += deciding.run_events(company, await push_queue.end_pushes(tx, company, ended))
+        await self._outbox.append(tx, outgoing)
+        pushed = {o.push.record_id: _caused(o) for o in outcomes if o.push.record_id in after}
+        moved_on = [
+            core.decide(after[record], asked.get(record), lane=push.lane) for record, push in pushed.items()
+        ]
+        await deciding.save(tx, self._outbox, moved_on, lambda _: None, pushed=pushed, results=results)
         for name, count in Counter(name for _, name in ended).items():
             WORK.labels(kind="push", outcome=name).inc(count)
 
-    async def retry_or_fail(self, tx: Tx, company: UUID, items: Sequence[Item], error: MusterError) -> None:
-        """Certainly not carried out: again later, or Failed after the last try."""
+    async def _retry_later(
+        self, tx: Tx, company: UUID, outcomes: Sequence[Outcome], states: Mapping[UUID, RecordState]
+    ) -> tuple[dict[UUID, datetime], list[Outgoing]]:
+        """The transient failures among these are tried again by themselves: when, by push; and how far their runs are."""
+        first, quick = self._settings.retry_seconds, self._settings.send_attempts
+        again = [
+            (o.push, core.retry_seconds(first, quick, o.push, o.error), o.error.reason == "outcome_unknown")
+            for o in outcomes
+            if o.error is not None
+            and (state := states.get(o.push.record_id))
+            and not self._tries_again(o)
+            and core.retries(state, o.push, o.error, self._settings.retry_attempts)
+        ]
+        at, moved = await push_queue.retry_later(tx, company, again)
+        WORK.labels(kind="push", outcome="retrying").inc(len(at))
+        return at, deciding.run_events(company, moved)
+
+    async def retry_or_fail(self, tx: Tx, company: UUID, pushes: Sequence[Push], error: MusterError) -> None:
+        """Certainly not carried out: again soon, or Failed after the last try, and retried later if it is transient."""
         retry = isinstance(error, Unavailable | Conflict)
         waits = isinstance(error, RateLimited) and error.ours
-        again = [i for i in items if waits or (retry and i.attempts + 1 < self._settings.send_attempts)]
-        pause = core.backoff_seconds(
-            self._settings.retry_seconds, max((i.attempts for i in again), default=0) + 1
-        )
+        again = [i for i in pushes if waits or (retry and i.attempts + 1 < self._settings.send_attempts)]
+        tried = max((i.attempts for i in again), default=0) + 1
+        pause = backoff_seconds(tried, first=self._settings.retry_seconds, most=core.LONGEST_PAUSE_SECONDS)
         if isinstance(error, RateLimited):
             pause = max(pause, error.retry_after)
-        await pushes.postpone(tx, company, again, pause, attempt=not waits)
-        ids = {i.item_id for i in again}
-        await self.record(tx, company, [Outcome(i, error=error) for i in items if i.item_id not in ids])
+        await push_queue.postpone(tx, company, again, pause, attempt=not waits)
+        WORK.labels(kind="push", outcome="again").inc(len(again))
+        ids = {i.push_id for i in again}
+        await self.record(tx, company, [Outcome(i, error=error) for i in pushes if i.push_id not in ids])
+
+    async def give_back(self, tx: Tx, company: UUID, pushes: Sequence[Push]) -> None:
+        """The call that these waited for is settled: they are due at once, after a pause if that was not the first time.
+
+        Failed after the last try, for a push that never gets beyond its call would circle for ever.
+        """
+        again = [i for i in pushes if i.attempts + 1 < self._settings.send_attempts]
+        pause = core.pause_seconds(self._settings.retry_seconds, again)
+        await push_queue.postpone(tx, company, again, pause, attempt=True)
+        WORK.labels(kind="push", outcome="again").inc(len(again))
+        gone = Rejected("outcome_unknown")
+        await self.record(tx, company, [Outcome(i, error=gone) for i in pushes if i not in again])
+
+    def worn_out(self, push: Push) -> bool:
+        """Whether this push was claimed as often as it may be: each of its workers ended before it had recorded anything."""
+        most = self._settings.send_attempts if push.retry_at is None else self._settings.retry_attempts
+        return push.attempts >= most
+
+    async def _step_on(self, tx: Tx, company: UUID, pushes: Sequence[Push]) -> None:
+        """These have reached another step over temporary values: the next is due at once, for those who wait as well.
+
+        One that has gone back begins again, which counts as an attempt.
+        """
+        if pushes:
+            await push_queue.save_pushes(tx, company, [i._replace(state=PushState.PLANNED) for i in pushes])
+            onwards, again = [i for i in pushes if i.step], [i for i in pushes if not i.step]
+            await push_queue.postpone(tx, company, onwards, 0, attempt=False)
+            await push_queue.postpone(tx, company, again, 0, attempt=True)
+            await push_queue.wake_waiting(tx, company, [i.record_id for i in pushes])
+
+    def _onward(self, outcome: Outcome, result: _WrittenRecord | None) -> Push | None:
+        """The push as it goes on, which is itself when it tries the same again; None when this outcome ends it."""
+        push, step = outcome.push, _step(outcome, result)
+        if step is not None:
+            return core.straight(push) if step == "" else push._replace(step=step)
+        return push if self._tries_again(outcome) else None
 
     def _tries_again(self, outcome: Outcome) -> bool:
         """A stale version is read and planned again; so is a field that moved, if nobody asked for the push in person."""
-        cures = isinstance(outcome.error, Conflict) or (outcome.moved is not None and outcome.item.automatic)
-        return cures and outcome.item.attempts + 1 < self._settings.send_attempts
+        if outcome.push.step in {"aside", "back"}:  # it is not left with temporary values
+            return outcome.cancelled or core.may_cure(outcome.error)
+        if outcome.push.step and core.may_cure(outcome.error):
+            return outcome.push.attempts < 2 * self._settings.send_attempts
+        cures = isinstance(outcome.error, Conflict) or (outcome.moved is not None and outcome.push.automatic)
+        return cures and outcome.push.attempts + 1 < self._settings.send_attempts
 
 
-class _Answer(NamedTuple):
+def _is_over(outcome: Outcome) -> bool:
+    """Whether the push has ended before, with a reason of its own; it may still turn out to have been carried out."""
+    return outcome.push.state is PushState.DONE and outcome.remote is None
+
+
+class _WrittenRecord(NamedTuple):
     """A destination record as it was answered, the newest that is known of it, and whom mapper has linked it to."""
 
-    there: core.Fact
-    newest: core.Fact
+    there: core.Snapshot
+    newest: core.Snapshot
     owner: UUID | None
 
 
-async def _heard(tx: Tx, outcomes: Sequence[Outcome], now: datetime) -> dict[UUID, _Answer]:
+async def _written_records(tx: Tx, outcomes: Sequence[Outcome], now: datetime) -> dict[UUID, _WrittenRecord]:
     """The answers by push."""
-    answers = {o.item.item_id: core.answered(o.item, o.remote, now) for o in outcomes if o.remote is not None}
-    ids = [there.record_id for there in answers.values()]
-    told, owners = await facts.load_whole(tx, ids), await subjects.owners(tx, ids)
+    returned = {
+        o.push.push_id: core.answered(
+            o.push,
+            o.remote,
+            o.requested_at or now,
+            o.answered_at or now,
+            written=o.action is not Action.NO_CHANGE and o.push.action is not Action.ADOPT,
+        )
+        for o in outcomes
+        if o.remote is not None
+    }
+    ids = [there.record_id for there in returned.values()]
+    received, linked_sources = (
+        await snapshots.load_whole(tx, ids),
+        await record_states.linked_sources(tx, ids),
+    )
     return {
-        i: _Answer(there, core.newest(told.get(there.record_id), there), owners.get(there.record_id))
-        for i, there in answers.items()
+        i: _WrittenRecord(
+            there, core.newest(received.get(there.record_id), there), linked_sources.get(there.record_id)
+        )
+        for i, there in returned.items()
     }
 
 
-def _caused(outcome: Outcome) -> Item:
-    """The push that a record's new status is told of; who asked for it did not cancel it."""
-    return outcome.item._replace(actor=None) if outcome.cancelled else outcome.item
+def _step(outcome: Outcome, result: _WrittenRecord | None) -> str | None:
+    """The step that a push over temporary values has reached, or None when this outcome ends it."""
+    push = outcome.push
+    if not push.step or outcome.moved is not None or push.state is PushState.DONE:
+        return None
+    if outcome.error is not None:
+        return "back" if push.step == "aside" and not core.may_cure(outcome.error) else None
+    return core.step_of(push, result.there.employee) if result is not None else None
 
 
-def _end(outcome: Outcome) -> tuple[str, str | None, str | None]:
+def _answer(outcome: Outcome) -> RemoteAnswer | None:
+    """What the system answered to a push that failed, where it did."""
+    return outcome.error.received.answer if outcome.error and outcome.error.received else None
+
+
+def _caused(outcome: Outcome) -> Push:
+    """The push that a record's new status follows from; who asked for it did not cancel it."""
+    return outcome.push._replace(actor=None) if outcome.cancelled else outcome.push
+
+
+def _end(outcome: Outcome) -> tuple[PushOutcome, str | None, str | None]:
     """The push's outcome, and the reason and field that its record shows."""
     if outcome.error is not None:
-        return "failed", outcome.error.reason, outcome.error.field
+        return PushOutcome.FAILED, outcome.error.reason, outcome.error.field
     if outcome.held or outcome.moved is not None:
-        return "held", "conflict", outcome.moved
-    return "cancelled" if outcome.cancelled else "needs_action", None, None
+        return PushOutcome.HELD, outcome.reason, outcome.moved
+    return PushOutcome.CANCELLED if outcome.cancelled else PushOutcome.NEEDS_ACTION, None, None
 
 
-def _succeeded(company: UUID, outcome: Outcome, case: Case, there: core.Fact, now: datetime) -> Outgoing:
-    item = outcome.item
+def not_carried_out(
+    company: UUID, outcome: Outcome, state: RecordState, retry_at: datetime | None
+) -> tuple[RecordState, PushOutcome | None, list[Outgoing]]:
+    """What such a push leaves: the record, the push's outcome unless it is retried, and the event of its first failure or end."""
+    push = outcome.push
+    name, reason, field = _end(outcome)
+    events = [] if reason is None else [_failed(company, outcome, reason, field)]
+    if reason is None or retry_at is None:
+        return core.ended(state, push, reason, field, outcome.holder, _answer(outcome)), name, events
+    return (
+        core.retrying(state, push, reason, field, retry_at, _answer(outcome)),
+        None,
+        events if push.retry_at is None else [],
+    )
+
+
+def succeeded_event(company: UUID, outcome: Outcome, state: RecordState, there: core.Snapshot) -> Outgoing:
+    """That the destination holds the record as it is `there`; of an adoption, that the source does."""
+    push, reading = outcome.push, there.reading
+    assert reading is not None
+    if push.action is Action.ADOPT:
+        return _outgoing(_adopted(push, there, reading), company, push)
     body = PushSucceeded(
-        record_id=item.record_id,
-        item_id=item.item_id,
+        record_id=push.record_id,
+        push_id=push.push_id,
         action=outcome.action,
-        destination_account_id=item.account_id,
+        destination_account_id=push.account_id,
         destination_record_id=there.record_id,
         destination_remote_id=there.remote_id,
-        remote_version=there.remote_version,
-        requested_at=outcome.requested_at or now,
-        answered_at=now,
+        remote_version=reading.version,
+        remote_updated_at=reading.updated_at,
+        requested_at=reading.requested_at,
+        answered_at=reading.answered_at,
         employee=there.employee,
-        source_rev=core.source_rev(case, item),
+        source_rev=core.source_rev(state, push),
     )
-    return _outgoing(body, company, item)
+    return _outgoing(body, company, push)
+
+
+def _adopted(push: Push, here: core.Snapshot, reading: Reading) -> PushAdopted:
+    return PushAdopted(
+        record_id=push.record_id,
+        push_id=push.push_id,
+        account_id=push.account_id,
+        remote_id=here.remote_id,
+        remote_version=reading.version,
+        remote_updated_at=reading.updated_at,
+        requested_at=reading.requested_at,
+        answered_at=reading.answered_at,
+        employee=here.employee,
+    )
 
 
 def _failed(company: UUID, outcome: Outcome, reason: str, field: str | None) -> Outgoing:
-    item = outcome.item
+    push = outcome.push
     if outcome.error is None:
-        held = PushHeld(record_id=item.record_id, item_id=item.item_id, reason=reason, field=field)
-        return _outgoing(held, company, item)
+        held = PushHeld(record_id=push.record_id, push_id=push.push_id, reason=reason, field=field)
+        return _outgoing(held, company, push)
+    assert push.action is not None, "what is sent has been planned"
     body = PushFailed(
-        record_id=item.record_id,
-        item_id=item.item_id,
-        action=item.action,
+        record_id=push.record_id,
+        push_id=push.push_id,
+        action=push.action,
         reason=reason,
         field=field,
         retryable=reason in core.RETRYABLE,
+        answer=_answer(outcome),
     )
-    return _outgoing(body, company, item)
+    return _outgoing(body, company, push)
 
 
-def _outgoing(body: PushFailed | PushHeld | PushSucceeded, company: UUID, item: Item) -> Outgoing:
-    return Outgoing(body, company, lane=Lane(item.lane), run_id=item.run_id, actor=item.actor)
+def _outgoing(body: PushEvent, company: UUID, push: Push) -> Outgoing:
+    return Outgoing(body, company, lane=push.lane, run_id=push.run_id, actor=push.actor)
+
+
+def _measure(push: Push, state: RecordState, now: datetime) -> None:
+    """How long a change took that nobody had to ask for."""
+    if push.automatic and state.source is not None and state.source.reading is not None:
+        CHANGE_SECONDS.observe((now - state.source.reading.answered_at).total_seconds())

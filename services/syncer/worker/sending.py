@@ -4,40 +4,53 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
 from uuid import UUID
 
-from services.syncer import core
-from services.syncer.core import Item
+from opentelemetry.trace import Span
+
+from services.syncer import core, deciding
+from services.syncer.core import Push, RecordState, Turn
 from services.syncer.settings import Settings
-from services.syncer.store import calls, deciding, pushes, subjects
+from services.syncer.store import calls, names, plans, push_queue, record_states
 from services.syncer.store.calls import Call
-from services.syncer.worker.answers import Answer, Answers
+from services.syncer.worker.applying import Applier
+from services.syncer.worker.call_results import CallResult, CallResults
 from services.syncer.worker.claiming import CLAIM, Claimed, Claimer
+from services.syncer.worker.holders import Directory, find_holders
+from services.syncer.worker.names import NameReader
 from services.syncer.worker.recording import Outcome, Recorder
+from shared.backoff import backoff_seconds
 from shared.clock import Clock
-from shared.connectors.client import Connectors
-from shared.connectors.ports import Connector, PreparedCall, Unread, Write, Written
-from shared.contracts.records import Account, Lane, Remote
+from shared.connectors.opening import Connectors
+from shared.connectors.ports import Connector, PreparedCall, Write, Written
 from shared.db.companies import load_settings
 from shared.db.leases import LEASE_SECONDS, LeaseLostError
 from shared.db.tx import Database
 from shared.db.work import IDLE_SECONDS, keep_working
-from shared.errors import MusterError, RateLimited, Rejected, Unavailable
+from shared.domain.employee import Remote, Unread
+from shared.domain.settings import Account
+from shared.domain.values import Action, Lane
+from shared.errors import MusterError, RateLimited, Rejected, Unavailable, Unexpected, where
 from shared.messaging.outbox import Outbox
+from shared.systems import SYSTEMS
+from shared.telemetry import traces
 from shared.telemetry.logs import log
 
 DUE_CHUNK = 500
 CALLS_AT_ONCE = 64
 """So few that the slowest system takes them within a lease."""
 
+PATIENCE_SECONDS = 3600.0
+"""So long a call of unknown outcome is tried again whenever the system asks to wait; then it is given up like others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """One push whose plan still holds over a fresh read of the record."""
 
-    item: Item
+    push: Push
     fields: Mapping[str, object]
     current: Remote | None
 
@@ -54,45 +67,97 @@ class Sender:
         self._clock = clock
         self._settings = settings
         self._recorder = Recorder(outbox, clock, settings)
-        self._claimer = Claimer(database, outbox, self._recorder, clock)
-        self._answers = Answers(database, self._recorder)
+        self._claimer = Claimer(database, outbox, self._recorder)
+        self._names = NameReader(database, connectors, clock)
+        self._applier = Applier(database, outbox, self._recorder)
+        self._call_results = CallResults(database, self._recorder)
         self._served: dict[tuple[UUID, UUID], float] = {}
         self._limits: dict[UUID, int] = {}
-        self._bell = database.bells[pushes.PUSHES]
+        self._wakeup = database.wakeups[push_queue.PUSHES]
 
     async def run(self) -> None:
         """Send what is due, several calls side by side; decide again what is due to be decided."""
-        records = self._database.bells[subjects.RECORDS]
+        records = self._database.wakeups[record_states.RECORDS]
         async with asyncio.TaskGroup() as group:
             senders = self._settings.senders
             for n in range(senders):
                 group.create_task(
-                    keep_working("push", self.step, self._bell, after=n * IDLE_SECONDS / senders)
+                    keep_working(
+                        "push",
+                        self.step,
+                        self._wakeup,
+                        after=n * IDLE_SECONDS / senders,
+                        notified_of_more=True,
+                    )
                 )
             group.create_task(keep_working("push", self.decide_due, records))
+            group.create_task(keep_working("names", self.read_names, self._database.wakeups[names.LISTS]))
+            group.create_task(keep_working("plan", self.apply_plans, self._database.wakeups[plans.PLANS]))
+
+    async def apply_plans(self) -> bool:
+        """Make pushes of one chunk of the approved plans, and close those whose time is over."""
+        return await self._applier.step()
+
+    async def read_names(self) -> bool:
+        """Read one page of the names that creations may not repeat."""
+        return await self._names.step()
 
     async def decide_due(self) -> bool:
         """Decide one chunk of due records again, with the same core and under the same lock as the handlers."""
         async with self._database.system() as tx:
-            companies = await subjects.companies_due(tx)
+            companies = await record_states.companies_due(tx)
         for company in companies:
-            async with self._database.transaction([company]) as tx:
-                await tx.lock_companies()
-                records = await subjects.take_due(tx, DUE_CHUNK)
-                cases = await subjects.load_cases(tx, records, await load_settings(tx, [company]))
-                decisions = [core.decide(case, lane=Lane.BULK) for case in cases.values()]
-                await deciding.save(tx, self._outbox, decisions, lambda _: None)
+            try:
+                await self._decide_chunk(company, DUE_CHUNK)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  (a bug that one record met must not stop the others)
+                log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
+                await self._decide_apart(company)
         return bool(companies)
+
+    async def _decide_chunk(self, company: UUID, most: int) -> bool:
+        async with self._database.locked([company]) as tx:
+            records = await record_states.take_due(tx, most)
+            states = await record_states.load_states(tx, records, await load_settings(tx, [company]))
+            decisions = [core.decide(state, lane=Lane.BULK) for state in states.values()]
+            await deciding.save(tx, self._outbox, decisions, lambda _: None)
+        return bool(records)
+
+    async def _decide_apart(self, company: UUID) -> None:
+        """A chunk's records one by one; one that fails again shows it."""
+        for _ in range(DUE_CHUNK):
+            try:
+                if not await self._decide_chunk(company, 1):
+                    return
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001
+                log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
+                await self._show_failed(company)
+
+    async def _show_failed(self, company: UUID) -> None:
+        """The next due record is due no more, and shows that it could not be decided, if it can be loaded at all."""
+        async with self._database.locked([company]) as tx:
+            records = await record_states.take_due(tx, 1)
+            settings = await load_settings(tx, [company])
+            try:
+                states = await record_states.load_states(tx, records, settings)
+            except (TypeError, ValueError, KeyError):
+                log.error("work.failed", operation="decide", outcome="not shown", count=len(records))
+                return
+            failed = [core.failed(state) for state in states.values()]
+            await deciding.save(tx, self._outbox, failed, lambda _: None)
 
     async def step(self) -> bool:
         """Settle one unknown call, or send the next pushes of the queue served longest ago; False when nothing is due."""
         async with self._database.system() as tx:
             call = await calls.claim_call(tx, LEASE_SECONDS)
-            waiting = [] if call else await pushes.queues(tx)
+            waiting = [] if call else await push_queue.queues(tx)
         if call is None and not waiting:
             return False
         if call is not None or len(waiting) > 1:
-            self._bell.ring()
+            self._wakeup.notify()
         if call is not None:
             await self._send_again(call)
             return True
@@ -105,57 +170,74 @@ class Sender:
         claimed = await self._claimer.claim(company, account_id, limit)
         if claimed is None:
             return False
-        creates = [Ready(i, core.values(i), None) for i in claimed.items if i.action == "create"]
+        with _traced("push", claimed.pushes):
+            await self._push_claimed(company, claimed)
+        return True
+
+    async def _push_claimed(self, company: UUID, claimed: Claimed) -> None:
+        creates = [Ready(i, core.values(i), None) for i in claimed.pushes if i.action is Action.CREATE]
         try:
             connector = await self._connectors.get(claimed.account, company)
-            self._limits[account_id] = min(CLAIM, CALLS_AT_ONCE * connector.batch_size)
+            self._limits[claimed.account.account_id] = min(CLAIM, CALLS_AT_ONCE * connector.batch_size)
             updates, over = await self._read_afresh(connector, claimed)
-        except MusterError as error:
-            async with self._database.transaction([company]) as tx:
-                await tx.lock_companies()
-                held = await pushes.still_held(tx, company, claimed.items)
-                await self._recorder.retry_or_fail(tx, company, held, error)
-            return True
+            ready = [*creates, *updates]
+            prepared = [
+                (self._call(company, claimed.account, connector, group), [r.push for r in group])
+                for group in _groups(ready, connector.batch_size)
+            ]
+        except Exception as error:  # noqa: BLE001  (a bug ends these pushes after some tries, not the process)
+            known = error if isinstance(error, MusterError) else Unexpected(error)
+            async with self._database.locked([company]) as tx:
+                held = await push_queue.still_leased(tx, company, claimed.pushes)
+                await self._recorder.retry_or_fail(tx, company, held, known)
+            return
         if over:
-            async with self._database.transaction([company]) as tx:
-                await tx.lock_companies()
-                held = await pushes.still_held(tx, company, [o.item for o in over])
-                await self._recorder.record(tx, company, [o for o in over if o.item in held])
-        await self._send(company, claimed.account, connector, [*creates, *updates])
-        return True
+            async with self._database.locked([company]) as tx:
+                held = await push_queue.still_leased(tx, company, [o.push for o in over])
+                await self._recorder.record(tx, company, [o for o in over if o.push in held])
+        before = {r.push.push_id: r.current.payload for r in updates if r.current is not None}
+        await self._send(company, connector, prepared, before)
 
     async def _read_afresh(self, connector: Connector, claimed: Claimed) -> tuple[list[Ready], list[Outcome]]:
         """Compare each update's `before` once more with the destination itself."""
-        items = [i for i in claimed.items if i.action != "create"]
-        remote_ids = {i.item_id: claimed.cases[i.record_id].destination_remote_id or "" for i in items}
-        found = await connector.read_many(list(remote_ids.values())) if items else {}
+        pushes = [i for i in claimed.pushes if i.action is not Action.CREATE]
+        remote_ids = {i.push_id: _remote_id(claimed.states[i.record_id], i) for i in pushes}
+        scales = SYSTEMS[claimed.account.system].scales
+        requested_at = self._clock.now()
+        found = await connector.read_many(list(remote_ids.values())) if pushes else {}
+        answered_at = self._clock.now()
         ready: list[Ready] = []
         over: list[Outcome] = []
-        for item in items:
-            current = found.get(remote_ids[item.item_id])
+        for push in pushes:
+            current = found.get(remote_ids[push.push_id])
             if current is None or isinstance(current, Unread):
-                over.append(Outcome(item, error=Rejected("deleted_at_destination")))
+                side = "source" if push.action is Action.ADOPT else "destination"
+                over.append(Outcome(push, error=Rejected(f"deleted_at_{side}")))
                 continue
-            wanted, moved = core.still_wanted(item, current.employee)
-            if moved is not None:
-                over.append(Outcome(item, remote=current, moved=moved))
+            turn = claimed.turns.get(push.push_id, Turn.GO)
+            wanted, moved = core.remaining_changes(push, current.employee, scales, turn)
+            if moved is not None and push.action is Action.ADOPT:
+                over.append(Outcome(push, error=Rejected("conflict", field=moved)))
+            elif moved is not None:
+                over.append(
+                    Outcome(push, current, moved=moved, requested_at=requested_at, answered_at=answered_at)
+                )
             elif not wanted:
-                over.append(Outcome(item, remote=current))
+                over.append(Outcome(push, current, requested_at=requested_at, answered_at=answered_at))
             else:
-                ready.append(Ready(item, wanted, current))
+                ready.append(Ready(push, wanted, current))
         return ready, over
 
     async def _send(
-        self, company: UUID, account: Account, connector: Connector, ready: Sequence[Ready]
+        self,
+        company: UUID,
+        connector: Connector,
+        stored: Sequence[tuple[Call, Sequence[Push]]],
+        before: Mapping[UUID, str],
     ) -> None:
         """Store all calls in one transaction, then send them, as many at once as the system takes."""
-        if not ready:
+        if not stored:
             return
-        stored = [
-            (self._call(company, account, connector, group), [r.item for r in group])
-            for group in _groups(ready, connector.batch_size)
-        ]
-        before = {r.item.item_id: r.current.payload for r in ready if r.current is not None}
         async with self._database.transaction([company]) as tx:
             if not await calls.add_calls(tx, stored, before, LEASE_SECONDS):
                 raise LeaseLostError
@@ -166,9 +248,9 @@ class Sender:
                 raise result
 
     def _call(self, company: UUID, account: Account, connector: Connector, ready: Sequence[Ready]) -> Call:
-        action: Literal["create", "update"] = "create" if ready[0].current is None else "update"
+        action = Action.CREATE if ready[0].current is None else Action.UPDATE
         call_id = self._clock.new_id()
-        writes = [Write(action, str(r.item.item_id), r.fields, r.current) for r in ready]
+        writes = [Write(action, str(r.push.push_id), r.fields, r.current) for r in ready]
         prepared = connector.prepare(str(call_id), writes)
         return Call(
             company,
@@ -179,57 +261,63 @@ class Sender:
             prepared.path,
             prepared.headers,
             prepared.body,
-            [r.item.item_id for r in ready],
+            [r.push.push_id for r in ready],
         )
 
     async def _send_again(self, call: Call) -> None:
         async with self._database.transaction([call.company_id]) as tx:
             settings = (await load_settings(tx, [call.company_id])).get(call.company_id)
-            items = await calls.members(tx, call)
+            pushes = await calls.members(tx, call)
         account = settings.account(call.account_id) if settings else None
         if account is None:
             raise Unavailable("the account of a call is not known yet")
+        with _traced("push again", pushes):
+            await self._settle_or_repeat(call, pushes, account)
+
+    async def _settle_or_repeat(self, call: Call, pushes: Sequence[Push], account: Account) -> None:
         connector = await self._connectors.get(account, call.company_id)
-        creates = call.action == "create"
+        creates = call.action is Action.CREATE
         too_old = creates and call.age_seconds > connector.keys_hold_seconds
-        resumed = creates and call.resumed and all(map(core.can_be_found, items))
+        resumed = creates and call.resumed and all(map(core.can_be_found, pushes))
         wait = connector.settled_after_seconds - call.quiet_seconds
         if (too_old or resumed) and wait < 0:
-            await self._settle(call, items, connector)
+            await self._settle(call, pushes, connector)
             return
         async with self._database.transaction([call.company_id]) as tx:
             if too_old:
-                await calls.close_calls(tx, call.company_id, [(call, "unknown")], again_seconds=wait)
+                await calls.close_calls(
+                    tx, call.company_id, [(call, "unknown", calls.NO_ANSWERS)], again_seconds=wait
+                )
                 return
             if not await calls.send_again(tx, call):
                 raise LeaseLostError
-        await self._transmit(call, items, connector, asyncio.Semaphore(1), again=True)
+        await self._transmit(call, pushes, connector, asyncio.Semaphore(1), again=True)
 
-    async def _settle(self, call: Call, items: Sequence[Item], connector: Connector) -> None:
-        """Look for what a call of creations has made; what is not there was not made, and may be made anew.
+    async def _settle(self, call: Call, pushes: Sequence[Push], connector: Connector) -> None:
+        """Look for what a call of creations has made; what is not there was not made, and may be made again.
 
         What cannot be looked for stays unknown: a person must look.
         """
         asked_at = self._clock.now()
         written = []
         try:
-            for item in items:
-                write = Write("create", str(item.item_id), core.values(item))
-                if not core.can_be_found(item):
+            for push in pushes:
+                write = Write(Action.CREATE, str(push.push_id), core.values(push))
+                if not core.can_be_found(push):
                     unclear = Unavailable("nothing to look for", outcome_unknown=True)
-                    written.append(Written(write.item_id, error=unclear))
+                    written.append(Written(write.push_id, error=unclear))
                 elif (found := await connector.find_created(write)) is not None:
-                    written.append(Written(write.item_id, found))
+                    written.append(Written(write.push_id, found))
         except MusterError as error:
             await self._call_failed(call, error, again=True)
             return
-        members = {str(i.item_id): i for i in items}
-        await self._answers.record(Answer(call, members, written, asked_at, looked_up=True))
+        members = {str(i.push_id): i for i in pushes}
+        await self._record(CallResult(call, members, written, asked_at, self._clock.now(), looked_up=True))
 
     async def _transmit(
         self,
         call: Call,
-        items: Sequence[Item],
+        pushes: Sequence[Push],
         connector: Connector,
         limit: asyncio.Semaphore,
         *,
@@ -239,41 +327,70 @@ class Sender:
         try:
             async with limit:
                 requested_at = self._clock.now()
-                written = await connector.send(_prepared(call))
-        except MusterError as error:
-            await self._call_failed(call, error, again=again)
+                written = await connector.send(_prepared(call), again=again)
+                answered_at = self._clock.now()
+        except Exception as error:  # noqa: BLE001  (a bug ends this call, not the process)
+            known = error if isinstance(error, MusterError) else Unexpected(error, outcome_unknown=True)
+            await self._call_failed(call, known, again=again)
             return
-        members = {str(item.item_id): item for item in items}
-        await self._answers.record(Answer(call, members, written, requested_at))
+        members = {str(push.push_id): push for push in pushes}
+        holders = await find_holders(Directory(self._database, connector, call), members, written)
+        await self._record(CallResult(call, members, written, requested_at, answered_at, holders=holders))
+
+    async def _record(self, result: CallResult) -> None:
+        """An answer that a bug keeps from being recorded leaves its call's outcome unknown: repeated, then given up."""
+        try:
+            await self._call_results.record(result)
+        except (Unavailable, LeaseLostError):
+            raise
+        except Exception as error:  # noqa: BLE001
+            await self._call_failed(result.call, Unexpected(error, outcome_unknown=True), again=True)
 
     async def _call_failed(self, call: Call, error: MusterError, *, again: bool) -> None:
         """Unknown outcome: the same call again later, at last given up; certainly not carried out: its members again later."""
         log.warning("push.failed", outcome=type(error).__name__, reason=str(error), count=len(call.members))
-        async with self._database.transaction([call.company_id]) as tx:
-            await tx.lock_companies()
+        async with self._database.locked([call.company_id]) as tx:
             unknown = core.leaves_unknown(error, again=again)
-            last = call.attempts >= self._settings.send_attempts and not isinstance(error, RateLimited)
+            patient = isinstance(error, RateLimited) and call.age_seconds < PATIENCE_SECONDS
+            last = call.attempts >= self._settings.send_attempts and not patient
             state = ("given_up" if last else "unknown") if unknown else "refused"
-            pause = core.backoff_seconds(self._settings.retry_seconds, call.attempts)
+            pause = backoff_seconds(
+                call.attempts, first=self._settings.retry_seconds, most=core.LONGEST_PAUSE_SECONDS
+            )
             if isinstance(error, RateLimited):
                 pause = max(pause, error.retry_after)
-            if not await calls.close_calls(tx, call.company_id, [(call, state)], again_seconds=pause):
+            received = {calls.WHOLE: error.received} if error.received else calls.NO_ANSWERS
+            ended = [(call, state, received)]
+            if not await calls.close_calls(tx, call.company_id, ended, again_seconds=pause):
                 raise LeaseLostError
             if unknown and not last:
                 return
-            items = await calls.members(tx, call)
-            items += await calls.waiting_for(tx, call.company_id, [call])
+            pushes = await calls.members(tx, call)
+            pushes += await calls.waiting_for(tx, call.company_id, [call])
             if unknown:
                 gone = Rejected("outcome_unknown")
-                await self._recorder.record(tx, call.company_id, [Outcome(i, error=gone) for i in items])
+                gone.received = error.received
+                await self._recorder.record(tx, call.company_id, [Outcome(i, error=gone) for i in pushes])
             else:
-                await self._recorder.retry_or_fail(tx, call.company_id, items, error)
+                await self._recorder.retry_or_fail(tx, call.company_id, pushes, error)
+
+
+def _remote_id(state: RecordState, push: Push) -> str:
+    """Whom an update writes to."""
+    if push.action is Action.ADOPT:
+        return state.source.remote_id if state.source else ""
+    return state.destination_remote_id or ""
+
+
+def _traced(name: str, pushes: Sequence[Push]) -> AbstractContextManager[Span | None]:
+    """A span that belongs to what asked for these pushes."""
+    return traces.span(name, links=(push.traceparent for push in pushes), count=len(pushes))
 
 
 def _groups(ready: Sequence[Ready], size: int) -> list[Sequence[Ready]]:
-    """The calls to make: creations and updates apart, at most `size` in one, and some alone."""
-    groups: list[Sequence[Ready]] = [[r] for r in ready if r.item.alone]
-    together = [r for r in ready if not r.item.alone]
+    """The calls to make: creations and updates apart, at most `size` in one, and some isolated."""
+    groups: list[Sequence[Ready]] = [[r] for r in ready if r.push.isolated]
+    together = [r for r in ready if not r.push.isolated]
     creates = [r for r in together if r.current is None]
     updates = [r for r in together if r.current is not None]
     groups += [some[i : i + size] for some in (creates, updates) for i in range(0, len(some), size)]

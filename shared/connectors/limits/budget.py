@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
 from shared.clock import Clock
 from shared.connectors.limits.gate import Directory, Gate
-from shared.contracts.records import Account, System
 from shared.db.tx import Database
-from shared.settings import LimitSettings, RateSettings
+from shared.domain.capabilities import Rates
+from shared.domain.settings import Account
+from shared.settings import LimitSettings
+from shared.systems import SYSTEMS
 
 _BUDGET = """
 SELECT (SELECT nullif(paused_until, '-infinity') FROM vault.rates WHERE directory = $1) AS paused_until,
@@ -18,7 +20,9 @@ SELECT (SELECT nullif(paused_until, '-infinity') FROM vault.rates WHERE director
         WHERE directory = $1)::float8 AS wait,
        (SELECT coalesce(sum(slots), 0)::int FROM vault.callers WHERE directory = $1 AND until > now()) AS slots,
        date_trunc('month', now() AT TIME ZONE 'UTC')::date AS month, coalesce(c.unmetered, 0) AS unmetered,
-       coalesce(c.metered, 0) AS metered
+       coalesce(c.metered, 0) AS metered,
+       (SELECT max(last_at) FROM vault.calls WHERE company_id = $2 AND account_id = $3) AS last_at,
+       CASE WHEN c.last_at > now() - interval '1 minute' THEN c.in_minute ELSE 0 END AS in_minute
 FROM (SELECT) AS one LEFT JOIN vault.calls AS c
     ON c.company_id = $2 AND c.account_id = $3 AND c.month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
 """
@@ -42,6 +46,10 @@ class Budget:
     unmetered: int
     metered: int
     metered_per_month: int
+    last_at: datetime | None
+    """The last call that was counted, a second or so after it."""
+    in_minute: int
+    """Calls in the minute of the last one; 0 when that is over."""
 
 
 class Limits:
@@ -76,13 +84,16 @@ class Limits:
             row["unmetered"],
             row["metered"],
             rates.metered_per_month,
+            row["last_at"],
+            row["in_minute"],
         )
 
 
-def _rates(settings: LimitSettings, account: Account) -> RateSettings:
+def _rates(settings: LimitSettings, account: Account) -> Rates:
+    """The system's own limits, unless the installation sets others."""
     if not settings.enforced:
-        return RateSettings()
-    return settings.quickbooks if account.system is System.QUICKBOOKS else settings.linarc
+        return Rates()
+    return replace(SYSTEMS[account.system].rates, **settings.of(account.system))
 
 
 def _name(account: Account) -> str:

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from shared.contracts.records import System
+from shared.connectors.vault import not_open
 from shared.db.tx import Database
-from shared.errors import RateLimited, Unauthorized, Unavailable
-from shared.settings import LimitSettings, RateSettings
+from shared.domain.capabilities import Rates
+from shared.errors import RateLimited, Unavailable
+from shared.settings import LimitSettings
 
 PATIENCE_SECONDS = 12.0
 """The longest wait for a moment: with the call itself still shorter than a worker's lease."""
@@ -30,18 +31,24 @@ _BULK_SHARE, _SHARE = 0.4, 0.8
 """Of the calls on their way at once, that one process may hold."""
 _PLENTY = 1_000_000
 
+# A crash of the database may give some moments out twice or forget some counts: no reason to wait for the disk.
 _TAKE = """
-SELECT t.granted, t.wait, t.slots, t.paused,
+SELECT t.granted, t.wait, t.slots, t.paused, set_config('synchronous_commit', 'off', true),
        coalesce((SELECT state FROM vault.credentials WHERE company_id = $12 AND account_id = $13), 'disconnected') AS state
 FROM vault.take_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS t
 """
 _COUNT = """
-INSERT INTO vault.calls (company_id, account_id, month, unmetered, metered)
-VALUES ($1, $2, date_trunc('month', now() AT TIME ZONE 'UTC')::date, $3, $4)
+INSERT INTO vault.calls (company_id, account_id, month, unmetered, metered, in_minute)
+VALUES ($1, $2, date_trunc('month', now() AT TIME ZONE 'UTC')::date, $3, $4, $3::bigint + $4::bigint)
 ON CONFLICT (company_id, account_id, month) DO UPDATE SET
-    unmetered = calls.unmetered + excluded.unmetered, metered = calls.metered + excluded.metered
+    unmetered = calls.unmetered + excluded.unmetered, metered = calls.metered + excluded.metered,
+    in_minute = excluded.in_minute
+        + CASE WHEN date_trunc('minute', calls.last_at) = date_trunc('minute', now()) THEN calls.in_minute ELSE 0 END,
+    last_at = now()
 """
-_GIVE_BACK = "DELETE FROM vault.callers WHERE directory = $1 AND caller = $2"
+_GIVE_BACK = """
+DELETE FROM vault.callers WHERE directory = $1 AND caller = $2 RETURNING set_config('synchronous_commit', 'off', true)
+"""
 _PAUSE = """
 INSERT INTO vault.rates AS r (directory, paused_until) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
 ON CONFLICT (directory) DO UPDATE SET
@@ -100,7 +107,7 @@ class Directory:
     """What is called, and for whom. `name` is the same for every company of ours that is connected to one tenant."""
 
     name: str
-    system: System
+    system: str
     company: UUID
     account: UUID
 
@@ -112,7 +119,7 @@ class Gate:
         self,
         database: Database,
         settings: LimitSettings,
-        rates: RateSettings,
+        rates: Rates,
         caller: UUID,
         directory: Directory,
     ) -> None:
@@ -223,7 +230,7 @@ class Gate:
             raise
         assert row is not None
         if row["state"] != "connected":
-            raise Unauthorized("vault", f"this account is not connected: {row['state']}", state=row["state"])
+            raise not_open(row["state"])
         if row["paused"]:
             raise RateLimited(f"{self._system} asked us to wait", retry_after=row["paused"], ours=True)
         self._slots = row["slots"]

@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
-from shared.connectors.client import MASKED, load_record
-from shared.connectors.ports import RawRecord, Unread, Write
-from shared.contracts.countries import alpha_3
-from shared.contracts.records import Employee, Remote
+from shared.connectors.client import MASKED, load_record, remote_id_of
+from shared.connectors.ports import RawRecord, Write
+from shared.connectors.reading import Broken, NoNameError, read_employee
+from shared.domain import display_names
+from shared.domain.countries import alpha_3
+from shared.domain.display_names import followed
+from shared.domain.employee import Remote, Unread
+from shared.domain.values import Note
+from shared.systems.quickbooks import SYSTEM
 
 SCALARS = {
     "number": "EmployeeNumber",
@@ -48,10 +52,11 @@ FIELDS = {
     **{f"{outer}.{inner}": name for name, (outer, inner) in NESTED.items()},
     **{outer: name for name, (outer, _) in NESTED.items() if outer != "PrimaryAddr"},
 }
+_MORE_LINES = ("Line2", "Line3", "Line4", "Line5")
+_AREA = ("address_city", "address_state", "address_postal_code")
 _READ_ONLY = ("MetaData", "domain", "sparse", "V4IDPseudonym", "time")
 _ADDRESS_READ_ONLY = ("Lat", "Long")
 _NOT_WITH_PAYROLL = ("Title", "Suffix", "BillRate", "PrintOnCheckName", "DisplayName")
-_NAME_PARTS = ("Title", "GivenName", "MiddleName", "FamilyName", "Suffix")
 _MASK = "XXX-XX-XXXX"
 _DELETED = re.compile(r"\s*\(deleted(?: \d+)?\)$", re.IGNORECASE)
 
@@ -70,32 +75,67 @@ def instant(text: str | None) -> datetime | None:
 def parse(raw: RawRecord) -> Remote | Unread:
     """QuickBooks leaves empty fields out, so what it can carry and does not show is null."""
     try:
-        wire = load_record(raw.payload)
-        values: dict[str, Any] = {name: wire.get(key) for name, key in SCALARS.items()}
-        for name, (outer, inner) in NESTED.items():
-            values[name] = (wire.get(outer) or {}).get(inner)
-        for rate in ("bill_rate", "cost_rate"):
-            values[rate] = str(values[rate]) if values[rate] is not None else None
-        values["active"] = values["active"] is not False
-        meta = wire.get("MetaData") or {}
-        updated_at = datetime.fromisoformat(meta["LastUpdatedTime"]) if meta.get("LastUpdatedTime") else None
-        employee = Employee.model_validate(values)
-    except ValidationError as error:
-        return Unread(raw.remote_id, "unreadable", str(error.errors()[0]["loc"][0]), raw.payload.decode())
-    except (ValueError, TypeError, AttributeError):
+        wire, payload = load_record(raw.payload)
+    except ValueError:
         return Unread(raw.remote_id, "unreadable")
+    if remote_id_of(wire, "Id") != str(wire["Id"]):
+        return Unread(raw.remote_id, "unreadable", payload=payload)
+    values: dict[str, Any] = {name: wire.get(key) for name, key in SCALARS.items()}
+    for name, (outer, inner) in NESTED.items():
+        part = wire.get(outer) or {}
+        values[name] = part.get(inner) if isinstance(part, dict) else Broken()
+    values["active"] = values["active"] is not False
+    notes = _read_address(wire.get("PrimaryAddr"), values)
+    if not values["bill_rate"] and not values["billable"]:
+        values["bill_rate"] = None  # QuickBooks shows a rate of 0 where none was ever given
+    try:
+        employee = read_employee(values, SYSTEM, notes)
+    except NoNameError as error:
+        return Unread(raw.remote_id, "unreadable", error.field, payload)
+    meta = wire.get("MetaData")
     return Remote(
         remote_id=raw.remote_id,
         version=str(wire["SyncToken"]) if wire.get("SyncToken") is not None else None,
-        updated_at=updated_at,
+        updated_at=_moved_at(meta.get("LastUpdatedTime")) if isinstance(meta, dict) else None,
         employee=employee,
-        payload=raw.payload.decode(),
+        payload=payload,
     )
+
+
+def _read_address(address: Any, values: dict[str, Any]) -> tuple[Note, ...]:
+    """Five lines are two of ours. City, state and ZIP code are absent, with a note, where an address has lines alone.
+
+    They may stand in the lines then, so their absence must clear nothing elsewhere.
+    """
+    if not isinstance(address, dict):
+        return ()
+    more = [address[line] for line in _MORE_LINES if address.get(line)]
+    if len(more) > 1 and all(isinstance(line, str) for line in more):
+        values["address_line2"] = ", ".join(more)
+    elif more:
+        values["address_line2"] = next((line for line in more if not isinstance(line, str)), more[0])
+    if not (more or address.get("Line1")) or any(values[name] for name in _AREA):
+        return ()
+    for name in _AREA:
+        del values[name]
+    return (Note(field="address_city", reason="in_lines"),)
+
+
+def _moved_at(text: Any) -> datetime | None:
+    """When the record moved, where that can be read."""
+    try:
+        return instant(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def default_name(wire: Mapping[str, Any]) -> str:
     """How QuickBooks makes DisplayName when it is left out."""
-    return " ".join(str(wire[part]) for part in _NAME_PARTS if wire.get(part))
+    return display_names.default_name(_parts(wire))
+
+
+def _parts(wire: Mapping[str, Any]) -> dict[str, Any]:
+    return {part: wire.get(SCALARS[part]) for part in display_names.PARTS}
 
 
 def body_of(write: Write, *, payroll: bool) -> dict[str, Any]:
@@ -108,28 +148,35 @@ def body_of(write: Write, *, payroll: bool) -> dict[str, Any]:
         wire.pop(key, None)
     if wire.pop(MASKED, None):
         wire["SSN"] = _MASK
-    before, was_active = default_name(wire), wire.get("Active")
+    before, was_active = dict(wire), wire.get("Active")
     for name, value in write.fields.items():
         _set(wire, name, value)
     _tidy_address(wire)
-    if write.current is None:
-        # A rate means nothing while the person is not billable; an existing record's flag is not ours to turn.
-        if wire.get("BillRate") is not None:
-            wire.setdefault("BillableTime", True)
-    elif "display_name" not in write.fields and wire.get("DisplayName"):
-        wire["DisplayName"] = _display_name(wire, before, back=was_active is False and wire["Active"] is True)
+    if write.fields.get("bill_rate") is not None and "billable" not in write.fields:
+        wire["BillableTime"] = True  # QuickBooks drops the rate of a person who is not billable
+    if write.current is not None:
+        _rename(wire, before, write.fields, back=was_active is False and wire["Active"] is True)
     if payroll:
         for key in (*_NOT_WITH_PAYROLL, "SSN"):
             wire.pop(key, None)
     return wire
 
 
-def _display_name(wire: Mapping[str, Any], before: str, *, back: bool) -> str:
-    """A name that QuickBooks made follows its parts; who comes back loses the mark of the deleted (§1.5)."""
-    shown = str(wire["DisplayName"])
-    if back:
-        shown = _DELETED.sub("", shown)
-    return default_name(wire) if before and shown == before else shown
+def _rename(
+    wire: dict[str, Any], before: Mapping[str, Any], fields: Mapping[str, object], *, back: bool
+) -> None:
+    """The names that people see follow their parts where a rule made them, and stay where somebody chose them.
+
+    The name on checks follows the display name where it equalled that. One who comes back loses the mark of the deleted.
+    """
+    shown, parts = str(before.get("DisplayName") or ""), _parts(before)
+    plain = _DELETED.sub("", shown) if back else shown
+    if "display_name" not in fields and shown:
+        wire["DisplayName"] = followed(plain, parts, _parts(wire))
+    check = str(before.get("PrintOnCheckName") or "")
+    if check:
+        same = check == plain and wire.get("DisplayName")
+        wire["PrintOnCheckName"] = wire["DisplayName"] if same else followed(check, parts, _parts(wire))
 
 
 def _tidy_address(wire: dict[str, Any]) -> None:
@@ -152,6 +199,9 @@ def _set(wire: dict[str, Any], name: str, value: object) -> None:
     else:
         outer, key = NESTED[name]
         target = wire[outer] = wire.get(outer) or {}
+    if name == "address_line2":
+        for line in _MORE_LINES:
+            target.pop(line, None)  # they were read as one
     if value is not None:
         target[key] = value
         return

@@ -1,4 +1,4 @@
--- The same in every service's schema: what it heard, what it says, what it could not handle, and each company's settings.
+-- The same in every service's schema: what it consumed, what it publishes, what it could not handle, and each company's settings.
 CREATE TABLE inbox (
     event_time timestamptz NOT NULL,
     event_id uuid NOT NULL,
@@ -39,6 +39,7 @@ CREATE TABLE relay_cursor (
 INSERT INTO relay_cursor (lane, xid, id) VALUES (0, '0', 0), (1, '0', 0);
 SELECT muster.open_to_system('relay_cursor');
 
+-- A dead letter holds personal data: its key, headers and body are sealed.
 CREATE TABLE dead_letter (
     topic text NOT NULL,
     partition int NOT NULL,
@@ -46,13 +47,15 @@ CREATE TABLE dead_letter (
     company_id uuid,
     event_id uuid,
     type text,
-    key bytea,
-    headers json NOT NULL,
-    body bytea,
     reason text NOT NULL,
     detail text NOT NULL,
-    parked_at timestamptz NOT NULL DEFAULT now(),
+    dead_lettered_at timestamptz NOT NULL DEFAULT now(),
     replayed_at timestamptz,
+    discarded_at timestamptz,
+    discarded_by text,
+    discard_reason text,
+    key_id text NOT NULL,
+    sealed bytea NOT NULL,
     PRIMARY KEY (topic, partition, "offset")
 );
 SELECT muster.protect('dead_letter'), muster.open_to_system('dead_letter');
@@ -63,3 +66,20 @@ CREATE TABLE company_settings (
     document json NOT NULL
 );
 SELECT muster.protect('company_settings'), muster.open_to_system('company_settings');
+
+-- Topics that consumers paused because too many messages could not be handled; seen_at: when one last found it so.
+CREATE TABLE paused_topics (
+    topic text PRIMARY KEY,
+    paused_at timestamptz NOT NULL DEFAULT now(),
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    resume_until timestamptz
+);
+SELECT muster.open_to_system('paused_topics');
+
+-- What a batch writes goes as one array of rows (decision 0011).
+CREATE TYPE inbox_row AS (
+    event_time timestamptz, event_id uuid, company_id uuid, topic text, partition int, "offset" bigint
+);
+CREATE TYPE outbox_row AS (
+    event_id uuid, company_id uuid, lane smallint, topic text, partition smallint, key bytea, headers bytea, body bytea
+);

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 
 from muster.postgres import Postgres
 from sandbox.quickbooks.switches import SWITCHES
-from shared.contracts.records import System
 from shared.db.pool import open_database
 from shared.db.tx import Database
 from shared.settings import DatabaseSettings, LimitSettings
+from shared.systems import SYSTEMS
 from tests.support.postgres import PASSWORD
 from tests.support.systems import How, Place, Side, sandbox
 
@@ -43,7 +43,7 @@ async def vault_database(postgres: Postgres) -> AsyncIterator[Database]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for `qbo` is about QuickBooks only."""
     if "place" in metafunc.fixturenames:
-        systems = [System.QUICKBOOKS] if "qbo" in metafunc.fixturenames else list(System)
+        systems = ["quickbooks"] if "qbo" in metafunc.fixturenames else list(SYSTEMS)
         both = [(system, how) for system in systems for how in HOWS]
         metafunc.parametrize("place", both, indirect=True, scope="session", ids=lambda p: f"{p[0]}, {p[1]}")
 
@@ -51,21 +51,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest_asyncio.fixture(scope="session")
 async def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[System, Place]]:
+) -> AsyncIterator[tuple[str, Place]]:
     """A sandbox that runs as long as it is asked for."""
-    system, how = cast("tuple[System, How]", request.param)
+    system, how = cast("tuple[str, How]", request.param)
     async with sandbox(system, how, tmp_path_factory.mktemp("sandbox")) as found:
         yield system, found
 
 
 @pytest_asyncio.fixture
-async def side(place: tuple[System, Place], vault_database: Database) -> AsyncIterator[Side]:
+async def side(place: tuple[str, Place], vault_database: Database) -> AsyncIterator[Side]:
     """A connected account with nobody in its directory."""
     system, where = place
     found = Side(system, where, vault_database, NO_LIMITS)
     await found.forget_pauses()
     await found.reset()
-    if system is System.QUICKBOOKS:
+    if system == "quickbooks":
         await found.switch(**SWITCHES)
         await found.company(payroll=False)
     await found.connect()

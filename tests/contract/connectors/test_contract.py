@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from shared.connectors.ports import Write
-from shared.contracts.reasons import CONNECTIONS, REASONS
-from shared.contracts.records import Remote, System
+from shared.domain.employee import Remote
+from shared.domain.reasons import CONNECTIONS, REASONS
 from shared.errors import Conflict, RateLimited, Rejected, Unauthorized, Unavailable
 from tests.support.eventually import eventually
 from tests.support.systems import COMPANY, Side, directory, outcome, read, send, until_known
@@ -39,7 +39,7 @@ async def test_an_empty_directory_is_one_empty_page(side: Side) -> None:
 async def test_changes_since_a_watermark_are_those_and_no_others(side: Side) -> None:
     long_ago = (side.clock.now() - timedelta(days=2)).isoformat()
     old: dict[str, object] = {"updated_at": long_ago, "created_at": long_ago}
-    if side.system is System.QUICKBOOKS:
+    if side.system == "quickbooks":
         old = {"MetaData": {"CreateTime": long_ago, "LastUpdatedTime": long_ago}}
     ids = await side.seed([{**side.person(f"P{n}", "Li"), **old} for n in range(50)])
     connector = side.connector()
@@ -54,7 +54,7 @@ async def test_changes_since_a_watermark_are_those_and_no_others(side: Side) -> 
 
 async def test_people_are_read_by_id_and_strangers_are_left_out(side: Side) -> None:
     ids = await side.seed([side.person(f"P{n}", "Li", active=n != 1) for n in range(3)])
-    strange = "lin_999999" if side.system is System.LINARC else "999999"
+    strange = "lin_999999" if side.system == "linarc" else "999999"
     found = await side.connector().read_many([*ids, strange, "no such id", "it's"])
     assert sorted(found) == sorted(ids)
     one = found[ids[1]]
@@ -70,7 +70,7 @@ async def test_a_creation_is_answered_whole_and_again_the_same_under_its_key(sid
     assert first.remote.version is not None
     assert {n: getattr(first.remote.employee, n) for n in ANA} == ANA
     assert len(await side.rows()) == 1
-    if side.system is System.LINARC:
+    if side.system == "linarc":
         assert first.remote.employee.state == "draft"
 
 
@@ -86,7 +86,7 @@ async def test_an_update_changes_what_it_names_and_nothing_else(side: Side) -> N
     assert (written.remote.employee.last_name, written.remote.employee.phone) == ("Vane", None)
     after = (await side.rows())[remote_id]
     changed = {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)}
-    if side.system is System.LINARC:
+    if side.system == "linarc":
         assert changed == {"etag", "updated_at", "last_name", "phone", "address"}
         assert after["address"] == {**before["address"], "city": "Harrow"}
     else:
@@ -105,7 +105,7 @@ async def test_an_update_changes_what_it_names_and_nothing_else(side: Side) -> N
 
 def rich(side: Side) -> dict[str, object]:
     """Somebody with more than we map."""
-    if side.system is System.LINARC:
+    if side.system == "linarc":
         address = {"line1": "1 Row", "city": "Mill", "state": "OR"}
         return {
             **side.person("Ilse", "Marrow", "LN-7"),
@@ -169,11 +169,11 @@ async def test_one_refusal_does_not_touch_the_others(side: Side) -> None:
         for n in range(connector.batch_size * 2)
     ]
     bad = {"first_name": "P", "last_name": "Q", "email": "nobody"}
-    writes[-1] = Write("create", writes[-1].item_id, bad)
+    writes[-1] = Write("create", writes[-1].push_id, bad)
     written = []
     for start in range(0, len(writes), connector.batch_size):
         written += await send(connector, f"key-{start}", *writes[start : start + connector.batch_size])
-    assert [w.item_id for w in written] == [w.item_id for w in writes]
+    assert [w.push_id for w in written] == [w.push_id for w in writes]
     assert [bool(w.remote) for w in written] == [True] * (len(writes) - 1) + [False]
     error = written[-1].error
     assert isinstance(error, Rejected)
@@ -183,7 +183,7 @@ async def test_one_refusal_does_not_touch_the_others(side: Side) -> None:
 
 @pytest.mark.parametrize("trouble", ["timeout_after_commit", "cut", "cut_body"])
 async def test_a_write_whose_answer_is_lost_happens_once(side: Side, trouble: str) -> None:
-    operation = "batch" if side.system is System.QUICKBOOKS else "create"
+    operation = "batch" if side.system == "quickbooks" else "create"
     await side.faults(
         {"match": {"operation": operation, "every": 2}, "action": trouble, "after_commit": True}
     )
@@ -242,7 +242,7 @@ async def test_who_asks_too_often_waits_and_all_wait_with_it(side: Side) -> None
 async def test_a_refused_credential_pauses_the_connection_and_nothing_else_is_sent(side: Side) -> None:
     connector = side.connector()
     await connector.test()
-    if side.system is System.LINARC:
+    if side.system == "linarc":
         wrong = (await side.vault.load(COMPANY, side.account.account_id)).model_copy(update={"api_key": "no"})
         await side.vault.save(COMPANY, side.account.account_id, wrong)
         connector = side.connector()
@@ -323,3 +323,34 @@ async def test_every_status_in_every_shape_has_a_reason_and_a_fix(side: Side, sh
         else:
             assert isinstance(error, Rejected | Conflict), status
         await side.recover()
+
+
+async def browsed(side: Side, text: str = "", limit: int = 1000) -> tuple[list[str], int | None]:
+    """Who is shown, page by page, and how many there are said to be."""
+    connector, ids, cursor = side.connector(), list[str](), None
+    while True:
+        found = await connector.browse(text, cursor, limit)
+        ids += [raw.remote_id for raw in found.records]
+        assert len(found.records) <= limit
+        if (cursor := found.cursor) is None:
+            return ids, found.total
+
+
+async def test_a_directory_is_browsed_in_pages_inactive_people_included(side: Side) -> None:
+    ids = await side.seed([side.person(f"P{n:03}", "Li", active=n % 5 > 0) for n in range(250)])
+    found, total = await browsed(side, limit=100)
+    assert (sorted(found), total) == (sorted(ids), 250)
+
+
+async def test_people_are_found_by_a_part_of_their_name_whatever_its_case(side: Side) -> None:
+    ids = await side.seed(
+        [side.person("Quill", "Farrow"), side.person("Bo", "O'Hara"), side.person("Ana", "Li")]
+    )
+    assert await browsed(side, "ARRO") == ([ids[0]], 1)
+    assert await browsed(side, "o'h") == ([ids[1]], 1)
+    assert await browsed(side, "nobody") == ([], 0)
+
+
+async def test_a_cursor_of_something_else_is_refused(side: Side) -> None:
+    with pytest.raises(ValueError, match=r"cursor|invalid literal"):
+        await side.connector().browse("", "nonsense!", 10)

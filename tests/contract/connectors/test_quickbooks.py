@@ -8,9 +8,9 @@ import pytest
 
 from shared.connectors.oauth import revoke
 from shared.connectors.ports import Write
-from shared.contracts.capabilities import PAYROLL
-from shared.contracts.reasons import CONNECTIONS, REASONS
+from shared.domain.reasons import CONNECTIONS, REASONS
 from shared.errors import Conflict, Rejected, Unauthorized, Unavailable
+from shared.systems.quickbooks import PAYROLL
 from tests.support.systems import COMPANY, OTHER_SCOPE, Side, directory, outcome, read, send
 
 ANA = {"first_name": "Ana", "last_name": "Li"}
@@ -48,6 +48,21 @@ CODES = {
 }
 
 
+@pytest.mark.reason(
+    "not_available",
+    "unavailable",
+    "rate_limited",
+    "unauthorized",
+    "stale",
+    "outcome_unknown",
+    "internal",
+    "refused",
+    "not_permitted",
+    "subscription_lapsed",
+    "unsupported_field",
+    "invalid_value",
+    "duplicate_name",
+)
 @pytest.mark.parametrize("status", [None, 200])
 async def test_every_code_has_its_reason_in_a_refusal_and_inside_a_good_answer(
     qbo: Side, status: int | None
@@ -69,7 +84,7 @@ async def test_a_batch_has_an_outcome_for_each_item(qbo: Side, code: str, kind: 
     await qbo.faults({"match": {"operation": "create", "every": 3}, "action": "fault", "code": code})
     writes = [Write("create", f"item-{n}", {"first_name": f"P{n}", "last_name": "Li"}) for n in range(30)]
     written = await send(qbo.connector(), "key-1", *writes)
-    assert [w.item_id for w in written] == [f"item-{n}" for n in range(30)]
+    assert [w.push_id for w in written] == [f"item-{n}" for n in range(30)]
     for n, one in enumerate(written, 1):
         if n % 3:
             assert one.remote is not None and one.remote.employee.first_name == f"P{n - 1}"
@@ -84,7 +99,28 @@ async def test_a_name_that_a_vendor_has_needs_a_person(qbo: Side) -> None:
     assert (written.error.reason, written.error.field) == ("duplicate_name", "display_name")
 
 
-async def test_who_was_merged_away_is_told_as_gone(qbo: Side) -> None:
+async def test_names_of_customers_and_vendors_are_read_by_calls_of_their_own(qbo: Side) -> None:
+    people = [{"DisplayName": f"Vendor {n}"} for n in range(1001)]
+    ids = await qbo.seed(people, list="Vendor")
+    await qbo.seed([{"DisplayName": "Harrow Homes"}], list="Customer")
+    connector = qbo.connector()
+    first = await connector.read_names("vendor", None)
+    assert first is not None and first.cursor is not None
+    second = await connector.read_names("vendor", first.cursor)
+    assert second is not None and second.cursor is None
+    found = [*first.names, *second.names]
+    assert [one.remote_id for one in found][-1001:] == ids
+    assert (found[-1001].kind, found[-1001].name, found[-1001].active) == ("vendor", "Vendor 0", True)
+    since = qbo.clock.now() - timedelta(minutes=5)
+    changed = await connector.read_names("customer", None, since=since)
+    assert changed is not None and changed.names[-1].name == "Harrow Homes"
+    assert await connector.read_names("vendor", None, since=since) is None, "more than one answer holds"
+    assert await connector.read_names("vendor", None, since=qbo.clock.now() - timedelta(days=31)) is None, (
+        "too long ago"
+    )
+
+
+async def test_who_was_merged_away_is_reported_as_gone(qbo: Side) -> None:
     ids = await qbo.seed([qbo.person(f"P{n}", "Li") for n in range(3)])
     connector = qbo.connector()
     await qbo.merge_away(ids[1])
@@ -139,7 +175,9 @@ async def test_an_access_token_that_ends_in_mid_read_is_replaced_on_the_way(qbo:
     assert sum(len(p.records) for p in rest) == 2500
 
 
-async def test_another_companys_token_is_told_from_a_dead_one(qbo: Side) -> None:
+@pytest.mark.parametrize("shape", ["xml", "service", "403"])
+async def test_another_companys_token_is_distinguished_from_a_dead_one(qbo: Side, shape: str) -> None:
+    await qbo.switch(wrong_company_shape=shape)
     await qbo.connect(OTHER_SCOPE)
     with pytest.raises(Unauthorized) as caught:
         await qbo.connector().test()
@@ -175,3 +213,47 @@ async def test_pages_hold_everybody_while_people_are_merged_away(qbo: Side) -> N
         cursor = page.cursor
     assert found == set(ids)
     assert len(await directory(connector)) == 2097
+
+
+PARTS = {"Title": "Ms.", "GivenName": "Zoë", "MiddleName": "Ada", "FamilyName": "Pike"}
+MOVES = {
+    "Ms. Zoë Ada Pike": "Ms. Zoë Ada Moor",
+    "Zoë Pike": "Zoë Moor",
+    "Ms. Zoë Pike": "Ms. Zoë Moor",
+    "Zoë Ada Pike": "Zoë Ada Moor",
+    "Pike, Zoë Ada": "Moor, Zoë Ada",
+    "Zed": "Zed",
+    "Zoë Pike (yard)": "Zoë Pike (yard)",
+}
+"""Display names that a rule made of some of the parts, or that somebody chose, before and after a new last name."""
+
+
+@pytest.mark.parametrize("shown", MOVES)
+@pytest.mark.parametrize("check", ["as shown", "Z. Pike"])
+async def test_a_rename_moves_a_name_made_of_some_of_its_parts_and_keeps_a_chosen_one(
+    qbo: Side, shown: str, check: str
+) -> None:
+    """The name on checks goes with the display name that it equalled."""
+    on_check = shown if check == "as shown" else check
+    (there,) = await qbo.seed([{**PARTS, "DisplayName": shown, "PrintOnCheckName": on_check}])
+    connector = qbo.connector()
+    assert (await read(connector, there)).employee.display_name == shown
+
+    current = await read(connector, there)
+    (written,) = await send(connector, "key-1", Write("update", "i", {"last_name": "Moor"}, current))
+
+    assert written.error is None
+    row = (await qbo.rows())[there]
+    assert (row["FamilyName"], row["DisplayName"]) == ("Moor", MOVES[shown])
+    assert row["PrintOnCheckName"] == (MOVES[shown] if check == "as shown" else check)
+
+
+async def test_a_name_that_is_not_made_of_its_parts_survives_an_update_of_something_else(qbo: Side) -> None:
+    (there,) = await qbo.seed([{**PARTS, "DisplayName": "Zed", "PrintOnCheckName": "Z. Pike"}])
+    connector = qbo.connector()
+    write = Write("update", "i", {"number": "N-7"}, await read(connector, there))
+    (written,) = await send(connector, "key-1", write)
+    assert written.error is None
+    row = (await qbo.rows())[there]
+    names = (row["DisplayName"], row["PrintOnCheckName"], row["GivenName"], row["EmployeeNumber"])
+    assert names == ("Zed", "Z. Pike", "Zoë", "N-7")

@@ -62,10 +62,10 @@ def test_the_document_is_openapi() -> None:
 
 def test_every_route_is_described_and_every_description_has_a_route(tmp_path: Path) -> None:
     store = Store(tmp_path / "linarc.db")
-    _, box = make_app(store, {"acme": "key"})
+    _, sandbox = make_app(store, {"acme": "key"})
     offered = {
         (method.lower(), route.path.removeprefix(BASE))
-        for route in make_api(box, {"acme": "key"}, Throttle(box, REAL)).routes
+        for route in make_api(sandbox, {"acme": "key"}, Throttle(sandbox, REAL)).routes
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }

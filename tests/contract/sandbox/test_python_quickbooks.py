@@ -106,7 +106,9 @@ def test_queries_pages_and_counts(qb: QuickBooks) -> None:
         person(f"P{n}", FamilyName=family).save(qb=qb)
     found = Employee.filter(FamilyName=family, order_by="GivenName DESC", qb=qb)
     assert [one.GivenName for one in found] == ["P4", "P3", "P2", "P1", "P0"]
-    page = Employee.filter(FamilyName=family, start_position=2, max_results=2, order_by="Id", qb=qb)
+    page = Employee.filter(
+        FamilyName=family, start_position=2, max_results=2, order_by="MetaData.CreateTime", qb=qb
+    )
     assert [one.GivenName for one in page] == ["P1", "P2"]
     before = Employee.count(qb=qb)
     gone = found[0]

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 
 from services.importer.store import snapshots, tasks
 from services.importer.store.tasks import Task
-from shared.contracts.records import Cause, Lane, record_id
 from shared.db.tx import Database
+from shared.domain.ids import record_id
+from shared.domain.values import Cause, Lane
 
 COMPANY, ACCOUNT = UUID(int=1), UUID(int=2)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -13,16 +13,16 @@ import pytest
 
 from shared.clock import SystemClock
 from shared.connectors.limits import Gate, Limits
-from shared.contracts.records import Account, System
-from shared.db.tx import Database
+from shared.db.tx import Database, Tx
+from shared.domain.settings import Account
 from shared.errors import RateLimited, Unauthorized
-from shared.settings import LimitSettings, QuickBooksRates
+from shared.settings import RATES, LimitSettings
 from tests.support.eventually import eventually
 
 COMPANY, OTHER = UUID(int=1), UUID(int=7)
 ACCOUNT = Account(
     account_id=UUID(int=2),
-    system=System.QUICKBOOKS,
+    system="quickbooks",
     environment="sandbox",
     tenant_id="9130350000000999",
     base_url="https://quickbooks.test",
@@ -30,8 +30,8 @@ ACCOUNT = Account(
 
 
 def rates(**limits: int) -> LimitSettings:
-    none = dict.fromkeys(QuickBooksRates.model_fields, 0)
-    return LimitSettings(quickbooks=QuickBooksRates(**{**none, **limits}))
+    every = dict.fromkeys(RATES, 0) | limits
+    return LimitSettings(rates=",".join(f"quickbooks.{name}={number}" for name, number in every.items()))
 
 
 async def connect(database: Database, company: UUID = COMPANY, account: Account = ACCOUNT) -> None:
@@ -162,7 +162,9 @@ async def test_bulk_reads_let_others_go_first_and_still_get_their_turn(
         await gate.close()
 
 
-async def test_who_is_told_to_wait_makes_everybody_wait(database: Database, other_database: Database) -> None:
+async def test_who_is_asked_to_wait_makes_everybody_wait(
+    database: Database, other_database: Database
+) -> None:
     await connect(database)
     one, two = gates([database, other_database], rates(), 2)
     with pytest.raises(RateLimited):
@@ -264,3 +266,26 @@ async def test_without_limits_a_second_of_calls_costs_one_question(
     await asyncio.gather(*(call(gate, Watch(), 100) for _ in range(10)))
     assert asked <= 1 + (asyncio.get_running_loop().time() - started)
     await gate.close()
+
+
+async def test_no_process_waits_for_the_disk_to_be_given_moments(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash of the database may give some out twice; nothing else of the service is committed so."""
+    await connect(database)
+    seen: list[str] = []
+    fetchrow = Tx.fetchrow
+
+    async def asked(self: Tx, sql: str, *args: object) -> Any:
+        row = await fetchrow(self, sql, *args)
+        seen.append(await self.fetchval("SHOW synchronous_commit"))
+        return row
+
+    monkeypatch.setattr(Tx, "fetchrow", asked)
+    (gate,) = gates([database], LimitSettings(), 1)
+    async with gate.call():
+        pass
+    await gate.close()
+    assert seen == ["off"]
+    async with database.transaction([COMPANY]) as tx:
+        assert await tx.fetchval("SHOW synchronous_commit") == "on"

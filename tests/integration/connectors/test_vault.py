@@ -10,9 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from shared.connectors.vault import Credential, Vault
-from shared.contracts.reasons import CONNECTIONS
-from shared.contracts.records import System
 from shared.db.tx import Database
+from shared.domain.reasons import CONNECTIONS
 from shared.errors import Unauthorized
 from shared.settings import VaultSettings
 
@@ -25,7 +24,7 @@ def vault(database: Database, keys: str = OLD) -> Vault:
 
 
 def tokens(n: int) -> Credential:
-    return Credential(system=System.QUICKBOOKS, refresh_token=f"refresh-{n}", access_token=f"access-{n}")
+    return Credential(system="quickbooks", refresh_token=f"refresh-{n}", access_token=f"access-{n}")
 
 
 async def test_one_of_many_gets_the_lease_and_the_others_see_what_came_of_it(
@@ -64,6 +63,7 @@ async def test_an_alarm_falls_on_the_credential_it_is_about_and_late_tokens_mend
     assert [h.state for h in await kept.health(COMPANY)] == ["connected"]
 
 
+@pytest.mark.reason("connection.disconnected")
 async def test_what_is_disconnected_is_gone_and_no_late_token_brings_it_back(database: Database) -> None:
     kept = vault(database)
     await kept.save(COMPANY, ACCOUNT, tokens(1))
@@ -79,7 +79,7 @@ async def test_what_is_disconnected_is_gone_and_no_late_token_brings_it_back(dat
     assert (await kept.load(COMPANY, ACCOUNT)).access_token == "access-3"
 
 
-async def test_every_state_that_people_are_told_of_can_be_stored(database: Database) -> None:
+async def test_every_state_that_people_are_shown_can_be_stored(database: Database) -> None:
     kept = vault(database)
     await kept.save(COMPANY, ACCOUNT, tokens(1))
     for state in CONNECTIONS:

@@ -18,22 +18,22 @@ COMPANY = UUID(int=1)
 async def test_only_what_is_committed_rings(addresses: Callable[[str], str]) -> None:
     """Once for the whole transaction, at its end."""
     database = await open_database(DatabaseSettings(dsn=SecretStr(addresses("mapper"))), "mapper")
-    rung: list[str] = []
+    notified: list[str] = []
     for work in ("cases", "others"):
-        database.bells[work].ring = lambda work=work: rung.append(work)  # type: ignore[method-assign]
+        database.wakeups[work].notify = lambda work=work: notified.append(work)  # type: ignore[method-assign]
 
     with pytest.raises(ZeroDivisionError):
-        await _work(database, rung, fails=True)
-    assert rung == []
+        await _work(database, notified, fails=True)
+    assert notified == []
 
-    await _work(database, rung)
-    assert rung == ["cases"]
+    await _work(database, notified)
+    assert notified == ["cases"]
     await database.close()
 
 
-async def _work(database: Database, rung: list[str], *, fails: bool = False) -> None:
+async def _work(database: Database, notified: list[str], *, fails: bool = False) -> None:
     async with database.transaction([COMPANY]) as tx:
         tx.made_due("cases")
         tx.made_due("cases")
-        assert rung == []
+        assert notified == []
         1 / (not fails)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
 import orjson
 import pytest
 import pytest_asyncio
-import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from pydantic import SecretStr
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.linarc.app import make_app
 from sandbox.store import Store
@@ -30,57 +28,69 @@ from services.gateway.store import companies, users
 from services.history import handlers
 from services.history.api import make_routes
 from services.history.settings import Settings as HistorySettings
+from services.importer.api import make_routes as make_importer_routes
+from services.importer.settings import Settings as ImporterSettings
+from services.mapper.api import make_routes as make_mapper_routes
+from services.mapper.deciding import Deciding
+from services.mapper.handlers.commands import make_on_commands
+from services.mapper.handlers.employees import make_on_employees
+from services.mapper.handlers.settings import on_settings
+from services.mapper.settings import Settings as MapperSettings
+from services.syncer.api import make_routes as make_syncer_routes
+from services.syncer.settings import Settings as SyncerSettings
 from shared.clock import SystemClock
+from shared.connectors.limits import Limits
+from shared.connectors.opening import Connectors
+from shared.connectors.vault import Vault
+from shared.contracts.commands import LinkRecord
 from shared.contracts.events import Body, EmployeeStaged, Message, SettingsChanged
-from shared.contracts.records import (
-    Account,
-    Cause,
-    CompanySettings,
-    Employee,
-    Lane,
-    System,
-    account_id,
-    record_id,
-)
 from shared.db.pool import open_database
 from shared.db.tx import Database
-from shared.http import problems
+from shared.domain.employee import Employee
+from shared.domain.ids import account_id, record_id
+from shared.domain.settings import Account, CompanySettings
+from shared.domain.values import Cause, Lane
+from shared.http import problems, upkeep
 from shared.http.app import Base, make_http
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox
+from shared.messaging.upkeep import Upkeep
 from shared.settings import (
     ApplicationSettings,
     DatabaseSettings,
+    EgressSettings,
     KafkaSettings,
     LimitSettings,
+    SsoSettings,
+    TokenSettings,
     UrlSettings,
     VaultSettings,
 )
-from tests.support.eventually import eventually
+from shared.systems import SYSTEMS
+from tests.support.http import served
 
-TOKEN = SecretStr("t")
+TOKENS = TokenSettings(
+    history=SecretStr("h"), mapper=SecretStr("m"), importer=SecretStr("i"), syncer=SecretStr("s")
+)
 EMAIL, PASSWORD = "ann@muster.example", "correct horse"
 KEY = b64encode(b"k" * 32).decode()
 NAMESPACE = UUID("00000000-0000-0000-0000-00000000cafe")
 
 
-async def _started(server: uvicorn.Server) -> bool:
-    return server.started
+class Switched:
+    """An app behind a proxy; once it is off, the proxy says that it does not answer."""
 
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._on = app, True
 
-@asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
-    """`app` on a free loopback port; its address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-        task = asyncio.create_task(server.serve([listening]))
-        await eventually(lambda: _started(server), every=0.01)
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
+    def off(self) -> None:
+        self._on = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._on:
+            await self._app(scope, receive, send)
+        else:
+            await PlainTextResponse("away", 502)(scope, receive, send)
 
 
 @dataclass
@@ -91,6 +101,18 @@ class World:
     database: Database
     history: Database
     addresses: Callable[[str], str]
+    app: FastAPI
+    mapper: Database
+    importer: Database
+    syncer: Database
+    away: Callable[[], None]
+    """mapper's HTTP goes away."""
+    workers: Sequence[Any]
+    """What gateway runs beside its HTTP."""
+    urls: UrlSettings
+    """Where the internal APIs are."""
+    refresh_webhooks: Callable[[], Awaitable[None]]
+    """gateway learns of changed webhooks, as it does every two seconds."""
     number: int = 0
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -107,6 +129,13 @@ class World:
         answer = await self.http.request(method, path, headers={"X-Muster": "1", **(headers or {})}, **more)
         assert answer.status_code == expected, answer.text
         return answer.json() if answer.content else None
+
+    @asynccontextmanager
+    async def elsewhere(self, address: str) -> AsyncIterator[AsyncClient]:
+        """Another client, at this address."""
+        transport = ASGITransport(self.app, raise_app_exceptions=False, client=(address, 1))
+        async with AsyncClient(transport=transport, base_url="http://gateway.example") as http:
+            yield http
 
     async def sign_in(self, password: str = PASSWORD, email: str = EMAIL) -> Response:
         return await self.http.post("/v1/session", json={"email": email, "password": password})
@@ -128,7 +157,7 @@ class World:
                 tenant_id="1",
                 base_url="https://x.example",
             )
-            for system in System
+            for system in SYSTEMS
         )
         async with self.database.transaction([company]) as tx:
             settings = await companies.lock_company(tx, company)
@@ -139,7 +168,7 @@ class World:
         return path
 
     def route(self, company: UUID | str, **rules: Any) -> dict[str, Any]:
-        ends = [str(account_id(UUID(str(company)), system, "sandbox", "1")) for system in System]
+        ends = [str(account_id(UUID(str(company)), system, "sandbox", "1")) for system in SYSTEMS]
         return {"source": ends[0], "destination": ends[1], "rules": rules}
 
     async def staged(self, path: str, *people: str) -> list[UUID]:
@@ -154,22 +183,61 @@ class World:
         for record, name in zip(ids, people, strict=True):
             body = EmployeeStaged(
                 record_id=record, account_id=source, remote_id=name, rev=1, employee=Employee(last_name=name),
-                read_at=now, cause=Cause.READ,
+                requested_at=now, answered_at=now, cause=Cause.READ,
             )  # fmt: skip
             await self.tell(company, body)
         return ids
 
+    async def matched(
+        self, path: str, people: Collection[str], others: Collection[str], **more: str
+    ) -> tuple[list[UUID], list[UUID]]:
+        """mapper knows these people at the source and these at the destination; `more` is who of them is whom."""
+        document = await self.call("GET", path)
+        company, ends = UUID(document["company_id"]), document["route"]
+        deciding = Deciding(Outbox(SystemClock()), 1)
+        settings = CompanySettings.model_validate(document)
+        async with self.mapper.handling([company]) as tx:
+            await on_settings(
+                [self.message(company, SettingsChanged(company_id=company, settings=settings))], tx
+            )
+        found: list[list[UUID]] = []
+        for side, named in (("source", people), ("destination", others)):
+            account = UUID(ends[side])
+            bodies = [
+                EmployeeStaged(
+                    record_id=record_id(account, name), account_id=account, remote_id=name, rev=1,
+                    requested_at=datetime.now(UTC), answered_at=datetime.now(UTC),
+                    employee=Employee(last_name=name), cause=Cause.READ,
+                )
+                for name in named
+            ]  # fmt: skip
+            found.append([b.record_id for b in bodies])
+            async with self.mapper.handling([company]) as tx:
+                await make_on_employees(deciding)([self.message(company, b) for b in bodies], tx)
+        for name, other in more.items():
+            pair = (record_id(UUID(ends["source"]), name), record_id(UUID(ends["destination"]), other))
+            command = LinkRecord(record_id=pair[0], destination_record_id=pair[1])
+            async with self.mapper.handling([company]) as tx:
+                handler = make_on_commands(
+                    deciding, SystemClock(), MapperSettings.model_construct(inbox_days=21)
+                )
+                await handler([self.message(company, command)], tx)
+        return found[0], found[1]
+
     async def tell(self, company: UUID, body: Body) -> None:
+        message = self.message(company, body)
+        outbox = Outbox(SystemClock())
+        async with self.history.handling([company]) as tx:
+            await handlers.make_handler(outbox)([message], tx)
+
+    def message(self, company: UUID, body: Body) -> Message[Any]:
         self.number += 1
-        message = Message(
+        return Message(
             uuid5(NAMESPACE, str(self.number)), datetime.now(UTC) + timedelta(milliseconds=self.number), company,
             Lane.REAL_TIME, body, raw=body.model_dump_json(exclude_unset=True).encode(),
         )  # fmt: skip
-        outbox = Outbox(SystemClock())
-        async with self.history.transaction([company]) as tx:
-            await handlers.make_handler(outbox, handlers.FOLDS[body.topic])([message], tx)
 
-    async def said(self, path: str, kind: str = "") -> list[dict[str, Any]]:
+    async def published(self, path: str, kind: str = "") -> list[dict[str, Any]]:
         """What gateway's outbox holds of this company: topic, type, lane, actor, and the body."""
         async with self.database.transaction([UUID(path.rsplit("/", 1)[-1])]) as tx:
             rows = await tx.fetch("SELECT topic, lane, headers, body FROM outbox ORDER BY id")
@@ -191,45 +259,150 @@ class World:
         await owner.close()
 
 
+def kept(database: Database, settings: HistorySettings, token: SecretStr) -> APIRouter:
+    """The routes about a service's messages; history's own handlers are there to handle them again."""
+    consume = Consume(settings, database, SystemClock())
+    if database.service == "history":
+        handlers.make_router(consume, Outbox(SystemClock()))
+    return upkeep.make_routes(token, Upkeep(database, consume, settings))
+
+
 @pytest.fixture
 def application() -> ApplicationSettings:
     """Our application at Intuit: none."""
     return ApplicationSettings()
 
 
+@pytest.fixture
+def egress() -> EgressSettings:
+    """The sandboxes are on this machine."""
+    return EgressSettings(loopback=True)
+
+
+@pytest.fixture
+def public_url() -> str:
+    """Where browsers reach gateway: not said."""
+    return ""
+
+
+@pytest.fixture
+def hide_from_operators() -> bool:
+    """Whether operators see as little as viewers: the usual choice."""
+    return False
+
+
+@pytest.fixture
+def sso() -> SsoSettings:
+    """Single sign-on: there is none."""
+    return SsoSettings()
+
+
+@pytest.fixture
+def second_factor() -> bool:
+    """Whether everyone must have one."""
+    return False
+
+
 @pytest_asyncio.fixture
-async def world(addresses: Callable[[str], str], application: ApplicationSettings) -> AsyncIterator[World]:
+async def world(
+    addresses: Callable[[str], str],
+    application: ApplicationSettings,
+    egress: EgressSettings,
+    public_url: str,
+    hide_from_operators: bool,
+    sso: SsoSettings,
+    second_factor: bool,
+) -> AsyncIterator[World]:
     """A fresh installation; nobody is there yet."""
     database = await open_database(DatabaseSettings(dsn=SecretStr(addresses("gateway"))), "gateway")
     history = await open_database(DatabaseSettings(dsn=SecretStr(addresses("history"))), "history")
+    mapper = await open_database(DatabaseSettings(dsn=SecretStr(addresses("mapper"))), "mapper")
+    importer = await open_database(DatabaseSettings(dsn=SecretStr(addresses("importer"))), "importer")
+    syncer = await open_database(DatabaseSettings(dsn=SecretStr(addresses("syncer"))), "syncer")
     theirs = FastAPI()
     problems.install(theirs)
     kafka = KafkaSettings(bootstrap="none")
     unused = DatabaseSettings(dsn=SecretStr("unused"))
-    theirs.include_router(
-        make_routes(history, HistorySettings(database=unused, kafka=kafka, internal_token=TOKEN))
+    their_settings = HistorySettings(
+        database=unused, kafka=kafka, internal_token=TOKENS.history, dead_letter_key=SecretStr(KEY)
     )
+    theirs.include_router(make_routes(history, their_settings))
+    theirs.include_router(kept(history, their_settings, TOKENS.history))
+    matching = FastAPI()
+    problems.install(matching)
+    matching.include_router(
+        make_mapper_routes(mapper, MapperSettings(database=unused, kafka=kafka, internal_token=TOKENS.mapper))
+    )
+    matching.include_router(kept(mapper, their_settings, TOKENS.mapper))
+    switched = Switched(matching)
+    vault = VaultSettings(key=SecretStr(KEY))
+    limits = LimitSettings(enforced=False)
+    clock = SystemClock()
+    connectors = Connectors(Vault(importer, vault), Limits(importer, limits, clock), clock, egress)
+    reading = FastAPI()
+    problems.install(reading)
+    reading.include_router(
+        make_importer_routes(
+            importer, ImporterSettings.model_construct(internal_token=TOKENS.importer), connectors
+        )
+    )
+    reading.include_router(kept(importer, their_settings, TOKENS.importer))
+    planning = FastAPI()
+    problems.install(planning)
+    planning.include_router(
+        make_syncer_routes(syncer, SyncerSettings.model_construct(internal_token=TOKENS.syncer))
+    )
+    planning.include_router(kept(syncer, their_settings, TOKENS.syncer))
     try:
-        async with served(theirs) as address:
+        async with (
+            served(theirs) as address,
+            served(switched) as mapper_address,
+            served(reading) as importer_address,
+            served(planning) as syncer_address,
+        ):
             settings = Settings(
                 database=unused,
                 kafka=kafka,
-                internal_token=TOKEN,
+                internal_tokens=TOKENS,
                 application=application,
-                limits=LimitSettings(enforced=False),
-                vault=VaultSettings(key=SecretStr(KEY)),
-                urls=UrlSettings(history=address, mapper="http://127.0.0.1:9", importer="http://127.0.0.1:9"),
+                egress=egress,
+                public_url=public_url,
+                sso=sso,
+                second_factor=second_factor,
+                limits=limits,
+                hide_from_operators=hide_from_operators,
+                vault=vault,
+                dead_letter_key=SecretStr(KEY),
+                urls=UrlSettings(
+                    history=address, mapper=mapper_address, importer=importer_address, syncer=syncer_address
+                ),
             )
-            clock = SystemClock()
             base = Base(database, Outbox(clock), Consume(settings, database, clock), clock)
             parts = make_parts(base, settings)
-            app = make_http("gateway", parts, None)
+            app = make_http("gateway", parts)
             transport = ASGITransport(app, raise_app_exceptions=False)
             async with AsyncClient(transport=transport, base_url="http://gateway.example") as http:
-                yield World(http, database, history, addresses)
+                yield World(
+                    http,
+                    database,
+                    history,
+                    addresses,
+                    app,
+                    mapper,
+                    importer,
+                    syncer,
+                    switched.off,
+                    parts.workers,
+                    settings.urls,
+                    cast("Any", parts.workers[2]).__self__.known.refresh,
+                )
             for close in parts.on_close:
                 await close()
     finally:
+        await connectors.close()
+        await importer.close()
+        await syncer.close()
+        await mapper.close()
         await history.close()
         await database.close()
 

@@ -1,4 +1,4 @@
-"""Companies, roles, keys, accounts, routes and rules, and what is said of them."""
+"""Companies, roles, keys, accounts, routes and rules, and what is published about them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
+import orjson
 import pytest
 
+from shared.settings import EgressSettings
 from tests.integration.gateway.conftest import World
 
 
@@ -25,13 +28,32 @@ async def test_every_change_of_settings_says_the_whole_document_once(admin: Worl
     await admin.call("PATCH", f"{path}/route/rules", json={"auto_sync": True})
     await admin.call("PATCH", f"{path}/route/rules", json={"auto_sync": True})
 
-    said = await admin.said(path, "settings.changed")
-    assert [s["body"]["settings"]["version"] for s in said] == [1, 2, 3]
-    last = said[-1]["body"]["settings"]
+    published = await admin.published(path, "settings.changed")
+    assert [s["body"]["settings"]["version"] for s in published] == [1, 2, 3]
+    last = published[-1]["body"]["settings"]
     shown = await admin.call("GET", path)
     assert {k: shown[k] for k in last} == last
     assert last["route"]["rules"]["auto_sync"] is True
-    assert said[-1]["actor"].startswith("user:")
+    assert published[-1]["actor"].startswith("user:")
+
+
+async def test_a_route_that_another_company_follows_back_is_warned_of(admin: World) -> None:
+    """Over the same two accounts, in the opposite direction, and only while that other route is active."""
+    first, second = await admin.company(), await admin.company(route=False)
+    route = admin.route(second.rpartition("/")[2])
+    back = {**route, "source": route["destination"], "destination": route["source"]}
+
+    assert [] == (await admin.call("PUT", f"{second}/route", json=route))["warnings"]
+    (warning,) = (await admin.call("PUT", f"{second}/route", json=back))["warnings"]
+    assert "opposite direction" in warning
+    theirs = admin.route(first.rpartition("/")[2]) | {"active": False}
+    assert [] == (await admin.call("PUT", f"{first}/route", json=theirs))["warnings"]
+    assert (
+        []
+        == (await admin.call("PUT", f"{second}/route", json={**back, "rules": {"auto_sync": True}}))[
+            "warnings"
+        ]
+    )
 
 
 async def test_changes_at_the_same_moment_are_one_after_the_other(admin: World) -> None:
@@ -39,7 +61,7 @@ async def test_changes_at_the_same_moment_are_one_after_the_other(admin: World) 
     switches = ["auto_create", "auto_update", "auto_sync", "confirm_matches"]
     await asyncio.gather(*(admin.call("PATCH", f"{path}/route/rules", json={s: True}) for s in switches))
 
-    assert [s["body"]["settings"]["version"] for s in await admin.said(path, "settings.changed")] == [
+    assert [s["body"]["settings"]["version"] for s in await admin.published(path, "settings.changed")] == [
         1, 2, 3, 4, 5, 6,
     ]  # fmt: skip
     rules = (await admin.call("GET", path))["route"]["rules"]
@@ -69,17 +91,30 @@ async def test_a_stranger_and_an_absent_company_are_answered_alike(admin: World,
 
 
 LEAST: dict[str, list[tuple[Any, ...]]] = {
-    "viewer": [("GET", ""), ("GET", "/accounts"), ("GET", "/records"), ("GET", "/runs")],
+    "viewer": [
+        ("GET", ""),
+        ("GET", "/accounts"),
+        ("GET", "/records"),
+        ("GET", "/runs"),
+        ("GET", "/cases"),
+        ("GET", "/links"),
+        ("GET", "/orphans"),
+        ("GET", "/excluded"),
+        ("GET", "/duplicates"),
+        ("GET", "/directory"),
+        ("GET", "/records/{free}/candidates"),
+    ],
     "operator": [
         ("POST", "/imports", {"mode": "new"}),
         ("POST", "/selections", {"filter": {}}),
-        ("PUT", "/records/{id}/link", {"destination_record_id": str(uuid4())}),
-        ("DELETE", "/records/{id}/link"),
-        ("POST", "/records/{id}/create"),
+        ("POST", "/records/{free}/decision", {"decision": "link", "destination_record_id": "{there}"}),
+        ("POST", "/records/{linked}/decision", {"decision": "unlink"}),
+        ("POST", "/cases/decide", {"decision": "later", "pairs": [{"record_id": "{free}"}]}),
         ("POST", "/accounts/{source}/notifications", {"remote_ids": ["1"]}),
     ],
     "admin": [
         ("GET", "/api-keys"),
+        ("GET", "/audit"),
         ("POST", "/api-keys", {"name": "k", "role": "viewer"}),
         ("PATCH", "/route/rules", {"auto_sync": True}),
     ],
@@ -90,15 +125,18 @@ ROLES = ["viewer", "operator", "admin"]
 async def test_each_role_may_do_its_own_and_what_lesser_roles_may(admin: World) -> None:
     path = await admin.company()
     source = (await admin.call("GET", path))["route"]["source"]
+    (free, linked), (there, _) = await admin.matched(path, ["A", "B"], ["X", "Y"], B="Y")
+    named = {"{free}": free, "{linked}": linked, "{source}": source, "{there}": there}
     keys = {role: await _key(admin, path, role) for role in ROLES}
     wrong = []
     for least, actions in LEAST.items():
         for method, below, *body in actions:
-            address = path + below.replace("{id}", str(uuid4())).replace("{source}", source)
+            asked = orjson.dumps([path + below, body[0] if body else None]).decode()
+            for name, value in named.items():
+                asked = asked.replace(name, str(value))
+            address, content = orjson.loads(asked)
             for role, key in keys.items():
-                answer = await admin.http.request(
-                    method, address, headers=key, json=body[0] if body else None
-                )
+                answer = await admin.http.request(method, address, headers=key, json=content)
                 may = ROLES.index(role) >= ROLES.index(least)
                 if (answer.status_code < 300) is not may or (not may and answer.status_code != 403):
                     wrong.append((role, method, below, answer.status_code, answer.text))
@@ -145,22 +183,18 @@ async def test_the_ends_of_a_route_are_two_accounts_of_the_company_in_two_system
         {**good, "destination": good["source"]},
         {**good, "destination": str(uuid4())},
         {**good, "rules": {"auto_magic": True}},
-        {**good, "rules": {"directory_max_age_seconds": 10**12}},
     ):
         await admin.call("PUT", f"{path}/route", json=bad, expected=422)
     await admin.call("PATCH", f"{path}/route/rules", json={"auto_sync": True}, expected=409)
     await admin.call("PUT", f"{path}/route", json=good)
 
-    assert len(await admin.said(path, "settings.changed")) == 2
+    assert len(await admin.published(path, "settings.changed")) == 2
 
 
 RULES: list[dict[str, Any]] = [
     {"auto_sync": 7},
     {"auto_sync": "yes"},
     {"auto_sync": None},
-    {"directory_max_age_seconds": True},
-    {"directory_max_age_seconds": -1},
-    {"directory_max_age_seconds": 10**30},
     {"auto_magic": True},
 ]
 
@@ -170,7 +204,41 @@ async def test_a_rule_takes_only_what_it_means(admin: World) -> None:
     for rules in RULES:
         await admin.call("PATCH", f"{path}/route/rules", json=rules, expected=422)
 
-    assert len(await admin.said(path, "settings.changed")) == 2
+    assert len(await admin.published(path, "settings.changed")) == 2
+
+
+BAD_MAPPINGS: list[list[dict[str, Any]]] = [
+    [{"destination": "suffix"}],
+    [{"destination": "suffix", "source": "title", "constant": "x"}],
+    [{"destination": "suffix", "source": "title", "mode": "sometimes"}],
+    [{"destination": "suffix", "source": "title", "colour": "red"}],
+    [{"destination": "shoe_size", "source": "title"}],
+    [{"destination": "suffix", "source": "title"}, {"destination": "suffix", "source": "number"}],
+    [{"destination": "bill_rate", "constant": "much"}],
+]
+
+
+async def test_a_mapping_is_part_of_the_settings_and_one_that_the_route_cannot_have_is_refused(
+    admin: World,
+) -> None:
+    """By both requests that set rules, with the field concerned; a change of another rule leaves it."""
+    path = await admin.company()
+    company = path.rsplit("/", 1)[-1]
+    for entries in BAD_MAPPINGS:
+        answer = await admin.call("PATCH", f"{path}/route/rules", json={"mapping": entries}, expected=422)
+        assert "mapping" in str(answer)
+        await admin.call("PUT", f"{path}/route", json=admin.route(company, mapping=entries), expected=422)
+
+    entry = {"destination": "suffix", "template": "{title} ({number})", "mode": "on_create"}
+    await admin.call("PATCH", f"{path}/route/rules", json={"mapping": [entry]})
+    await admin.call("PATCH", f"{path}/route/rules", json={"auto_sync": True})
+
+    published = await admin.published(path, "settings.changed")
+    rules = published[-1]["body"]["settings"]["route"]["rules"]
+    assert rules["auto_sync"] is True
+    assert [entry] == [{name: one[name] for name in entry} for one in rules["mapping"]]
+    shown = (await admin.call("GET", path))["route"]["rules"]["mapping"]
+    assert entry.items() <= shown[0].items()
 
 
 def _account(address: str, **more: Any) -> dict[str, Any]:
@@ -180,6 +248,7 @@ def _account(address: str, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.reason("connection.connected")
 async def test_an_account_is_connected_once_its_system_has_said_who_it_is(admin: World, linarc: str) -> None:
     path = await admin.company(route=False)
     made = await admin.call("POST", f"{path}/accounts", json=_account(linarc), expected=201)
@@ -187,8 +256,8 @@ async def test_an_account_is_connected_once_its_system_has_said_who_it_is(admin:
 
     assert made | {"budget": None} == again | {"budget": None}
     assert (made["tenant_id"], made["state"]) == ("t1", "connected")
-    assert len(await admin.said(path, "settings.changed")) == 2
-    assert "key-1" not in str([await admin.said(path), await admin.call("GET", f"{path}/accounts")])
+    assert len(await admin.published(path, "settings.changed")) == 2
+    assert "key-1" not in str([await admin.published(path), await admin.call("GET", f"{path}/accounts")])
 
 
 @pytest.mark.parametrize("more", [{"credential": {"api_key": "wrong"}}, {"credential": {"api_key": "key-2"}}])
@@ -223,6 +292,21 @@ IMPOSSIBLE: list[dict[str, Any]] = [
     {"base_url": "https://a b.example"},
     {"base_url": "https://[x"},
     {"base_url": "https://a.example/?x=1"},
+    {"base_url": "https://evil.example"},
+    {"base_url": "https://quickbooks.api.intuit.com"},
+    {"base_url": "http://[::ffff:127.0.0.1]:9"},
+    {"base_url": "http://2130706433:9"},
+    {"base_url": "https://api.linarc.com.evil.example"},
+    {
+        "system": "quickbooks",
+        "base_url": "https://quickbooks.api.intuit.com",
+        "credential": {
+            "refresh_token": "x",
+            "client_id": "x",
+            "client_secret": "x",
+            "token_url": "https://evil.example/token",
+        },
+    },
     {"tenant_id": "../t"},
     {"tenant_id": ""},
     {"credential": {}},
@@ -249,6 +333,25 @@ async def test_an_account_that_cannot_be_is_refused_before_anything_is_called(ad
         assert await tx.fetchval("SELECT count(*) FROM vault.credentials") == 0
 
 
+@pytest.mark.parametrize("egress", [EgressSettings()])
+async def test_this_machine_is_called_only_where_the_installation_allows_it(
+    admin: World, linarc: str, egress: EgressSettings
+) -> None:
+    path = await admin.company(route=False)
+    answer = await admin.http.post(f"{path}/accounts", json=_account(linarc), headers={"X-Muster": "1"})
+    assert answer.status_code == 422
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{linarc}/admin/counts", params={"scope": "t1"})).json()["calls"] == {}
+
+
+@pytest.mark.parametrize("egress", [EgressSettings(hosts="linarc=0x7f.1")])
+async def test_a_name_that_leads_to_a_private_address_is_a_conflict_and_nothing_is_sent(
+    admin: World, egress: EgressSettings
+) -> None:
+    path = await admin.company(route=False)
+    await admin.call("POST", f"{path}/accounts", json=_account("https://0x7f.1"), expected=409)
+
+
 async def test_a_hint_becomes_one_message_for_each_record_in_the_real_time_lane(admin: World) -> None:
     path = await admin.company()
     source = (await admin.call("GET", path))["route"]["source"]
@@ -256,8 +359,8 @@ async def test_a_hint_becomes_one_message_for_each_record_in_the_real_time_lane(
 
     answer = await admin.call("POST", f"{path}/accounts/{source}/notifications", json=hints, expected=202)
     assert answer == {"accepted": 2}
-    said = await admin.said(path, "source.changed")
-    assert [(s["topic"], s["lane"], s["body"]["remote_id"]) for s in said] == [
+    published = await admin.published(path, "source.changed")
+    assert [(s["topic"], s["lane"], s["body"]["remote_id"]) for s in published] == [
         ("notifications.v1", "real_time", "1"),
         ("notifications.v1", "real_time", "2"),
     ]

@@ -15,18 +15,17 @@ from pydantic import SecretStr
 from services.gateway.core import secret_hash
 from services.gateway.store import users
 from shared.clock import SystemClock
-from shared.contracts.records import System
 from shared.settings import ApplicationSettings
 from tests.integration.gateway.conftest import EMAIL, World
 from tests.support.systems import ADMIN, OTHER_SCOPE, SCOPES, process
 
-REALM = SCOPES[System.QUICKBOOKS]
+REALM = SCOPES["quickbooks"]
 
 
 @pytest_asyncio.fixture
 async def quickbooks(tmp_path: Path) -> AsyncIterator[str]:
     """The sandbox's address."""
-    async with process(System.QUICKBOOKS, tmp_path) as url:
+    async with process("quickbooks", tmp_path) as url:
         yield url
 
 
@@ -90,28 +89,34 @@ async def test_a_company_is_connected_and_its_call_budget_is_seen(admin: World) 
     assert known[REALM]["reconnect_by"]
     assert known[REALM]["budget"]["metered"] + known[REALM]["budget"]["unmetered"] >= 1
     assert (await admin.call("POST", f"{path}/accounts/{made['account_id']}/test"))["state"] == "connected"
-    said = await admin.said(path, "settings.changed")
-    assert REALM in str(said[-1]["body"])
-    assert "refresh_token" not in str(said)
+    published = await admin.published(path, "settings.changed")
+    assert REALM in str(published[-1]["body"])
+    assert "refresh_token" not in str(published)
 
 
-async def test_a_browser_gets_a_page_that_says_how_it_went(admin: World) -> None:
+async def test_a_browser_goes_on_to_the_connections_or_gets_a_page_that_says_why_not(admin: World) -> None:
     path = await admin.company(route=False)
     html = {"Accept": "text/html,*/*"}
     back = await allow(await begin(admin, path))
     good, again = [await admin.http.get(back, headers=html) for _ in range(2)]
+    (account,) = [a for a in await admin.call("GET", f"{path}/accounts") if a["tenant_id"] == REALM]
+    console = path.replace("/v1/companies/", "/c/")
     denied = await admin.http.get(await allow(await begin(admin, path), decision="deny"), headers=html)
 
-    assert (good.status_code, "is connected" in good.text) == (200, True)
+    assert (good.status_code, good.headers["location"]) == (
+        303,
+        f"{console}/connections?connected={account['account_id']}",
+    )
     assert (again.status_code, "Begin again" in again.text) == (410, True)
     assert (denied.status_code, "nothing has changed" in denied.text) == (409, True)
-    assert all(a.headers["content-type"].startswith("text/html") for a in (good, again, denied))
+    assert all(a.headers["content-type"].startswith("text/html") for a in (again, denied))
 
 
 async def test_an_attempt_belongs_to_its_session_and_is_used_once_within_ten_minutes(admin: World) -> None:
     path = await admin.company(route=False)
     mine = dict(admin.http.cookies)
     back = await allow(await begin(admin, path))
+    admin.http.cookies.clear()
     await admin.sign_in()
     await admin.call("GET", back, expected=410)
     admin.http.cookies.clear()

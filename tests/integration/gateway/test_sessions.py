@@ -25,12 +25,27 @@ async def test_the_right_password_opens_a_session_and_its_cookie_is_kept_from_sc
     assert (who["email"], who["superuser"], who["companies"]) == (EMAIL, True, [])
 
 
-async def test_the_cookie_is_secure_where_the_page_came_over_https(admin: World) -> None:
-    answer = await admin.http.post(
-        "https://gateway.example/v1/session", json={"email": EMAIL, "password": PASSWORD}
-    )
+@pytest.mark.parametrize("public_url", ["https://muster.example"])
+async def test_behind_an_https_address_the_cookie_is_secure_and_bound_to_its_host(
+    world: World, public_url: str
+) -> None:
+    await users.create_administrator(world.database, EMAIL, "Ann", PASSWORD, SystemClock())
+    cookie = (await world.sign_in()).headers["set-cookie"]
+    assert cookie.startswith("__Host-muster_session=")
+    assert "; secure" in cookie.lower() and "path=/" in cookie.lower() and "domain" not in cookie.lower()
+    mine = {"Cookie": cookie.partition(";")[0]}
+    await world.call("GET", "/v1/session", headers=mine)
+    plain = {"Cookie": mine["Cookie"].removeprefix("__Host-")}
+    await world.call("GET", "/v1/session", headers=plain, expected=401)
 
-    assert "; secure" in answer.headers["set-cookie"].lower()
+
+async def test_no_header_decides_about_the_cookie(admin: World) -> None:
+    answer = await admin.http.post(
+        "/v1/session",
+        json={"email": EMAIL, "password": PASSWORD},
+        headers={"X-Forwarded-Proto": "https", "Forwarded": "proto=https"},
+    )
+    assert answer.headers["set-cookie"].startswith("muster_session=")
 
 
 async def test_the_stored_session_is_not_the_cookie(admin: World) -> None:
@@ -51,12 +66,42 @@ async def test_a_wrong_password_and_an_unknown_address_are_answered_alike(
     assert answer.json()["detail"] == "The address or the password is wrong."
 
 
-async def test_after_five_wrong_passwords_the_right_one_must_wait_a_minute(admin: World) -> None:
-    assert [(await admin.sign_in("wrong")).status_code for _ in range(6)] == [401] * 5 + [429]
-    assert (await admin.sign_in(email=EMAIL.upper())).status_code == 429
-    assert (await admin.sign_in(email="other@muster.example")).status_code == 401
+async def _pass(world: World, seconds: int) -> None:
+    await world.age(
+        f"UPDATE gateway.attempts SET free_at = free_at - interval '{seconds} s', "
+        f"failed_at = failed_at - interval '{seconds} s'"
+    )
 
-    await admin.age("UPDATE gateway.sign_in_failures SET at = at - interval '61 seconds'")
+
+async def test_after_five_wrong_passwords_one_waits_longer_and_longer(admin: World) -> None:
+    assert [(await admin.sign_in("wrong")).status_code for _ in range(5)] == [401] * 5
+    for waits in (30, 60, 120, 240, 480, 900, 900):
+        answer = await admin.sign_in(email=EMAIL.upper())
+        assert (answer.status_code, answer.json()["retry_after"]) == (429, waits)
+        assert answer.headers["retry-after"] == str(waits)
+        assert (await admin.sign_in(email="other@muster.example")).status_code == 401
+        await _pass(admin, waits)
+        assert (await admin.sign_in("wrong")).status_code == 401
+    await _pass(admin, 900)
+    assert (await admin.sign_in()).status_code == 201
+
+
+async def test_nobody_is_locked_out_by_guesses_from_elsewhere(admin: World) -> None:
+    for _ in range(8):
+        await admin.sign_in("wrong")
+    assert (await admin.sign_in()).status_code == 429
+    async with admin.elsewhere("203.0.113.9") as there:
+        answer = await there.post("/v1/session", json={"email": EMAIL, "password": PASSWORD})
+        assert answer.status_code == 201
+
+
+async def test_a_client_that_tries_many_addresses_waits_too(admin: World) -> None:
+    async with admin.elsewhere("2001:db8::1") as one, admin.elsewhere("2001:db8::2") as two:
+        for n in range(50):
+            body = {"email": f"p{n}@muster.example", "password": "x"}
+            assert (await (one, two)[n % 2].post("/v1/session", json=body)).status_code == 401
+        body = {"email": EMAIL, "password": PASSWORD}
+        assert [(await http.post("/v1/session", json=body)).status_code for http in (one, two)] == [429] * 2
     assert (await admin.sign_in()).status_code == 201
 
 
@@ -70,6 +115,16 @@ async def test_the_right_password_ends_the_count(admin: World) -> None:
     for _ in range(3):
         assert [(await admin.sign_in("wrong")).status_code for _ in range(4)] == [401] * 4
         assert (await admin.sign_in()).status_code == 201
+
+
+async def test_a_new_sign_in_ends_the_session_that_the_browser_had_and_no_other(admin: World) -> None:
+    old = admin.http.cookies["muster_session"]
+    async with admin.elsewhere("203.0.113.9") as there:
+        await there.post("/v1/session", json={"email": EMAIL, "password": PASSWORD})
+        assert (await admin.sign_in()).status_code == 201
+        await admin.call("GET", "/v1/session", expected=401, headers={"Cookie": f"muster_session={old}"})
+        await admin.call("GET", "/v1/session")
+        assert (await there.get("/v1/session")).status_code == 200
 
 
 @pytest.mark.parametrize(

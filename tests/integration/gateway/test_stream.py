@@ -17,10 +17,9 @@ import pytest_asyncio
 import uvicorn
 from pydantic import SecretStr
 
-from services.gateway import stream
 from services.gateway.app import make_parts
 from services.gateway.settings import Settings
-from services.gateway.stream import Live
+from services.gateway.stream.live import QUEUE, Live
 from shared.clock import SystemClock
 from shared.contracts.events import ViewChanged
 from shared.contracts.topics import VIEWS
@@ -31,8 +30,9 @@ from shared.messaging.dead_letters import Raw
 from shared.messaging.outbox import Outbox, Outgoing, partition_of
 from shared.messaging.relay import Relay
 from shared.settings import DatabaseSettings, KafkaSettings, VaultSettings
-from tests.integration.gateway.conftest import KEY, TOKEN, World, served
+from tests.integration.gateway.conftest import KEY, TOKENS, World
 from tests.support.eventually import eventually
+from tests.support.http import served
 
 BEAT = 0.3
 Event = tuple[str, str, Any]
@@ -98,7 +98,7 @@ class Copies:
 
     @asynccontextmanager
     async def page(
-        self, path: str, last: str | None = None, *, at: int = 0, **headers: str
+        self, path: str, last: str | None = None, *, at: int = 0, stream: str = "/stream", **headers: str
     ) -> AsyncIterator[Page]:
         """A page of the administrator's on one copy."""
         if not headers:
@@ -107,7 +107,7 @@ class Copies:
             headers["Last-Event-ID"] = last
         async with (
             httpx.AsyncClient(timeout=20) as client,
-            client.stream("GET", f"{self.urls[at]}{path}/stream", headers=headers) as answer,
+            client.stream("GET", f"{self.urls[at]}{path}{stream}", headers=headers) as answer,
         ):
             assert answer.status_code == 200
             yield Page(answer.aiter_lines())
@@ -116,7 +116,7 @@ class Copies:
         """history says that these moved."""
         company = UUID(path.rsplit("/", 1)[-1])
         body = ViewChanged(company_id=company, position=1, records=None if many else records, runs=runs)
-        async with self.world.history.transaction([company]) as tx:
+        async with self.world.history.handling([company]) as tx:
             await Outbox(self.clock).append(tx, [Outgoing(body, company)])
 
 
@@ -124,8 +124,8 @@ class Copies:
 async def idle(admin: World, kafka: KafkaSettings, addresses: Callable[[str], str]) -> AsyncIterator[Copies]:
     """They serve, but do not hear yet."""
     settings = Settings(
-        database=DatabaseSettings(dsn=SecretStr(addresses("history"))), kafka=kafka, internal_token=TOKEN,
-        vault=VaultSettings(key=SecretStr(KEY)), stream_beat_seconds=BEAT,
+        database=DatabaseSettings(dsn=SecretStr(addresses("history"))), kafka=kafka, internal_tokens=TOKENS,
+        vault=VaultSettings(key=SecretStr(KEY)), stream_beat_seconds=BEAT, urls=admin.urls,
     )  # fmt: skip
     clock = SystemClock()
     base = Base(admin.database, Outbox(clock), Consume(settings, admin.database, clock), clock)
@@ -134,7 +134,7 @@ async def idle(admin: World, kafka: KafkaSettings, addresses: Callable[[str], st
 
     async def start() -> None:
         relay = Relay(settings, admin.history)
-        tasks.extend(asyncio.create_task(run()) for run in (relay.run, *(p.workers[0] for p in both)))
+        tasks.extend(asyncio.create_task(run()) for run in (relay.run, *(w for p in both for w in p.workers)))
         await eventually(all_hear, every=0.01)
 
     async def all_hear() -> bool:
@@ -143,8 +143,8 @@ async def idle(admin: World, kafka: KafkaSettings, addresses: Callable[[str], st
     lives: list[Live] = [parts.on_stop[0].__self__ for parts in both]  # type: ignore[attr-defined]
     try:
         async with (
-            served(make_http("gateway", both[0], None)) as one,
-            served(make_http("gateway", both[1], None)) as two,
+            served(make_http("gateway", both[0])) as one,
+            served(make_http("gateway", both[1])) as two,
         ):
             yield Copies(admin, [one, two], both, lives, start)
             for live in lives:
@@ -164,18 +164,18 @@ async def copies(idle: Copies) -> Copies:
     return idle
 
 
-async def test_what_moves_is_told_with_the_same_id_by_every_copy(copies: Copies) -> None:
+async def test_what_moves_is_reported_with_the_same_id_by_every_copy(copies: Copies) -> None:
     path, record, run = await copies.world.company(), uuid4(), uuid4()
     async with copies.page(path) as one, copies.page(path, at=1) as two:
         assert await one.begun() == await two.begun()
         await copies.hint(path, record, runs=(run,))
-        told = await one.event()
+        received = await one.event()
 
-        assert told[1:] == ("changed", {"records": [str(record)], "runs": [str(run)], "counts": True})
-        assert await two.event() == told
+        assert received[1:] == ("changed", {"records": [str(record)], "runs": [str(run)], "counts": True})
+        assert await two.event() == received
 
 
-async def test_what_history_folds_is_told(copies: Copies) -> None:
+async def test_what_history_folds_is_reported(copies: Copies) -> None:
     path = await copies.world.company()
     async with copies.page(path) as page:
         await page.begun()
@@ -209,17 +209,17 @@ async def test_a_copy_that_starts_later_knows_the_recent_past(idle: Copies) -> N
     await idle.hint(path, record)
     await idle.start()
 
-    async def told() -> bool:
+    async def received() -> bool:
         async with idle.page(path, f"{place}-0") as page:
             await page.begun()
             return page.last != f"{place}-0"
 
-    await eventually(told)
+    await eventually(received)
     async with idle.page(path, f"{place}-0") as page:
         assert (await page.event())[1:] == ("changed", {"records": [str(record)], "runs": [], "counts": True})
 
 
-async def test_an_id_that_is_not_known_means_everything_anew(copies: Copies) -> None:
+async def test_an_id_that_is_not_known_means_everything_again(copies: Copies) -> None:
     path = await copies.world.company()
     for last in ("", "x", "0", "-1-2", "99-0", "0-99999", "1-99999", "9" * 500):
         async with copies.page(path, last) as page:
@@ -230,7 +230,7 @@ async def test_an_id_that_is_not_known_means_everything_anew(copies: Copies) -> 
             assert (kind, following != place) == ("changed", True)
 
 
-async def test_an_id_that_is_too_old_means_everything_anew(copies: Copies, monkeypatch: Any) -> None:
+async def test_an_id_that_is_too_old_means_everything_again(copies: Copies, monkeypatch: Any) -> None:
     path, start, last = await copies.world.company(), "", ""
     async with copies.page(path) as page:
         start = await page.begun()
@@ -264,9 +264,11 @@ async def test_hints_close_together_are_one_event(copies: Copies) -> None:
     async with copies.page(path) as page:
         await page.begun()
         company = UUID(path.rsplit("/", 1)[-1])
-        said = [Outgoing(ViewChanged(company_id=company, position=1, records=(i,)), company) for i in ids]
-        async with copies.world.history.transaction([company]) as tx:
-            await Outbox(copies.clock).append(tx, said)
+        published = [
+            Outgoing(ViewChanged(company_id=company, position=1, records=(i,)), company) for i in ids
+        ]
+        async with copies.world.history.handling([company]) as tx:
+            await Outbox(copies.clock).append(tx, published)
         events: list[Event] = []
         while sum(len(e[2]["records"]) for e in events) < 50:
             events.append(await page.event())
@@ -285,13 +287,13 @@ async def test_nothing_of_another_company(copies: Copies, kafka: KafkaSettings) 
         place = partition_of(str(company).encode(), kafka.partitions)
         for body in (false.model_dump_json().encode(), b"{", b"\xff", b"", None):
             await send_raw(
-                kafka.bootstrap,
+                kafka,
                 kafka.prefix + VIEWS.name,
                 Raw(str(company).encode(), (), body),
                 partition=place,
             )
         for key in (None, b"\xff", b"x"):
-            await send_raw(kafka.bootstrap, kafka.prefix + VIEWS.name, Raw(key, (), b"{}"), partition=place)
+            await send_raw(kafka, kafka.prefix + VIEWS.name, Raw(key, (), b"{}"), partition=place)
         await copies.hint(mine, ours)
         assert (await page.event())[2]["records"] == [str(ours)]
 
@@ -327,6 +329,32 @@ async def test_it_ends_with_the_session_and_does_not_keep_it(copies: Copies) -> 
         await page.ended()
 
 
+async def test_it_ends_at_once_when_this_copy_ends_the_session_or_the_key(idle: Copies) -> None:
+    """Nothing watches here: only what ended them can say so."""
+    path = await idle.world.company()
+    made = await idle.world.call(
+        "POST", f"{path}/api-keys", json={"name": "k", "role": "viewer"}, expected=201
+    )
+    mine = {"Cookie": "; ".join(f"{k}={v}" for k, v in idle.world.http.cookies.items()), "X-Muster": "1"}
+    key = {"Authorization": f"Bearer {made['key']}"}
+    async with httpx.AsyncClient(base_url=idle.urls[0]) as client, idle.page(path) as page:
+        async with idle.page(path, **key) as other:
+            await other.beaten()
+            await client.delete(f"{path}/api-keys/{made['key_id']}", headers=mine)
+            await other.ended()
+        await page.beaten()
+        assert (await client.delete("/v1/session", headers=mine)).status_code == 204
+        await page.ended()
+
+
+async def test_it_ends_with_the_role(copies: Copies) -> None:
+    path = await copies.world.company()
+    async with copies.page(path, at=1) as page:
+        await page.begun()
+        await copies.world.age("DELETE FROM gateway.memberships")
+        await page.ended()
+
+
 async def test_a_quiet_companys_id_moves_on(copies: Copies, kafka: KafkaSettings) -> None:
     path = await copies.world.company()
     place = partition_of(path.rsplit("/", 1)[-1].encode(), kafka.partitions)
@@ -334,7 +362,7 @@ async def test_a_quiet_companys_id_moves_on(copies: Copies, kafka: KafkaSettings
         start = await page.begun()
         for _ in range(3):
             await send_raw(
-                kafka.bootstrap,
+                kafka,
                 kafka.prefix + VIEWS.name,
                 Raw(str(uuid4()).encode(), (), b"{}"),
                 partition=place,
@@ -358,7 +386,7 @@ async def test_until_a_copy_hears_pages_wait_and_then_fetch_everything(idle: Cop
 async def test_a_page_that_does_not_read_is_let_go_and_the_others_miss_nothing(
     copies: Copies, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(stream, "MERGE_SECONDS", 0.0)
+    monkeypatch.setattr("services.gateway.stream.live.MERGE_SECONDS", 0.0)
     path = await copies.world.company()
     company = UUID(path.rsplit("/", 1)[-1])
     host, port = urlsplit(copies.urls[0]).netloc.split(":")
@@ -369,7 +397,7 @@ async def test_a_page_that_does_not_read_is_let_go_and_the_others_miss_nothing(
     slow.sendall(
         f"GET {path}/stream HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n".encode()
     )
-    live, most, told = copies.lives[0], 0, 0
+    live, most, received = copies.lives[0], 0, 0
     async with copies.page(path) as page:
         await page.begun()
 
@@ -378,19 +406,19 @@ async def test_a_page_that_does_not_read_is_let_go_and_the_others_miss_nothing(
 
         await eventually(two)
         stuck = live._audiences[company].clients
-        while len(stuck) == 2 and told < 3000:
+        while len(stuck) == 2 and received < 3000:
             records = tuple(uuid4() for _ in range(500))
             live._audiences[company].waiting.append(
                 (
-                    told,
+                    received,
                     ViewChanged(company_id=company, position=1, records=records).model_dump_json().encode(),
                 )
             )
             live._flush(company)
             assert (await page.event())[2]["records"] == [str(r) for r in records]
-            told += 1
+            received += 1
             most = max(most, *(c.queue.qsize() for c in stuck))
-        assert most == stream.QUEUE
+        assert most == QUEUE
         assert len(stuck) == 1
     slow.settimeout(10)
 
@@ -404,7 +432,7 @@ async def test_a_page_that_does_not_read_is_let_go_and_the_others_miss_nothing(
 
 async def test_a_process_that_ends_lets_its_pages_go_at_once(copies: Copies) -> None:
     path, parts = await copies.world.company(), copies.parts[0]
-    config = uvicorn.Config(make_http("gateway", parts, None), log_config=None, lifespan="off")
+    config = uvicorn.Config(make_http("gateway", parts), log_config=None, lifespan="off")
     server = _Server(config, parts.on_stop)
 
     async def started() -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.integration.gateway.conftest import World
+from tests.integration.gateway.conftest import EMAIL, World
 
 
 async def test_an_import_is_one_command_and_can_be_looked_at_at_once(admin: World) -> None:
@@ -15,12 +15,12 @@ async def test_an_import_is_one_command_and_can_be_looked_at_at_once(admin: Worl
 
     run = answer.json()["run_id"]
     assert (answer.status_code, answer.headers["location"]) == (202, f"{path}/runs/{run}")
-    (said,) = await admin.said(path, "import.employees")
-    assert (said["topic"], said["lane"]) == ("importer.commands.v1", "bulk")
-    assert (said["body"]["run_id"], said["body"]["parts"]) == (run, 1)
+    (published,) = await admin.published(path, "import.employees")
+    assert (published["topic"], published["lane"]) == ("importer.commands.v1", "bulk")
+    assert (published["body"]["run_id"], published["body"]["parts"]) == (run, 1)
     shown = await admin.call("GET", answer.headers["location"])
     assert (shown["state"], shown["kind"], shown["mode"], shown["actor"]) == (
-        "queued", "import", "new", said["actor"],
+        "queued", "import", "new", published["actor"],
     )  # fmt: skip
 
 
@@ -31,11 +31,11 @@ async def test_named_records_travel_in_parts_of_five_hundred(admin: World) -> No
     few = {"mode": "selected", "remote_ids": ["1", "1", "2"]}
     await admin.call("POST", f"{path}/imports", json=few, expected=202)
 
-    said = [(s["lane"], s["body"]) for s in await admin.said(path, "import.employees")]
-    assert [(lane, b["part"], b["parts"], len(b["remote_ids"])) for lane, b in said] == [
+    published = [(s["lane"], s["body"]) for s in await admin.published(path, "import.employees")]
+    assert [(lane, b["part"], b["parts"], len(b["remote_ids"])) for lane, b in published] == [
         ("bulk", 1, 3, 500), ("bulk", 2, 3, 500), ("bulk", 3, 3, 1), ("real_time", 1, 1, 2),
     ]  # fmt: skip
-    assert [i for _, b in said[:3] for i in b["remote_ids"]] == ids
+    assert [i for _, b in published[:3] for i in b["remote_ids"]] == ids
 
 
 async def test_what_is_no_remote_id_is_refused(admin: World) -> None:
@@ -65,7 +65,7 @@ async def test_one_key_gives_one_run_even_at_the_same_moment(admin: World) -> No
     runs = await asyncio.gather(*(admin.call("POST", f"{path}/imports", **ask) for _ in range(4)))
 
     assert len({r["run_id"] for r in runs}) == 1
-    assert len(await admin.said(path, "import.employees")) == 1
+    assert len(await admin.published(path, "import.employees")) == 1
     await admin.call("POST", f"{path}/imports", **{**ask, "json": {"mode": "all"}, "expected": 422})
     other = await admin.company()
     assert await admin.call("POST", f"{other}/imports", **ask) not in runs
@@ -97,10 +97,10 @@ async def test_what_is_selected_is_what_the_command_names(admin: World) -> None:
         answer = await admin.call("POST", f"{path}/syncs", json=body, expected=202)
         assert answer["total"] == 1, body
 
-    said = await admin.said(path, "sync.records")
-    assert {(s["topic"], s["lane"]) for s in said} == {("syncer.commands.v1", "real_time")}
+    published = await admin.published(path, "create.plan")
+    assert {(s["topic"], s["lane"]) for s in published} == {("syncer.commands.v1", "real_time")}
     chosen = {"record_id": str(record), "source_rev": 1, "status": "needs_sync"}
-    assert [s["body"]["records"] for s in said] == [[chosen]] * 6
+    assert [s["body"]["records"] for s in published] == [[chosen]] * 6
 
 
 async def test_a_selection_is_pushed_as_it_was_and_expires(admin: World) -> None:
@@ -126,35 +126,168 @@ async def test_a_retry_is_a_push_of_one(admin: World) -> None:
     await admin.call("POST", f"{path}/records/{record}/retry", expected=202)
     await admin.call("POST", f"{path}/records/{uuid4()}/retry", expected=404)
 
-    (said,) = await admin.said(path, "sync.records")
-    assert [r["record_id"] for r in said["body"]["records"]] == [str(record)]
+    (published,) = await admin.published(path, "sync.records")
+    assert [r["record_id"] for r in published["body"]["records"]] == [str(record)]
+
+
+async def test_what_a_person_decides_about_a_record_is_a_command_of_theirs(admin: World) -> None:
+    path = await admin.company()
+    (record,) = await admin.staged(path, "A")
+    await admin.call("DELETE", f"{path}/records/{record}/retry", expected=202)
+    await admin.call("DELETE", f"{path}/records/{uuid4()}/retry", expected=404)
+
+    (published,) = await admin.published(path, "stop.retry")
+    assert (published["topic"], published["body"]) == ("syncer.commands.v1", {"record_id": str(record)})
+    assert published["actor"]
+
+
+async def test_each_drifted_field_is_decided_once_and_what_writes_is_a_run(admin: World) -> None:
+    path = await admin.company()
+    (record,) = await admin.staged(path, "A")
+    about, seen = f"{path}/records/{record}/drift", {"source_rev": 1, "destination_rev": 2}
+    for wrong in ({}, {"adopt": ["phone"], "overwrite": ["phone"]}):
+        await admin.call("POST", about, json={**seen, **wrong}, expected=422)
+    body = {**seen, "adopt": ["phone"]}
+    await admin.call("POST", f"{path}/records/{uuid4()}/drift", json=body, expected=404)
+
+    run = (await admin.call("POST", about, json=body, expected=202))["run_id"]
+    stands = await admin.call("POST", about, json={**seen, "let_stand": ["phone"]}, expected=202)
+
+    assert stands == {"run_id": None}
+    adopting, standing = await admin.published(path, "decide.drift")
+    assert (adopting["body"]["run_id"], adopting["body"]["adopt"]) == (run, ["phone"])
+    assert (adopting["topic"], adopting["lane"]) == ("syncer.commands.v1", "real_time")
+    assert standing["body"]["let_stand"] == ["phone"]
+    assert (await admin.call("GET", f"{path}/runs/{run}"))["state"] == "queued"
 
 
 async def test_nothing_that_matches_is_no_run(admin: World) -> None:
     path = await admin.company()
 
     await admin.call("POST", f"{path}/syncs", json={"filter": {"q": "nobody"}}, expected=409)
-    assert await admin.said(path, "sync.records") == []
+    assert await admin.published(path, "create.plan") == []
+
+
+async def decide(
+    admin: World,
+    path: str,
+    record: UUID,
+    expected: int,
+    *,
+    headers: dict[str, str] | None = None,
+    **body: Any,
+) -> dict[str, Any]:
+    found: dict[str, Any] = await admin.call(
+        "POST", f"{path}/records/{record}/decision", json=body, headers=headers, expected=expected
+    )
+    return found
 
 
 async def test_a_persons_decision_becomes_a_command_of_theirs(admin: World) -> None:
     path = await admin.company()
-    record, there = uuid4(), uuid4()
-    link = {"destination_record_id": str(there), "then_push": True}
-    await admin.call("PUT", f"{path}/records/{record}/link", json=link, expected=202)
-    await admin.call("DELETE", f"{path}/records/{record}/link", expected=202)
+    (record, linked), (there, _) = await admin.matched(path, ["A", "B"], ["X", "Y"], B="Y")
+    link = {"decision": "link", "destination_record_id": str(there), "then_push": True}
+    await decide(admin, path, record, 202, **link)
+    await decide(admin, path, linked, 202, decision="unlink")
     for _ in range(2):
-        key = {"Idempotency-Key": "once"}
-        await admin.call("POST", f"{path}/records/{record}/create", headers=key, expected=202)
+        await decide(admin, path, record, 202, headers={"Idempotency-Key": "once"}, decision="create")
 
-    said = [s for s in await admin.said(path) if s["topic"] == "mapper.commands.v1"]
-    assert [s["type"] for s in said] == ["link.record", "unlink.record", "create.record"]
-    assert said[0]["body"] == {
+    published = [s for s in await admin.published(path) if s["topic"] == "mapper.commands.v1"]
+    assert [s["type"] for s in published] == ["link.record", "unlink.record", "create.record"]
+    assert published[0]["body"] == {
         "record_id": str(record),
         "destination_record_id": str(there),
         "then_push": True,
     }
-    assert {s["lane"] for s in said} == {"real_time"}
+    assert {s["lane"] for s in published} == {"real_time"}
+
+
+async def test_a_decision_that_cannot_be_carried_out_is_refused_at_once(admin: World) -> None:
+    path, other = await admin.company(), await admin.company()
+    (a, b), (x, y) = await admin.matched(path, ["A", "B"], ["X", "Y"], B="Y")
+    (theirs,), (far,) = await admin.matched(other, ["C"], ["Z"])
+
+    async def refused(record: UUID, there: UUID, status: int) -> dict[str, Any]:
+        return await decide(admin, path, record, status, decision="link", destination_record_id=str(there))
+
+    assert (await refused(a, y, 409))["linked_to"] == str(b)
+    for record, there, status in (
+        (a, uuid4(), 404), (a, far, 404), (theirs, x, 404), (uuid4(), x, 404), (a, b, 422), (x, y, 422),
+    ):  # fmt: skip
+        await refused(record, there, status)
+    for record, status in ((a, 409), (theirs, 404), (uuid4(), 404), (y, 422)):
+        await decide(admin, path, record, status, decision="unlink")
+    for record, status in ((theirs, 404), (uuid4(), 404), (x, 422)):
+        await decide(admin, path, record, status, decision="create")
+    assert [s for s in await admin.published(path) if s["topic"] == "mapper.commands.v1"] == []
+
+
+async def test_a_decision_asked_again_with_its_key_has_the_same_answer_though_it_is_carried_out(
+    admin: World,
+) -> None:
+    path = await admin.company()
+    (a, _), (x, _) = await admin.matched(path, ["A", "B"], ["X", "Y"])
+    link = {"decision": "link", "destination_record_id": str(x)}
+    await decide(admin, path, a, 202, headers={"Idempotency-Key": "k"}, **link)
+    await admin.matched(path, [], [], B="X")
+    await decide(admin, path, a, 202, headers={"Idempotency-Key": "k"}, **link)
+    await decide(admin, path, a, 409, **link)
+
+
+async def test_many_are_decided_at_once_and_those_that_cannot_be_are_named(admin: World) -> None:
+    path = await admin.company()
+    (a, b, c), (x, y) = await admin.matched(path, ["A", "B", "C"], ["X", "Y"], C="Y")
+
+    async def many(expected: int, **body: Any) -> dict[str, Any]:
+        found: dict[str, Any] = await admin.call("POST", f"{path}/cases/decide", json=body, expected=expected)
+        return found
+
+    pairs = [{"record_id": str(s), "destination_record_id": str(d)} for s, d in ((a, x), (b, x), (b, y))]
+    answer = await many(202, decision="link", pairs=[pairs[0], pairs[1]])
+    assert (answer["accepted"], [k["record_id"] for k in answer["conflicts"]]) == (1, [str(b)])
+    answer = await many(202, decision="link", pairs=[pairs[2]])
+    assert (answer["accepted"], answer["conflicts"][0]["linked_to"]) == (0, str(c))
+    stale = {"record_id": str(a), "link_rev": 99}
+    assert (await many(202, decision="later", pairs=[stale]))["accepted"] == 0
+    for wrong in (
+        {"decision": "link", "pairs": [{"record_id": str(a)}]},
+        {"decision": "later", "pairs": [pairs[0]]},
+        {"decision": "exclude", "pairs": [{"record_id": str(a)}]},
+        {"decision": "later", "pairs": [{"record_id": str(a)}] * 2},
+        {"decision": "later", "pairs": [{"record_id": str(a)}], "then_push": True},
+    ):
+        await many(422, **wrong)
+    sent = [s for s in await admin.published(path) if s["topic"] == "mapper.commands.v1"]
+    assert [(s["type"], s["body"]["record_id"]) for s in sent] == [("link.record", str(a))]
+
+
+async def test_records_that_are_not_here_are_not_pushed_or_selected(admin: World) -> None:
+    path, other = await admin.company(), await admin.company()
+    (mine,), (theirs,) = await admin.staged(path, "A"), await admin.staged(other, "B")
+    for strange in (theirs, uuid4()):
+        chosen = {"record_ids": [str(mine), str(strange)]}
+        await admin.call("POST", f"{path}/syncs", json=chosen, expected=404)
+        await admin.call("POST", f"{path}/selections", json=chosen, expected=404)
+    assert await admin.published(path, "create.plan") == []
+
+
+async def test_nothing_is_asked_of_a_system_that_is_disconnected(admin: World) -> None:
+    path = await admin.company()
+    (record,) = await admin.staged(path, "A")
+    route = (await admin.call("GET", path))["route"]
+    for end in (route["source"], route["destination"]):
+        await admin.call("POST", f"{path}/accounts/{end}/disconnect")
+    hints = {"remote_ids": ["1"]}
+    published = len(await admin.published(path))
+    for address, body in (
+        ("/imports", {"mode": "new"}),
+        ("/syncs", {"record_ids": [str(record)]}),
+        (f"/records/{record}/retry", None),
+        (f"/accounts/{route['source']}/notifications", hints),
+    ):
+        answer = await admin.call("POST", f"{path}{address}", json=body, expected=409)
+        assert "disconnected" in answer["detail"]
+    assert len(await admin.published(path)) == published
 
 
 async def test_records_and_their_history_are_read_from_their_owner(admin: World) -> None:
@@ -206,10 +339,39 @@ async def test_everything_that_matches_except_some_is_fixed_when_it_is_asked(adm
     )
 
 
-async def test_while_an_owner_is_away_its_reads_say_so_and_writes_go_on(admin: World) -> None:
+async def test_while_an_owner_is_away_what_needs_it_says_so_and_the_rest_goes_on(admin: World) -> None:
     path = await admin.company()
-    answer = await admin.http.get(f"{path}/records/{uuid4()}/candidates")
+    admin.away()
+    for method, address, body in (("GET", "candidates", None), ("POST", "decision", {"decision": "create"})):
+        answer = await admin.http.request(
+            method, f"{path}/records/{uuid4()}/{address}", headers={"X-Muster": "1"}, json=body
+        )
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:muster:problem:unavailable")
+        assert answer.headers["retry-after"]
+    await admin.call("POST", f"{path}/imports", json={"mode": "new"}, expected=202)
 
-    assert (answer.status_code, answer.json()["type"]) == (503, "urn:muster:problem:unavailable")
-    assert answer.headers["retry-after"]
-    await admin.call("POST", f"{path}/records/{uuid4()}/create", expected=202)
+
+async def test_an_import_and_a_push_are_cancelled_by_a_command(admin: World) -> None:
+    path = await admin.company()
+    run = (await admin.call("POST", f"{path}/imports", json={"mode": "all"}, expected=202))["run_id"]
+    await admin.call("POST", f"{path}/runs/{run}/cancel", expected=202)
+    (command,) = await admin.published(path, "cancel.import")
+    assert (command["body"], command["topic"]) == ({"run_id": run}, "importer.commands.v1")
+    await admin.call("POST", f"{path}/runs/{uuid4()}/cancel", expected=404)
+    (record,) = await admin.staged(path, "x")
+    sync = (await admin.call("POST", f"{path}/records/{record}/retry", expected=202))["run_id"]
+    await admin.call("POST", f"{path}/runs/{sync}/cancel", expected=202)
+    (command,) = await admin.published(path, "cancel.plan")
+    assert (command["body"], command["topic"]) == ({"run_id": sync}, "syncer.commands.v1")
+
+
+async def test_who_may_see_the_company_is_named_with_their_roles(admin: World) -> None:
+    path = await admin.company()
+    made = await admin.call(
+        "POST", f"{path}/api-keys", json={"name": "Payroll", "role": "viewer"}, expected=201
+    )
+    me = await admin.call("GET", "/v1/session")
+    assert await admin.call("GET", f"{path}/people") == [
+        {"actor": me["actor"], "name": "Ann", "role": "admin", "email": EMAIL, "key": False},
+        {"actor": f"key:{made['key_id']}", "name": "Payroll", "role": "viewer", "email": None, "key": True},
+    ]

@@ -19,9 +19,11 @@ from services.history.api import make_routes
 from services.history.settings import Settings
 from shared.clock import SystemClock
 from shared.contracts.events import Body, Message, SettingsChanged
-from shared.contracts.records import Account, CompanySettings, Lane, Route, System, account_id, record_id
 from shared.db.pool import open_database
 from shared.db.tx import Database
+from shared.domain.ids import account_id, record_id
+from shared.domain.settings import Account, CompanySettings, Route
+from shared.domain.values import Lane
 from shared.http import problems
 from shared.messaging.outbox import Outbox
 from shared.settings import DatabaseSettings, KafkaSettings
@@ -83,7 +85,7 @@ class World:
                 tenant_id="1",
                 base_url="http://x",
             )
-            for side, system in (("source", System.LINARC), ("destination", System.QUICKBOOKS))
+            for side, system in (("source", "linarc"), ("destination", "quickbooks"))
         ]
         source, destination = reversed(accounts) if flipped else accounts
         document = CompanySettings(
@@ -99,8 +101,8 @@ class World:
         for message, following in zip(messages, (*messages[1:], None), strict=True):
             batch.append(message)
             if following is None or following.body.topic is not message.body.topic:
-                async with self.database.transaction(m.company_id for m in batch) as tx:
-                    await handlers.make_handler(outbox, handlers.FOLDS[message.body.topic])(batch, tx)
+                async with self.database.handling(m.company_id for m in batch) as tx:
+                    await handlers.make_handler(outbox)(batch, tx)
                 batch = []
 
     async def get(self, path: str, expected: int = 200, company: UUID | None = None, **params: Any) -> Any:

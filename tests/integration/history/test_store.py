@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +33,8 @@ from shared.contracts.events import (
     SyncCompleted,
     SyncStarted,
 )
-from shared.contracts.records import Cause, Change, Employee, Lane, Status
+from shared.domain.employee import Change, Employee, PlannedChange
+from shared.domain.values import Cause, Lane, Status
 from tests.integration.history.conftest import START, World
 
 pytestmark = pytest.mark.asyncio
@@ -40,7 +42,9 @@ _VIEWS = (
     "SELECT company_id, record_id, account_id, source_rev, removed, number, name, search, status, reason, status_rev, situation,"
     " link_rev, destination_record_id, synced_at FROM record_view ORDER BY record_id"
 )
-_FACTS = "SELECT record_id, rev, employee_rev, removed, name, employee::text FROM facts ORDER BY record_id"
+_FACTS = (
+    "SELECT record_id, rev, employee_rev, removed, name, employee::text FROM snapshots ORDER BY record_id"
+)
 _COUNTERS = "SELECT account_id, status, count FROM counters WHERE count > 0 ORDER BY 1, 2"
 _COUNTED = "SELECT account_id, status, count(*) FROM record_view WHERE account_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
 
@@ -48,7 +52,8 @@ _COUNTED = "SELECT account_id, status, count(*) FROM record_view WHERE account_i
 def staged(w: World, remote: str, rev: int = 1, side: str = "source", **values: Any) -> Message[Any]:
     body = EmployeeStaged(
         record_id=w.id(side, remote), account_id=w.account(side), remote_id=remote, rev=rev,
-        employee=Employee(**(values or {"first_name": remote, "last_name": "Muñoz"})), read_at=START, cause=Cause.IMPORT,
+        employee=Employee(**(values or {"first_name": remote, "last_name": "Muñoz"})),
+        requested_at=START, answered_at=START, cause=Cause.IMPORT,
     )  # fmt: skip
     return w.message(body, lane=Lane.BULK)
 
@@ -100,6 +105,26 @@ async def test_a_record_is_shown_as_being_checked_until_syncer_speaks(world: Wor
     await check_counters(world)
 
 
+async def test_every_status_has_its_place_in_the_order_of_lists(world: World) -> None:
+    await world.tell(world.settings(), *(staged(world, s) for s in Status))
+    await world.tell(*(status(world, s, 1, s) for s in Status))
+    shown = [row["status"] for row in (await world.get("/records", sort="status"))["items"]]
+    assert set(shown) == set(Status) and len(shown) == len(Status)
+    assert shown[-1] == "excluded"
+
+
+async def test_a_failed_record_shows_when_it_is_tried_again(world: World) -> None:
+    """Until the next status; its run counts it apart."""
+    await world.tell(world.settings(), staged(world, "s1"))
+    at = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    await world.tell(status(world, "s1", 1, Status.FAILED, "unavailable", retry_at=at))
+    (row,) = (await world.get("/records"))["items"]
+    assert (row["status"], datetime.fromisoformat(row["retry_at"])) == ("failed", at)
+
+    await world.tell(status(world, "s1", 2, Status.SYNCED))
+    assert None is (await world.get("/records"))["items"][0]["retry_at"]
+
+
 async def test_every_order_of_the_same_events_gives_the_same_views(world: World) -> None:
     story = [
         world.settings(),
@@ -129,7 +154,9 @@ async def test_every_order_of_the_same_events_gives_the_same_views(world: World)
         staged(world, "d1", 1, "destination"),
         staged(world, "d1", 2, "destination", first_name="Dora"),
         world.message(
-            DirectoryComplete(account_id=world.account("source"), generation=1, as_of=START, part=0, parts=1)
+            DirectoryComplete(
+                account_id=world.account("source"), generation=1, as_of=START, base=START, part=0, parts=1
+            )
         ),
         world.message(RecordUnmatched(**decided(world, "s1", 1))),
         linked(world, "s1", 2),
@@ -147,7 +174,7 @@ async def test_every_order_of_the_same_events_gives_the_same_views(world: World)
     results = []
     for seed in range(40):
         async with world.database.transaction([world.company]) as tx:
-            for table in ("facts", "record_view", "counters", "company_settings"):
+            for table in ("snapshots", "record_view", "counters", "company_settings"):
                 await tx.execute(f"DELETE FROM {table}")
             await tx.execute("UPDATE chain_heads SET source_account_id = NULL")
         order = list(story)
@@ -166,7 +193,7 @@ async def test_every_order_of_the_same_events_gives_the_same_views(world: World)
     assert (await world.get("/verify"))["ok"]
 
 
-async def test_facts_heard_before_the_settings_appear_with_them_and_a_flip_shows_the_other_side(
+async def test_facts_consumed_before_the_settings_appear_with_them_and_a_flip_shows_the_other_side(
     world: World,
 ) -> None:
     await world.tell(
@@ -185,6 +212,19 @@ async def test_facts_heard_before_the_settings_appear_with_them_and_a_flip_shows
     await check_counters(world)
 
 
+async def everything_of(
+    world: World, path: str, name: str, params: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """All of a list, page by page, and the last page."""
+    found: list[Any] = []
+    page = await world.get(path, **params)
+    while True:
+        found += page[name]
+        if page["next"] is None:
+            return found, page
+        page = await world.get(path, **params, after=page["next"])
+
+
 @pytest.mark.parametrize("few", [2000, -1], ids=["sorted", "walked"])
 async def test_every_sort_pages_through_everything_once_in_order(
     world: World, monkeypatch: pytest.MonkeyPatch, few: int
@@ -198,12 +238,13 @@ async def test_every_sort_pages_through_everything_once_in_order(
     )  # fmt: skip
     await check_counters(world)
     monkeypatch.setattr(read, "FEW", few)
+    order = ["failed", "needs_action", "held", "needs_sync", "syncing", "synced", "excluded"]
     everything = {r["record_id"]: r for r in (await world.get("/records", limit=500))["items"]}
     in_order: dict[str, Callable[[Any], Any]] = {
-        "number": lambda r: (r["number"] or "").rjust(32),
+        "number": lambda r: r["number"] and r["number"].rjust(32),
         "name": lambda r: searchable(f"{r['name']} {r['email'] or ''} {r['number'] or ''}"),
-        "status": lambda r: (r["status"], r["synced_at"] or ""),
-        "synced_at": lambda r: r["synced_at"] or "",
+        "status": lambda r: (order.index(r["status"]), r["synced_at"] or ""),
+        "synced_at": lambda r: r["synced_at"],
     }
     filters: list[dict[str, Any]] = [
         {},
@@ -214,19 +255,17 @@ async def test_every_sort_pages_through_everything_once_in_order(
     for sort, asked in itertools.product(in_order, filters):
         wanted = [r for r in everything.values() if r["status"] in asked.get("status", r["status"])]
         wanted = [r for r in wanted if asked.get("q", "") in searchable(r["name"])]
-        wanted.sort(key=lambda r: (in_order[sort](r), r["record_id"]))
+        wanted.sort(key=lambda r: (in_order[sort](r) or "", r["record_id"]))
         assert len(wanted) > 1
-        for direction, expected in (("asc", wanted), ("desc", wanted[::-1])):
-            items: list[Any] = []
+        for direction, turned in (("asc", wanted), ("desc", wanted[::-1])):
+            # What has no value comes last in either direction.
+            expected = sorted(turned, key=lambda r: in_order[sort](r) is None)
             params: dict[str, Any] = {"sort": f"{sort}:{direction}", "limit": 10, **asked}
-            while True:
-                page = await world.get("/records", **params)
-                items += page["items"]
-                params["after"] = page["next"]
-                if page["next"] is None:
-                    break
+            items, page = await everything_of(world, "/records", "items", params)
             assert page["total"] == len(expected)
             assert items == expected, (sort, asked, direction)
+            ids, _ = await everything_of(world, "/record-ids", "ids", params)
+            assert ids == [r["record_id"] for r in expected], (sort, asked, direction)
     wrong = await world.get("/records", sort="name:desc", limit=10)
     assert (await world.get("/records", 422, sort="name", after=wrong["next"]))["type"].endswith(":invalid")
     for params in (
@@ -240,13 +279,29 @@ async def test_every_sort_pages_through_everything_once_in_order(
         assert (await world.get("/records", 422, **params))["type"].endswith(":invalid")
 
 
+async def test_a_name_is_found_without_its_apostrophe_with_another_or_with_extra_blanks(world: World) -> None:
+    """In lists and in what a filter selects; a query of nothing but an apostrophe asks for nothing."""
+    await world.tell(
+        world.settings(),
+        staged(world, "s1", 1, first_name="Séan", last_name="O\u2019Keefe"),
+        staged(world, "s2", 2, first_name="Ana", last_name="Li"),
+    )
+    for q in ("okeefe", "o'keefe", "O\u02bcKEEFE", "sean  okeefe", " sean o`keefe "):
+        assert [r["name"] for r in (await world.get("/records", q=q))["items"]] == ["Séan O\u2019Keefe"], q
+        assert len(await world.post("/records/resolve", {"filter": {"q": q}})) == 1
+    assert len((await world.get("/records", q="'"))["items"]) == 2
+
+
 async def test_row_security_leaves_the_indexes_of_every_sort_in_use(world: World) -> None:
     place = (world.company, world.account("source"))
     async with world.database.transaction([world.company]) as tx:
         await tx.execute("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
-        for sort, text in (("number", "1"), ("name", "a"), ("status", "needs_sync"), ("synced_at", "")):
+        for sort, text in (("number", "1"), ("name", "a"), ("status", "d"), ("synced_at", "")):
             for sql, sign in ((read._WALK_UP, ">"), (read._WALK_DOWN, "<")):
-                rows = await tx.fetch(f"EXPLAIN {sql}", *place, sort, text, START, UUID(int=5), [], None, 11)
+                (span, *_) = read._SPANS[sort]
+                rows = await tx.fetch(
+                    f"EXPLAIN {sql}", *place, sort, text, START, UUID(int=5), [], None, 11, *span
+                )
                 conditions = [r[0] for r in rows if "Index Cond" in r[0]]
                 assert any(f") {sign} ROW(" in c for c in conditions), (sort, sign, conditions)
 
@@ -292,8 +347,10 @@ async def test_search_and_resolve_see_the_same(world: World) -> None:
     assert (await world.post("/records/resolve", {}, 422))["type"].endswith(":invalid")
 
 
+@pytest.mark.behaviour("S27", "S64")
 async def test_detail_and_timeline_tell_both_sides(world: World) -> None:
     change = {"email": Change(before=None, after="a@x.org")}
+    planned = {"email": PlannedChange(before=None, after="a@x.org")}
     record, there, item = world.id("source", "s1"), world.id("destination", "d1"), UUID(int=9)
     basis = Basis(source_rev=1, settings_version=1, destination_account_id=world.account("destination"))
     first = staged(world, "s1", 1, first_name="Ana").body
@@ -302,10 +359,10 @@ async def test_detail_and_timeline_tell_both_sides(world: World) -> None:
         world.message(first),
         world.message(EmployeeChanged(**dict(first) | {"rev": 2, "changes": change})),
         linked(world, "s1"),
-        world.message(PushPlanned(record_id=record, item_id=item, action="update", fields=change, basis=basis), actor="ann"),
+        world.message(PushPlanned(record_id=record, push_id=item, action="update", fields=planned, basis=basis), actor="ann"),
         world.message(
             PushSucceeded(
-                record_id=record, item_id=item, action="update", destination_account_id=world.account("destination"),
+                record_id=record, push_id=item, action="update", destination_account_id=world.account("destination"),
                 destination_record_id=there, destination_remote_id="d1", remote_version="2", requested_at=START,
                 answered_at=START, employee=Employee(first_name="Ana"), source_rev=2,
             ), run_id=UUID(int=5),
@@ -344,8 +401,10 @@ async def test_runs_end_the_same_in_any_order(world: World) -> None:
         world.message(ImportStarted(run_id=run, account_id=world.account("source"), mode="all"), actor="ann"),
         world.message(ImportProgressed(run_id=run, **counts)),
         world.message(ImportCompleted(run_id=run, **counts | {"read": 9}, removed=2)),
-        world.message(SyncStarted(run_id=sync, total=4, skipped={"moved": 1}), actor="bob"),
-        world.message(SyncCompleted(run_id=sync, total=4, succeeded=3, failed=1, skipped={"moved": 1})),
+        world.message(SyncStarted(run_id=sync, total=5, skipped={"moved": 1}), actor="bob"),
+        world.message(
+            SyncCompleted(run_id=sync, total=5, succeeded=3, failed=1, retrying=1, skipped={"moved": 1})
+        ),
     ]
     results = []
     for seed in range(12):
@@ -360,7 +419,7 @@ async def test_runs_end_the_same_in_any_order(world: World) -> None:
     assert (newest["kind"], newest["state"], newest["counts"]) == (
         "sync",
         "completed",
-        {"failed": 1, "succeeded": 3, "total": 4},
+        {"failed": 1, "retrying": 1, "succeeded": 3, "total": 5},
     )
     assert (oldest["mode"], oldest["actor"], oldest["counts"]["read"], oldest["counts"]["removed"]) == (
         "all",
@@ -368,29 +427,21 @@ async def test_runs_end_the_same_in_any_order(world: World) -> None:
         9,
         2,
     )
-    assert await world.get(f"/runs/{run}") == oldest
+    assert oldest.items() <= (await world.get(f"/runs/{run}")).items()
     page = await world.get("/runs", limit=1)
     assert (await world.get("/runs", limit=1, after=page["next"]))["items"] == [oldest]
 
 
-async def test_the_log_only_grows_and_a_change_behind_our_back_is_found(world: World, owner: str) -> None:
+async def test_the_log_only_grows(world: World, owner: str) -> None:
     await world.tell(world.settings(), *(staged(world, f"s{n}") for n in range(20)))
     assert (await world.get("/verify"))["entries"] == 21
-    for sql in ("UPDATE log SET actor = 'x'", "DELETE FROM log"):
+    for sql in ("UPDATE log SET actor = 'x'", "DELETE FROM log", "TRUNCATE log", "DELETE FROM chain_heads"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await world.rows(sql)
-    connection = await asyncpg.connect(owner)
+    connection = await asyncpg.connect(owner, server_settings={"search_path": "history"})
     try:
-        await connection.execute(f"SET muster.companies = '{{{world.company}}}'; SET search_path = history")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("UPDATE log SET actor = 'x' WHERE n = 7")
-        await connection.execute("ALTER TABLE log DISABLE TRIGGER log_only_grows")
-        await connection.execute("UPDATE log SET actor = 'x' WHERE n = 7")
-        assert (await world.get("/verify"))["first_bad"] == 7
-        await connection.execute("UPDATE log SET actor = NULL WHERE n = 7")
-        assert (await world.get("/verify"))["ok"]
-        await connection.execute("DELETE FROM log WHERE n = 21")
-        assert (await world.get("/verify"))["first_bad"] == 21
     finally:
         await connection.close()
 
@@ -426,9 +477,9 @@ async def test_copies_working_on_the_same_companies_at_once_keep_chains_and_coun
 async def test_one_hint_a_company_and_batch(world: World) -> None:
     await world.tell(world.settings(), *(staged(world, f"s{n}") for n in range(3)))
     await world.tell(*(staged(world, f"t{n}") for n in range(101)))
-    said = await world.rows(
+    published = await world.rows(
         "SELECT topic, lane, said->>'position',"
         " CASE json_typeof(said->'records') WHEN 'array' THEN json_array_length(said->'records') END FROM"
         " (SELECT id, topic, lane, convert_from(body, 'UTF8')::json AS said FROM outbox) AS o ORDER BY id"
     )
-    assert said == [("views.v1", 0, "1", None), ("views.v1", 0, "4", 3), ("views.v1", 0, "105", None)]
+    assert published == [("views.v1", 0, "1", None), ("views.v1", 0, "4", 3), ("views.v1", 0, "105", None)]

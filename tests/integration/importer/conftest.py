@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from services.importer.handlers import make_on_commands, make_on_pushes, on_noti
 from services.importer.settings import Settings
 from services.importer.worker import Reader
 from shared.clock import SystemClock
-from shared.connectors.ports import Page, RawRecord, Unread
+from shared.connectors.ports import Browsed, Page, RawRecord
 from shared.contracts.commands import ImportEmployees
 from shared.contracts.events import (
     Body,
@@ -26,10 +26,13 @@ from shared.contracts.events import (
     PushSucceeded,
     SourceChanged,
 )
-from shared.contracts.records import Account, Employee, Lane, Remote, System, record_id
 from shared.db.pool import open_database
 from shared.db.tx import Database
-from shared.errors import Rejected
+from shared.domain.employee import Employee, Remote, Unread
+from shared.domain.ids import record_id
+from shared.domain.settings import Account
+from shared.domain.values import Lane
+from shared.errors import Rejected, Unavailable
 from shared.messaging.outbox import LANES, Outbox
 from shared.settings import DatabaseSettings, KafkaSettings, VaultSettings
 from tests.support.companies import COMPANY, DESTINATION, NAMESPACE, SOURCE, document
@@ -59,6 +62,9 @@ class Directory:
         self.named: list[Sequence[str]] = []
         self.refuses: set[str] = set()
         """Whom nobody may ask for by name."""
+        self.down = False
+        """It answers nothing."""
+        self.before_named: Callable[[], Awaitable[None]] | None = None
         self.before_answer: Callable[[str | None, datetime | None], Awaitable[None]] | None = None
         """Happens while a page is on its way: what it will say is fixed. What this raises, the reader meets."""
 
@@ -70,9 +76,17 @@ class Directory:
             version = str(int(old.version or 0) + 1 if old else 1) if self.versions else None
             self.people[remote] = Person({**known, **values}, version, datetime.now(UTC), broken)
 
+    def age(self, *remotes: str, minutes: float) -> None:
+        """These moved so long ago."""
+        for remote in remotes:
+            person = self.people[remote]
+            self.people[remote] = replace(person, moved_at=person.moved_at - timedelta(minutes=minutes))
+
     async def read_page(self, cursor: str | None, *, since: datetime | None = None) -> Page:
         requested_at = datetime.now(UTC)
         self.pages.append((cursor, since))
+        if self.down:
+            raise Unavailable("down")
         moved = sorted(i for i, p in self.people.items() if since is None or p.moved_at >= since)
         rest = [i for i in moved if cursor is None or i > cursor]
         records, gone = [self._raw(i) for i in rest[:2]], self.gone
@@ -82,10 +96,19 @@ class Directory:
         after = rest[1] if len(rest) > 2 else None
         return Page(records, after, requested_at, datetime.now(UTC), requested_at, gone)
 
+    async def browse(self, text: str, cursor: str | None, limit: int) -> Browsed:
+        now = datetime.now(UTC)
+        if self.before_answer:
+            await self.before_answer(cursor, None)
+        found = [i for i, p in sorted(self.people.items()) if text in str(p.values)]
+        rest = [i for i in found if cursor is None or i > cursor]
+        after = rest[limit - 1] if len(rest) > limit else None
+        return Browsed([self._raw(i) for i in rest[:limit]], after, len(found), now, datetime.now(UTC))
+
     def _raw(self, remote: str) -> RawRecord:
         person = self.people[remote]
-        told = [dict(person.values), person.version, person.moved_at, person.broken]
-        payload = orjson.dumps(told)
+        received = [dict(person.values), person.version, person.moved_at, person.broken]
+        payload = orjson.dumps(received)
         return RawRecord(remote, payload, blake2b(payload, digest_size=16).digest())
 
     def parse(self, raw: RawRecord) -> Remote | Unread:
@@ -102,6 +125,10 @@ class Directory:
 
     async def read_many(self, remote_ids: Sequence[str]) -> Mapping[str, Remote | Unread]:
         self.named.append(remote_ids)
+        if self.before_named:
+            await self.before_named()
+        if self.down:
+            raise Unavailable("down")
         if not self.refuses.isdisjoint(remote_ids):
             raise Rejected("not_permitted")
         return {i: self.parse(self._raw(i)) for i in remote_ids if i in self.people}
@@ -117,7 +144,7 @@ class Connectors:
         return self.directories[account.account_id]
 
 
-class Said(NamedTuple):
+class Published(NamedTuple):
     """One row of the outbox."""
 
     kind: str
@@ -130,7 +157,7 @@ class Said(NamedTuple):
 
 @dataclass
 class World:
-    """Tells messages to the real handlers, lets the real reader work, and reads what was staged and said."""
+    """Gives messages to the real handlers, lets the real reader work, and reads what was staged and published."""
 
     database: Database
     outbox: Outbox
@@ -139,7 +166,7 @@ class World:
     reader: Reader
     number: int = 0
     version: int = 0
-    heard: int = 0
+    received: int = 0
 
     @property
     def source(self) -> Directory:
@@ -171,11 +198,11 @@ class World:
             await handlers[bodies[0].topic.name](messages, tx)
 
     async def configure(
-        self, *, active: bool = True, connected: bool = True, routed: bool = True, **rules: bool
+        self, *, active: bool = True, connected: bool = True, routed: bool = True, **rules: Any
     ) -> None:
         """The company's next settings: a route from Linarc to QuickBooks; `connected` is Linarc."""
         self.version += 1
-        off = None if connected else System.LINARC
+        off = None if connected else "linarc"
         await self.tell(document(self.version, disconnected=off, active=active, routed=routed, **rules))
 
     async def start(self, *remotes: str, **rules: bool) -> None:
@@ -199,7 +226,8 @@ class World:
         await self.read()
 
     async def wanted(self, account: UUID) -> None:
-        """syncer wants a directory as it is now."""
+        """syncer wants a directory as it is now; the last read began long ago."""
+        await self.rows("UPDATE directories SET began_at = began_at - interval '1 minute'")
         await self.tell(DirectoryWanted(account_id=account, not_before=datetime.now(UTC)))
 
     async def next_day(self) -> None:
@@ -214,10 +242,11 @@ class World:
         part: int = 1,
         parts: int = 1,
         ago: timedelta = timedelta(),
+        account: UUID = SOURCE,
     ) -> UUID:
         """A person asks for an import; its run."""
         run = uuid5(NAMESPACE, name)
-        body = {"run_id": run, "account_id": SOURCE, "mode": mode, "remote_ids": remotes}
+        body = {"run_id": run, "account_id": account, "mode": mode, "remote_ids": remotes}
         await self.tell(ImportEmployees.model_validate({**body, "part": part, "parts": parts}), ago=ago)
         return run
 
@@ -263,12 +292,12 @@ class World:
         )
         return {row[0]: (row[1], row[2]) for row in rows}
 
-    async def said(self) -> list[Said]:
+    async def published(self) -> list[Published]:
         """Everything, in the order in which it is relayed."""
         rows = await self.rows("SELECT lane, topic, partition, headers, body FROM outbox ORDER BY xid, id")
         lanes = {number: lane for lane, number in LANES.items()}
         return [
-            Said(
+            Published(
                 (headers := orjson.loads(row["headers"]))["ce_type"],
                 orjson.loads(row["body"]),
                 headers,
@@ -279,16 +308,16 @@ class World:
             for row in rows
         ]
 
-    async def news(self, *kinds: str) -> list[Said]:
-        """What was said since this was asked last; of these kinds, if any are named."""
-        said = await self.said()
-        new, self.heard = said[self.heard :], len(said)
+    async def news(self, *kinds: str) -> list[Published]:
+        """What was published since this was asked last; of these kinds, if any are named."""
+        published = await self.published()
+        new, self.received = published[self.received :], len(published)
         return [one for one in new if not kinds or one.kind in kinds]
 
 
-def people(said: Sequence[Said], kind: str) -> list[str]:
+def people(published: Sequence[Published], kind: str) -> list[str]:
     """The remote ids that these events of one kind are about."""
-    return [one.body["remote_id"] for one in said if one.kind == kind]
+    return [one.body["remote_id"] for one in published if one.kind == kind]
 
 
 def pushed(remote: str, version: str = "1", *, action: str = "create", **values: Any) -> PushSucceeded:
@@ -296,7 +325,7 @@ def pushed(remote: str, version: str = "1", *, action: str = "create", **values:
     at = datetime.now(UTC)
     return PushSucceeded(
         record_id=record_id(SOURCE, remote),
-        item_id=uuid5(NAMESPACE, remote),
+        push_id=uuid5(NAMESPACE, remote),
         action=action,
         destination_account_id=DESTINATION,
         destination_record_id=record_id(DESTINATION, remote),

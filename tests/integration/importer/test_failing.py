@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid5
 
 import pytest
 
-from shared.contracts.reasons import REASONS
+from services.importer.handlers import make_on_dead_letter
+from shared.contracts.commands import ImportEmployees
+from shared.contracts.events import Message, SourceChanged
+from shared.domain.ids import record_id
+from shared.domain.reasons import REASONS
+from shared.domain.values import Lane
 from shared.errors import MusterError, RateLimited, Rejected, Unauthorized, Unavailable
-from tests.integration.importer.conftest import people
-from tests.support.companies import SOURCE
+from tests.integration.importer.conftest import people, pushed
+from tests.support.companies import COMPANY, DESTINATION, SOURCE
 
 if TYPE_CHECKING:
     from tests.integration.importer.conftest import World
@@ -165,17 +171,92 @@ async def test_a_part_that_arrives_after_its_import_has_failed_says_nothing_more
 
 
 async def test_an_account_that_is_not_connected_is_not_read(world: World) -> None:
-    """Whoever waits is told in the end; the rest waits for the connection."""
+    """An import ends at once with the reason; the rest waits for the connection."""
     await world.start(*EVERYONE)
     await world.hook("a")
-    await world.configure(connected=False)
     await world.ask("all")
+    await world.configure(connected=False)
     asked = len(world.source.pages)
-    for _ in range(world.settings.import_attempts):
-        await world.due()
-        await world.read()
+    await world.due()
+    await world.read()
 
     (failed,) = await world.news("import.failed")
-    assert "unavailable" == failed.body["reason"]
+    assert "unauthorized" == failed.body["reason"]
     assert (asked, []) == (len(world.source.pages), world.source.named)
     assert [(SOURCE, "records", "hook")] == await world.open()
+
+
+async def test_a_bug_in_one_read_ends_that_import_and_nothing_else(world: World) -> None:
+    """It is tried as often as a page that does not come; then the run fails, and the worker goes on."""
+    await world.start("a")
+
+    async def bug(*_: object) -> None:
+        raise ZeroDivisionError
+
+    world.source.before_answer = bug
+    run = await world.ask("all")
+    for _ in range(world.settings.import_attempts):
+        await world.due()
+        assert await world.reader.step()
+    (failed,) = await world.news("import.failed")
+    assert (str(run), "internal") == (failed.body["run_id"], failed.body["reason"])
+
+    world.source.before_answer = None
+    world.source.put("b")
+    await world.ask("all", name="again")
+    await world.read()
+    assert "present" == (await world.staged())["b"][0]
+
+
+async def test_a_record_that_a_connector_fails_on_is_unreadable_and_its_page_goes_on(world: World) -> None:
+    """Whatever the connector raises."""
+    await world.start("a")
+    world.source.put("b", first_name="x" * 6_000)
+    world.source.put("c")
+    await world.ask("all")
+    await world.read()
+
+    (unreadable,) = await world.news("employee.unreadable")
+    assert ("b", "internal") == (unreadable.body["remote_id"], unreadable.body["reason"])
+    staged = await world.staged()
+    assert ("unreadable", "present") == (staged["b"][0], staged["c"][0])
+
+
+async def dead_lettered(world: World, body: Any) -> None:
+    """What importer shows of a message that it could not handle."""
+    async with world.database.transaction([COMPANY]) as tx:
+        message = Message(uuid5(COMPANY, "lost"), datetime.now(UTC), COMPANY, Lane.REAL_TIME, body)
+        await make_on_dead_letter(world.outbox)(message, tx)
+
+
+async def test_an_import_that_cannot_be_taken_in_has_failed(world: World) -> None:
+    await world.start("a")
+    run = uuid5(COMPANY, "run")
+    await dead_lettered(world, ImportEmployees(run_id=run, account_id=SOURCE, mode="all"))
+
+    (failed,) = await world.news("import.failed")
+    assert (str(run), "internal") == (failed.body["run_id"], failed.body["reason"])
+
+
+@pytest.mark.parametrize("kind", ["source.changed", "push.succeeded"])
+async def test_a_record_whose_newest_version_is_lost_is_unreadable_until_it_is_read(
+    world: World, kind: str
+) -> None:
+    """A hint of the source, or our own write of the destination."""
+    await world.start("a", auto_update=True)
+    await world.destination_holds("a")
+    await world.news()
+    pushes = kind == "push.succeeded"
+    account = DESTINATION if pushes else SOURCE
+    hint = SourceChanged(record_id=record_id(SOURCE, "a"), account_id=SOURCE, remote_id="a")
+    await dead_lettered(world, pushed("a", "2") if pushes else hint)
+
+    (lost,) = await world.news("employee.unreadable")
+    assert (str(account), "internal") == (lost.body["account_id"], lost.body["reason"])
+    assert "unreadable" == (await world.staged(account))["a"][0]
+
+    await world.hook("a", account=account)
+    await world.read()
+    (again,) = await world.news("employee.staged")
+    assert again.body["rev"] > lost.body["rev"]
+    assert "present" == (await world.staged(account))["a"][0]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from services.importer.worker.reading import OVERLAP
-from shared.contracts.records import Lane
+from shared.domain.values import Lane
 from shared.errors import Unavailable
 from tests.integration.importer.conftest import PARTITIONS, people
 from tests.support.companies import DESTINATION, SOURCE
@@ -18,14 +18,14 @@ from tests.support.eventually import eventually
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from tests.integration.importer.conftest import Said, World
+    from tests.integration.importer.conftest import Published, World
 
 pytestmark = pytest.mark.asyncio
 EVERYONE = ["a", "b", "c", "d", "e"]
 
 
-def marks(said: Sequence[Said]) -> list[Said]:
-    return [one for one in said if one.kind == "directory.complete"]
+def markers(published: Sequence[Published]) -> list[Published]:
+    return [one for one in published if one.kind == "directory.complete"]
 
 
 def on_the_page_after(cursor: str, act: Callable[[], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -67,21 +67,21 @@ async def test_a_full_read_is_all_pages_then_what_moved_meanwhile(world: World) 
         }
         == await world.staged()
     )
-    said = await world.news()
-    assert sorted([*EVERYONE, "0"]) == sorted(people(said, "employee.staged"))
-    assert ["a"] == people(said, "employee.changed")
+    published = await world.news()
+    assert sorted([*EVERYONE, "0"]) == sorted(people(published, "employee.staged"))
+    assert ["a"] == people(published, "employee.changed")
 
 
-async def test_every_partition_of_both_lanes_has_a_mark_behind_the_records(world: World) -> None:
+async def test_every_partition_of_both_lanes_has_a_marker_behind_the_records(world: World) -> None:
     """In the order in which they are relayed; each names its partition and how many there are."""
     world.source.put(*EVERYONE)
     await world.configure()
     await world.read()
 
-    said = [s for s in await world.said() if s.body["account_id"] == str(SOURCE)]
-    records, complete = said[: len(EVERYONE)], said[len(EVERYONE) :]
+    published = [s for s in await world.published() if s.body["account_id"] == str(SOURCE)]
+    records, complete = published[: len(EVERYONE)], published[len(EVERYONE) :]
     assert [(None, Lane.BULK)] * len(EVERYONE) == [(s.partition, s.lane) for s in records]
-    assert complete == marks(said)
+    assert complete == markers(published)
     assert {(lane, part, part, PARTITIONS) for lane in Lane for part in range(PARTITIONS)} == {
         (m.lane, m.partition, m.body["part"], m.body["parts"]) for m in complete
     }
@@ -94,7 +94,7 @@ async def test_every_partition_of_both_lanes_has_a_mark_behind_the_records(world
 
 
 async def test_a_read_that_finds_nothing_new_writes_and_says_nothing(world: World) -> None:
-    """But the marks, and how the run went."""
+    """But the completion markers, and how the run went."""
     await world.start(*EVERYONE)
     rows = "SELECT remote_id, xmin::text, rev FROM snapshots ORDER BY 1"
     before = await world.rows(rows)
@@ -103,21 +103,22 @@ async def test_a_read_that_finds_nothing_new_writes_and_says_nothing(world: Worl
     await world.read()
 
     assert before == await world.rows(rows)
-    said = await world.news()
+    published = await world.news()
     assert {"import.started", "import.progressed", "import.completed", "directory.complete"} == {
-        one.kind for one in said
+        one.kind for one in published
     }
-    assert "import.started" == said[0].kind
-    assert "import.completed" == said[-1].kind
-    assert {2} == {m.body["generation"] for m in marks(said)}
-    assert {str(run)} == {s.headers["ce_runid"] for s in said if s.kind.startswith("import")}
-    end = said[-1].body
+    assert "import.started" == published[0].kind
+    assert "import.completed" == published[-1].kind
+    assert {2} == {m.body["generation"] for m in markers(published)}
+    assert {str(run)} == {s.headers["ce_runid"] for s in published if s.kind.startswith("import")}
+    end = published[-1].body
     assert (0, 0, 0, 0) == (end["staged"], end["changed"], end["unreadable"], end["removed"])
     assert end["read"] == end["unchanged"] >= len(EVERYONE)
 
 
+@pytest.mark.behaviour("S34")
 async def test_an_import_of_what_is_new_leaves_the_rest_as_it_is(world: World) -> None:
-    """It ends with no marks: nobody is judged by it."""
+    """It ends with no completion markers: nobody is judged by it."""
     await world.start("a", "b")
     world.source.put("a", first_name="Anna")
     world.source.put("c", "d")
@@ -125,12 +126,12 @@ async def test_an_import_of_what_is_new_leaves_the_rest_as_it_is(world: World) -
     await world.ask("new")
     await world.read()
 
-    said = await world.news()
-    assert ["c", "d"] == people(said, "employee.staged")
+    published = await world.news()
+    assert ["c", "d"] == people(published, "employee.staged")
     assert ("present", "Ana") == (await world.staged())["a"]
-    assert not people(said, "employee.changed")
-    assert not marks(said)
-    assert 2 == said[-1].body["staged"]
+    assert not people(published, "employee.changed")
+    assert not markers(published)
+    assert 2 == published[-1].body["staged"]
 
 
 async def test_a_read_goes_on_where_a_dead_reader_left_it(world: World) -> None:
@@ -157,10 +158,10 @@ async def test_a_read_goes_on_where_a_dead_reader_left_it(world: World) -> None:
 
     assert ("d", None) == world.source.pages[asked]
     assert set(EVERYONE) == set(await world.staged())
-    said = [s for s in await world.said() if s.body["account_id"] == str(SOURCE)]
-    assert EVERYONE == people(said, "employee.staged")
-    assert len(Lane) * PARTITIONS == len(marks(said))
-    assert not people(said, "employee.removed")
+    published = [s for s in await world.published() if s.body["account_id"] == str(SOURCE)]
+    assert EVERYONE == people(published, "employee.staged")
+    assert len(Lane) * PARTITIONS == len(markers(published))
+    assert not people(published, "employee.removed")
     assert [] == await world.open()
 
 
@@ -190,13 +191,13 @@ async def test_a_late_reader_without_its_lease_changes_nothing(world: World, cur
     world.source.put("e", first_name="Eva")
     while await world.another_reader().step():
         pass
-    before = await world.rows("SELECT * FROM snapshots ORDER BY remote_id"), await world.said()
+    before = await world.rows("SELECT * FROM snapshots ORDER BY remote_id"), await world.published()
     tasks = await world.rows("SELECT * FROM read_tasks ORDER BY task_id")
 
     goes_on.set()
 
     assert await late
-    assert before == (await world.rows("SELECT * FROM snapshots ORDER BY remote_id"), await world.said())
+    assert before == (await world.rows("SELECT * FROM snapshots ORDER BY remote_id"), await world.published())
     assert tasks == await world.rows("SELECT * FROM read_tasks ORDER BY task_id")
     assert ("present", "Eva") == (await world.staged())["e"]
 
@@ -230,20 +231,20 @@ async def test_a_late_reader_that_fails_does_not_put_its_task_back(world: World)
 
 
 async def test_who_a_complete_read_does_not_meet_is_removed(world: World) -> None:
-    """And said to be, once; who comes back is staged anew."""
+    """And said to be, once; who comes back is staged again."""
     await world.start(*EVERYONE)
     del world.source.people["b"]
 
     await world.ask("all")
     await world.read()
 
-    said = await world.news()
-    assert ["b"] == people(said, "employee.removed")
+    published = await world.news()
+    assert ["b"] == people(published, "employee.removed")
     assert ("removed", "Ana") == (await world.staged())["b"]
-    assert 1 == next(s for s in said if s.kind == "import.completed").body["removed"]
-    kinds = [s.kind for s in said if s.kind in ("employee.removed", "directory.complete")]
+    assert 1 == next(s for s in published if s.kind == "import.completed").body["removed"]
+    kinds = [s.kind for s in published if s.kind in ("employee.removed", "directory.complete")]
     assert "employee.removed" == kinds[0]
-    (removed,) = [s.body["rev"] for s in said if s.kind == "employee.removed"]
+    (removed,) = [s.body["rev"] for s in published if s.kind == "employee.removed"]
 
     await world.ask("all", name="again")
     await world.read()
@@ -279,9 +280,9 @@ async def test_nobody_is_removed_by_a_read_that_did_not_end_well(world: World) -
     await world.wanted(SOURCE)
     await world.read()
 
-    said = await world.news()
-    assert 2 == len([s for s in said if s.kind == "import.completed"])
-    assert not people(said, "employee.removed")
+    published = await world.news()
+    assert 2 == len([s for s in published if s.kind == "import.completed"])
+    assert not people(published, "employee.removed")
     assert ("present", "Ana") == (await world.staged())["b"]
 
     await world.ask("all", name="ends well")
@@ -304,9 +305,9 @@ async def test_who_came_while_a_complete_read_went_by_is_not_removed_by_it(world
     await world.ask("all")
     await world.read()
 
-    said = await world.news()
-    assert ["aa"] == people(said, "employee.staged")
-    assert not people(said, "employee.removed")
+    published = await world.news()
+    assert ["aa"] == people(published, "employee.staged")
+    assert not people(published, "employee.removed")
 
 
 async def test_whom_the_system_calls_gone_is_removed_at_once(world: World) -> None:
@@ -329,7 +330,7 @@ async def test_whom_the_system_calls_gone_is_removed_at_once(world: World) -> No
 async def test_a_delta_reads_on_from_the_last_watermark(world: World) -> None:
     """Its mark is newer, its generation the same; what moved long before is not read again."""
     await world.start("a", "b", auto_update=True)
-    world.source.people["a"].moved_at -= timedelta(minutes=1)
+    world.source.people["a"].moved_at -= 2 * OVERLAP
     (known,) = await world.rows("SELECT * FROM directories WHERE account_id = $1", SOURCE)
     world.source.put("b", first_name="Bo")
 
@@ -337,13 +338,13 @@ async def test_a_delta_reads_on_from_the_last_watermark(world: World) -> None:
     await world.read()
 
     assert (None, known["watermark"] - OVERLAP) == world.source.pages[-1]
-    said = await world.news()
-    assert ["b"] == people(said, "employee.changed")
+    published = await world.news()
+    assert ["b"] == people(published, "employee.changed")
     assert {(1, True)} == {
         (m.body["generation"], datetime.fromisoformat(m.body["as_of"]) > known["complete_as_of"])
-        for m in marks(said)
+        for m in markers(published)
     }
-    assert len(Lane) * PARTITIONS == len(marks(said))
+    assert len(Lane) * PARTITIONS == len(markers(published))
 
 
 async def test_one_complete_read_of_an_account_at_a_time(world: World) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 
-from shared.contracts.records import record_id
+from shared.contracts.events import PushAdopted
+from shared.domain.employee import Employee
+from shared.domain.ids import record_id
 from tests.integration.importer.conftest import people, pushed
 from tests.support.companies import DESTINATION, SOURCE
 
@@ -27,6 +30,7 @@ SWITCHES: dict[str, tuple[dict[str, bool], list[str], list[str]]] = {
 
 
 @pytest.mark.parametrize(("rules", "created", "updated"), SWITCHES.values(), ids=SWITCHES)
+@pytest.mark.behaviour("S6", "S14", "S15", "S16")
 async def test_a_hook_brings_only_what_its_switch_lets_in(
     world: World, rules: dict[str, bool], created: list[str], updated: list[str]
 ) -> None:
@@ -38,8 +42,8 @@ async def test_a_hook_brings_only_what_its_switch_lets_in(
     await world.hook("known", "new")
     await world.read()
 
-    said = await world.news()
-    assert (created, updated) == (people(said, "employee.staged"), people(said, "employee.changed"))
+    published = await world.news()
+    assert (created, updated) == (people(published, "employee.staged"), people(published, "employee.changed"))
     seen = [row[0] for row in await world.rows("SELECT remote_id FROM seen ORDER BY 1")]
     assert sorted({"known", "new"} - {*created, *updated}) == seen
 
@@ -51,6 +55,7 @@ async def test_a_hook_brings_only_what_its_switch_lets_in(
     assert (1 - len(created), 1 - len(updated)) == (end.body["staged"], end.body["changed"])
 
 
+@pytest.mark.behaviour("S37")
 async def test_a_complete_import_ignores_the_switches(world: World) -> None:
     """Somebody asked for it."""
     await world.start("known")
@@ -88,19 +93,19 @@ async def test_what_cannot_be_read_is_said_and_the_rest_goes_on(world: World) ->
     await world.ask("all")
     await world.read()
 
-    said = await world.news()
-    unreadable = [s.body for s in said if s.kind == "employee.unreadable"]
+    published = await world.news()
+    unreadable = [s.body for s in published if s.kind == "employee.unreadable"]
     assert [("a", "unreadable", "hire_date"), ("c", "unreadable", "hire_date")] == [
         (b["remote_id"], b["reason"], b["field"]) for b in unreadable
     ]
-    assert ["b"] == people(said, "employee.changed")
-    assert not people(said, "employee.removed")
+    assert ["b"] == people(published, "employee.changed")
+    assert not people(published, "employee.removed")
     assert {
         "a": ("unreadable", "Ana"),
         "b": ("present", "Bo"),
         "c": ("unreadable", None),
     } == await world.staged()
-    (end,) = [s.body for s in said if s.kind == "import.completed"]
+    (end,) = [s.body for s in published if s.kind == "import.completed"]
     assert (2, 1) == (end["unreadable"], end["changed"])
 
     await world.ask("all", name="again")
@@ -133,15 +138,15 @@ async def test_one_who_comes_twice_in_a_page_is_taken_once(
     await world.ask("all")
     await world.read()
 
-    said = await world.news()
-    assert ["a", "b", "c"] == people(said, "employee.staged")
+    published = await world.news()
+    assert ["a", "b", "c"] == people(published, "employee.staged")
     assert {("present", "Ana")} == set((await world.staged()).values())
-    assert 3 == said[-1].body["staged"]
+    assert 3 == published[-1].body["staged"]
 
 
 @pytest.mark.parametrize("versions", [True, False], ids=["by versions", "by the time of asking"])
 async def test_a_late_page_never_beats_a_newer_read(world: World, versions: bool) -> None:
-    """While it was on its way a hook brought a newer name, which stays; nothing older is said after it."""
+    """While it was on its way a hook brought a newer name, which stays; nothing older is published after it."""
     world.source.versions = versions
     await world.start("a", "b", auto_update=True)
     await world.rows("UPDATE snapshots SET raw_hash = NULL")
@@ -184,17 +189,17 @@ async def test_an_older_version_that_was_asked_for_later_is_late_too(world: Worl
 
 
 async def test_what_we_wrote_is_staged_as_it_was_answered(world: World) -> None:
-    """Named after the record that it was written for; told again, or read again, it is no news."""
+    """Named after the record that it was written for; reported again, or read again, it is no news."""
     await world.start("a")
     answer = pushed("1", last_name="Li", active=True)
 
     await world.tell(answer)
 
-    (said,) = await world.news()
+    (published,) = await world.news()
     assert ("employee.staged", "push", str(record_id(SOURCE, "1"))) == (
-        said.kind,
-        said.body["cause"],
-        said.body["written_for"],
+        published.kind,
+        published.body["cause"],
+        published.body["written_for"],
     )
     assert {"1": ("present", "Ana")} == await world.staged(DESTINATION)
 
@@ -208,7 +213,34 @@ async def test_what_we_wrote_is_staged_as_it_was_answered(world: World) -> None:
     assert {"directory.complete"} == {s.kind for s in await world.news()}
 
 
-async def test_several_answers_of_one_record_are_told_in_order(world: World) -> None:
+async def test_what_the_source_took_from_the_destination_is_staged_and_its_echo_is_no_news(
+    world: World,
+) -> None:
+    """Its cause is a push: no rule pushes it on."""
+    await world.start("a")
+    account, remote_id = SOURCE, "a"
+    at = datetime.now(UTC)
+    body = PushAdopted(
+        record_id=record_id(account, remote_id),
+        push_id=UUID(int=7),
+        account_id=account,
+        remote_id=remote_id,
+        remote_version="9",
+        requested_at=at,
+        answered_at=at + timedelta(milliseconds=1),
+        employee=Employee(first_name="Ana", last_name="Li", phone="503-555-0199"),
+    )
+
+    await world.tell(body)
+
+    (published,) = await world.news()
+    assert (published.kind, published.body["cause"]) == ("employee.changed", "push")
+    assert published.body["changes"]["phone"]["after"] == "503-555-0199"
+    await world.tell(body)
+    assert await world.news() == []
+
+
+async def test_several_answers_of_one_record_are_reported_in_order(world: World) -> None:
     """In one batch, with rising revs; a push that wrote nothing says nothing."""
     await world.start("a")
 
@@ -219,19 +251,19 @@ async def test_several_answers_of_one_record_are_told_in_order(world: World) -> 
         pushed("3"),
     )
 
-    said = await world.news()
+    published = await world.news()
     assert [
         ("employee.staged", "1"),
         ("employee.changed", "1"),
         ("employee.staged", "3"),
-    ] == [(s.kind, s.body["remote_id"]) for s in said]
-    assert said[0].body["rev"] < said[1].body["rev"]
-    assert {"first_name": {"before": "Ana", "after": "Anna"}} == said[1].body["changes"]
+    ] == [(s.kind, s.body["remote_id"]) for s in published]
+    assert published[0].body["rev"] < published[1].body["rev"]
+    assert {"first_name": {"before": "Ana", "after": "Anna"}} == published[1].body["changes"]
     assert {"1": ("present", "Anna"), "3": ("present", "Ana")} == await world.staged(DESTINATION)
 
 
 async def test_an_answer_never_beats_what_was_read_after_it(world: World) -> None:
-    """The event came late: somebody moved the record at the destination meanwhile. What stands is said again."""
+    """The event came late: somebody moved the record at the destination meanwhile. What stands is published again."""
     await world.start("a")
     answer = pushed("1", last_name="Li1", active=True)
     world.destination.put("1")

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from services.mapper.deciding import Deciding
 from services.mapper.handlers import (
-    Deciding,
     make_on_commands,
     make_on_employees,
     make_on_pushes,
@@ -29,9 +29,11 @@ from shared.contracts.events import (
     EmployeeStaged,
     Message,
 )
-from shared.contracts.records import Cause, Employee, Lane, System, record_id
 from shared.db.pool import open_database
 from shared.db.tx import Database
+from shared.domain.employee import Employee
+from shared.domain.ids import record_id
+from shared.domain.values import Cause, Lane
 from shared.messaging.outbox import Outbox
 from shared.settings import DatabaseSettings, KafkaSettings
 from tests.support.companies import COMPANY, NAMESPACE, account_of, document
@@ -48,7 +50,7 @@ def dsn(addresses: Callable[[str], str]) -> str:
 
 @dataclass
 class World:
-    """Tells facts to the real handlers over `database`, and reads what was said."""
+    """Gives facts to the real handlers over `database`, and reads what was published."""
 
     database: Database
     settings: Settings
@@ -58,7 +60,7 @@ class World:
     revs: dict[UUID, int] = field(default_factory=dict)
 
     def account(self, side: str, company: UUID | None = None) -> UUID:
-        system = System.LINARC if side == "source" else System.QUICKBOOKS
+        system = "linarc" if side == "source" else "quickbooks"
         return account_of(system, company or self.company)
 
     def id(self, side: str, remote: str, company: UUID | None = None) -> UUID:
@@ -87,7 +89,7 @@ class World:
         self.revs[record] = max(rev, self.revs.get(record, 0))
         body = EmployeeStaged(
             record_id=record, account_id=self.account(side, company), remote_id=remote, rev=rev, employee=Employee(**values),
-            read_at=START, cause=Cause.READ, written_for=written_for,
+            requested_at=START, answered_at=START, cause=Cause.READ, written_for=written_for,
         )  # fmt: skip
         return self.message(body, company)
 
@@ -101,12 +103,12 @@ class World:
         )
         return self.message(body)
 
-    def marks(self, side: str, at: int = 1, company: UUID | None = None) -> list[Message[Any]]:
+    def markers(self, side: str, at: int = 1, company: UUID | None = None) -> list[Message[Any]]:
         return [
             self.message(
                 DirectoryComplete(
-                    account_id=self.account(side, company), generation=at, as_of=START + timedelta(minutes=at), part=part,
-                    parts=PARTITIONS,
+                    account_id=self.account(side, company), generation=at, as_of=START + timedelta(minutes=at),
+                    base=START + timedelta(minutes=at), part=part, parts=PARTITIONS,
                 ), company, lane,
             )
             for lane in Lane for part in range(PARTITIONS)
@@ -120,20 +122,20 @@ class World:
 
     async def tell(self, *messages: Message[Any], database: Database | None = None) -> None:
         """One batch of `employees`."""
-        async with (database or self.database).transaction(m.company_id for m in messages) as tx:
+        async with (database or self.database).handling(m.company_id for m in messages) as tx:
             await make_on_employees(self.deciding)(messages, tx)
 
     async def set(self, *messages: Message[Any]) -> None:
-        async with self.database.transaction(m.company_id for m in messages) as tx:
+        async with self.database.handling(m.company_id for m in messages) as tx:
             await on_settings(messages, tx)
 
     async def command(self, body: Any, **more: Any) -> None:
         message = self.message(body, actor="ann", **more)
-        async with self.database.transaction([self.company]) as tx:
+        async with self.database.handling([self.company]) as tx:
             await make_on_commands(self.deciding, SystemClock(), self.settings)([message], tx)
 
     async def push(self, body: Any) -> None:
-        async with self.database.transaction([self.company]) as tx:
+        async with self.database.handling([self.company]) as tx:
             await make_on_pushes(self.deciding)([self.message(body)], tx)
 
     async def sweep(self) -> None:
@@ -142,18 +144,23 @@ class World:
         while await sweeper.step():
             pass
 
-    async def said(self, company: UUID | None = None) -> list[dict[str, Any]]:
+    async def published(self, company: UUID | None = None) -> list[dict[str, Any]]:
         async with self.database.transaction([company or self.company]) as tx:
             rows = await tx.fetch("SELECT lane, partition, headers, body FROM outbox ORDER BY id")
         return [
-            {"type": orjson.loads(r["headers"])["ce_type"], "lane": r["lane"], "partition": r["partition"]}
+            {
+                "type": (head := orjson.loads(r["headers"]))["ce_type"],
+                "actor": head.get("ce_actor"),
+                "lane": r["lane"],
+                "partition": r["partition"],
+            }
             | orjson.loads(r["body"])
             for r in rows
         ]
 
     async def last(self, remote: str, company: UUID | None = None) -> dict[str, Any]:
         record = str(self.id("source", remote, company))
-        return [s for s in await self.said(company) if s.get("record_id") == record][-1]
+        return [s for s in await self.published(company) if s.get("record_id") == record][-1]
 
     async def rows(self, sql: str) -> Sequence[Any]:
         async with self.database.transaction([self.company]) as tx:
@@ -166,7 +173,8 @@ class World:
 
     async def situations(self) -> dict[UUID, tuple[str, str]]:
         return {
-            r[0]: (r[1], r[2]) for r in await self.rows("SELECT record_id, situation, reason FROM answers")
+            r[0]: (r[1], r[2])
+            for r in await self.rows("SELECT record_id, situation, reason FROM match_results")
         }
 
 

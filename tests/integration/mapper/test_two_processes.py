@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
@@ -25,6 +25,7 @@ from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.relay import Relay
 from shared.settings import DatabaseSettings, KafkaSettings, ServiceSettings
 from tests.integration.mapper.conftest import PARTITIONS, World
+from tests.support.companies import NAMESPACE
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,8 +46,7 @@ UNLOCKED = (
     SLOWLY
     + """
 import shared.db.tx
-async def no_lock(_): ...
-shared.db.tx.Tx.lock_companies = no_lock
+shared.db.tx.Database.locked = shared.db.tx.Database.transaction
 """
 )
 
@@ -74,6 +74,7 @@ async def mappers(
                 "MUSTER_KAFKA__PREFIX": kafka.prefix,
                 "MUSTER_INSTANCE": str(copy),
                 "MUSTER_HTTP__PORT": "0",
+                "MUSTER_OPERATIONS__PORT": "0",
                 "MUSTER_INTERNAL_TOKEN": "x",
                 "MUSTER_DEAD_LETTER_KEY": key,
             },
@@ -94,9 +95,7 @@ async def owner_of(
     service: str, address: Callable[[str], str], kafka: KafkaSettings
 ) -> AsyncIterator[Database]:
     """gateway's or importer's part: says things through its own outbox, and its own relay carries them."""
-    settings = ServiceSettings(
-        database=DatabaseSettings(dsn=SecretStr(address(service))), kafka=kafka, internal_token=SecretStr("x")
-    )
+    settings = ServiceSettings(database=DatabaseSettings(dsn=SecretStr(address(service))), kafka=kafka)
     database = await open_database(settings.database, service)
     relaying = asyncio.ensure_future(Relay(settings, database).run())
     try:
@@ -107,11 +106,11 @@ async def owner_of(
         await database.close()
 
 
-async def say(database: Database, messages: Sequence[Message[Any]]) -> None:
+async def publish(database: Database, messages: Sequence[Message[Any]]) -> None:
     """In this order, all at once."""
     async with database.transaction(m.company_id for m in messages) as tx:
-        said = [Outgoing(m.body, m.company_id, lane=m.lane) for m in messages]
-        await Outbox(SystemClock()).append(tx, said)
+        published = [Outgoing(m.body, m.company_id, lane=m.lane) for m in messages]
+        await Outbox(SystemClock()).append(tx, published)
 
 
 async def shared_by_two(kafka: KafkaSettings) -> bool:
@@ -119,12 +118,12 @@ async def shared_by_two(kafka: KafkaSettings) -> bool:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:
-        (answer,) = await admin.describe_consumer_groups([f"{kafka.prefix}mapper.employees.v1"])
+        (response,) = await admin.describe_consumer_groups([f"{kafka.prefix}mapper.real_time"])
     except KafkaError:  # nobody coordinates the group yet
         return False
     finally:
         await admin.close()
-    ((_, _, state, _, _, members, *_),) = answer.groups
+    ((_, _, state, _, _, members, *_),) = response.groups
     return bool(state == "Stable" and len(members) == 2)
 
 
@@ -135,8 +134,10 @@ def teller() -> World:
 
 
 def person(number: int) -> dict[str, str]:
+    """Somebody who shares no key with anybody else, so that nobody else's arrival repairs a miss."""
+    letters = "".join(chr(ord("a") + int(c, 16)) for c in uuid5(NAMESPACE, str(number)).hex)
     return {
-        "number": f"N{number}", "email": f"p{number}@example.org", "first_name": f"First{number}", "last_name": f"Last{number}",
+        "number": f"N{number}", "email": f"p{number}@example.org", "first_name": letters[:12], "last_name": letters[12:24],
     }  # fmt: skip
 
 
@@ -155,11 +156,11 @@ async def pairs_linked(
         mappers(address, kafka, before),
     ):
         await eventually(lambda: shared_by_two(kafka), within=90)
-        await say(gateway, [world.document(c) for c in companies])
+        await publish(gateway, [world.document(c) for c in companies])
         for at in range(
             1, 10
-        ):  # without the lock, the parts of a mark can miss each other too: then comes the next mark
-            await say(importer, [m for c in companies for m in world.marks("destination", at, c)])
+        ):  # without the lock, the parts of a completion marker can miss each other too: then comes the next mark
+            await publish(importer, [m for c in companies for m in world.markers("destination", at, c)])
             with suppress(AssertionError):
                 await eventually(lambda: _count(owner, READ, len(companies)), within=15)
                 break
@@ -168,10 +169,10 @@ async def pairs_linked(
             for n in range(pairs) for c in companies for side in ("source", "destination")
         ]  # fmt: skip
         for start in range(0, len(halves), 40):
-            await say(importer, halves[start : start + 40])
-        heard = len(halves) + PARTITIONS * len(companies) * at  # with the marks of this lane
+            await publish(importer, halves[start : start + 40])
+        received = len(halves) + PARTITIONS * len(companies) * at  # with the completion markers of this lane
         with suppress(AssertionError):  # without the lock they may also deadlock for ever
-            await eventually(lambda: _heard(owner, heard), within=45)
+            await eventually(lambda: _received(owner, received), within=45)
             await eventually(lambda: _count(owner, "due", 0), within=45)
     rows = await owner.fetch("SELECT source_record_id, destination_record_id FROM mapper.links")
     await owner.close()
@@ -184,8 +185,8 @@ async def pairs_linked(
     return len(found), len(found & true)
 
 
-async def _heard(owner: asyncpg.Connection[Any], count: int) -> bool:
-    """Whether so many events of the real-time lane were handled, or parked."""
+async def _received(owner: asyncpg.Connection[Any], count: int) -> bool:
+    """Whether so many events of the real-time lane were handled, or dead-lettered."""
     handled = await owner.fetchval("SELECT count(*) FROM mapper.inbox WHERE topic LIKE '%employees.v1'")
     return bool(handled + await owner.fetchval("SELECT count(*) FROM mapper.dead_letter") >= count)
 

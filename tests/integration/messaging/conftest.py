@@ -16,6 +16,7 @@ import asyncpg
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from faststream.kafka import KafkaRouter
 from pydantic import SecretStr
 
 from shared.clock import SystemClock
@@ -45,12 +46,12 @@ class Probe:
     owner: asyncpg.Connection[Any]
     producer: AIOKafkaProducer
     fault: Fault | None = None
-    parked: list[UUID] = field(default_factory=list)
+    dead_lettered: list[UUID] = field(default_factory=list)
     attempts: int = 0
     running: list[tuple[Any, Consume]] = field(default_factory=list)
 
-    async def start(self) -> Consume:
-        """One more copy of the service, in this process."""
+    async def start(self, make: Callable[..., KafkaRouter] = make_router) -> Consume:
+        """One more copy of the service, in this process; `make` subscribes it."""
         consume = Consume(self.settings, self.database, SystemClock())
 
         async def fault(events: Sequence[Message[Any]]) -> None:
@@ -58,7 +59,7 @@ class Probe:
             if self.fault is not None:
                 await self.fault(events)
 
-        router = make_router(consume, fault, lambda message: self.parked.append(message.id))
+        router = make(consume, fault, lambda message: self.dead_lettered.append(message.id))
         broker = make_broker(self.settings.kafka, "mapper", router)
         await broker.start()
         self.running.append((broker, consume))
@@ -67,7 +68,7 @@ class Probe:
     async def stop(self) -> None:
         """End all copies."""
         for broker, consume in self.running:
-            consume.stop()
+            await consume.stop()
             await broker.stop()
         self.running.clear()
 
@@ -84,7 +85,7 @@ class Probe:
             "MUSTER_KAFKA__PREFIX": kafka.prefix,
             "MUSTER_KAFKA__STATIC_MEMBERS": "false",
             "MUSTER_HTTP__PORT": "0",
-            "MUSTER_INTERNAL_TOKEN": "x",
+            "MUSTER_OPERATIONS__PORT": "0",
             "MUSTER_DEAD_LETTER_KEY": key.get_secret_value(),
             **more,
         }
@@ -103,9 +104,15 @@ class Probe:
         return SourceChanged(record_id=uuid4(), account_id=UUID(int=2), remote_id=name)
 
     async def send(
-        self, body: bytes | None = None, *, event_id: UUID | None = None, **headers: str | bytes | None
+        self,
+        body: bytes | None = None,
+        *,
+        event_id: UUID | None = None,
+        topic: str = "notifications.v1",
+        partition: int = 0,
+        **headers: str | bytes | None,
     ) -> UUID:
-        """Put a message on the topic; headers given as None are left out, those given as b"null" have no value."""
+        """Put a message on a topic; headers given as None are left out, those given as b"null" have no value."""
         event_id = event_id or uuid4()
         sent: dict[str, str | bytes | None] = {
             "ce_id": str(event_id),
@@ -118,7 +125,10 @@ class Probe:
         raw = [(k, v if isinstance(v, bytes) else v.encode()) for k, v in sent.items() if v is not None]
         value = body if body is not None else self.event().model_dump_json().encode()
         await self.producer.send_and_wait(
-            self.topic, value, headers=[(k, None if v == b"null" else v) for k, v in raw], partition=0
+            self.settings.kafka.prefix + topic,
+            value,
+            headers=[(k, None if v == b"null" else v) for k, v in raw],
+            partition=partition,
         )
         return event_id
 
@@ -139,33 +149,34 @@ class Probe:
 
         await eventually(ask, within=within)
 
-    async def said(self) -> list[UUID]:
+    async def published(self) -> list[UUID]:
         """The ids in the outbox."""
         return [r["event_id"] for r in await self.owner.fetch("SELECT event_id FROM mapper.outbox")]
 
-    async def committed(self) -> int:
-        """The offset that the group has committed on partition 0; 0 when it has none."""
+    async def committed(
+        self, topic: str = "notifications.v1", partition: int = 0, group: str = "notifications.v1"
+    ) -> int:
+        """The offset that the group has committed on this partition; 0 when it has none."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka.bootstrap)
         await admin.start()
         try:
-            group = f"{self.settings.kafka.prefix}mapper.notifications.v1"
-            found = await admin.list_consumer_group_offsets(group)
+            found = await admin.list_consumer_group_offsets(f"{self.settings.kafka.prefix}mapper.{group}")
         finally:
             await admin.close()
-        at = found.get(TopicPartition(self.topic, 0))
+        at = found.get(TopicPartition(self.settings.kafka.prefix + topic, partition))
         return max(0, at.offset) if at else 0
 
-    async def letters(self) -> list[DeadLetter]:
-        """What was parked."""
+    async def dead_letters(self) -> list[DeadLetter]:
+        """What was dead-lettered."""
         sealer = Sealer(self.settings.dead_letter_keys())
         found = []
         for row in await self.owner.fetch(
             'SELECT topic, partition, "offset" FROM mapper.dead_letter ORDER BY 1, 2, 3'
         ):
             async with self.database.system() as tx:
-                letter = await dead_letters.show(tx, sealer, *row)
-                assert letter is not None
-                found.append(letter)
+                dead_letter = await dead_letters.show(tx, sealer, *row)
+                assert dead_letter is not None
+                found.append(dead_letter)
         return found
 
     def set(self, **values: Any) -> None:
@@ -182,9 +193,8 @@ async def open_probe(
     settings = ServiceSettings(
         database=DatabaseSettings(dsn=SecretStr(address("mapper"))),
         kafka=kafka,
-        internal_token=SecretStr("x"),
         dead_letter_key=SecretStr(base64.b64encode(bytes(32)).decode()),
-        max_parked_in_row=15,
+        max_dead_letters=15,
     )
     database = await open_database(settings.database, "mapper")
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", request_timeout_ms=timeout_ms)

@@ -12,14 +12,17 @@ import pytest
 from pydantic import SecretStr
 
 from shared.contracts.events import Message
+from shared.db import tx as transactions
 from shared.db.seal import SealError
 from shared.errors import Unavailable
 from shared.messaging import consume as consuming
-from shared.messaging import inbox
+from shared.messaging import holds, inbox, limit, pauses
 from shared.messaging.consume import Consume
 from shared.messaging.subscription import Subscription
+from shared.telemetry.metrics import REGISTRY
 from tests.integration.messaging.conftest import Probe
 from tests.support.eventually import eventually
+from tests.support.probe import COMPANY
 
 GOOD = b'{"record_id":"00000000-0000-0000-0000-000000000009","account_id":"00000000-0000-0000-0000-000000000002","remote_id":"x"}'
 MORE = GOOD[:-1] + b',"more":%s}'
@@ -61,11 +64,11 @@ async def test_the_same_event_three_times_has_one_effect(probe: Probe) -> None:
     await probe.has(known, last)
 
 
-async def test_what_comes_while_a_subscriber_listens_is_heard_at_once(
+async def test_what_comes_while_a_subscriber_listens_is_consumed_at_once(
     probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here it would listen for ten minutes."""
-    monkeypatch.setattr(consuming, "LISTEN_MS", 600_000)
+    monkeypatch.setattr(consuming, "LISTEN_SECONDS", 600.0)
     await probe.start()
     first = await probe.send()
     await probe.has(first)
@@ -76,8 +79,8 @@ async def test_what_comes_while_a_subscriber_listens_is_heard_at_once(
 async def test_without_the_inbox_it_would_have_three(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control."""
 
-    async def forgetful(_: Any, received: Sequence[Any]) -> list[Message[Any]]:
-        return [r.message for r in received]
+    async def forgetful(_: Any, received: Sequence[Any]) -> list[Any]:
+        return list(received)
 
     monkeypatch.setattr(inbox, "remember", forgetful)
     await probe.start()
@@ -88,18 +91,18 @@ async def test_without_the_inbox_it_would_have_three(probe: Probe, monkeypatch: 
     await probe.has(known, known, known)
 
 
-async def test_poison_of_every_kind_is_parked_once_and_the_rest_goes_on(probe: Probe) -> None:
+async def test_poison_of_every_kind_is_dead_lettered_once_and_the_rest_goes_on(probe: Probe) -> None:
     """Each with its raw bytes and a reason; the good neighbours have their effect."""
     good = [await probe.send()]
-    probe.set(max_parked_in_row=len(POISON))
+    probe.set(max_dead_letters=len(POISON))
     for _, kind in POISON.values():
         await probe.send(**kind)
     good.append(await probe.send())
     await probe.start()
 
     await probe.has(*good)
-    letters = await probe.letters()
-    found = dict(zip(POISON, letters, strict=True))
+    entries = await probe.dead_letters()
+    found = dict(zip(POISON, entries, strict=True))
     assert {name: x.reason for name, x in found.items()} == {name: why for name, (why, _) in POISON.items()}
     for name, (_, kind) in POISON.items():
         raw = found[name].raw
@@ -117,23 +120,23 @@ async def test_a_field_that_nobody_knows_is_no_poison(probe: Probe) -> None:
     await probe.start()
 
     await probe.has(*sent)
-    assert await probe.letters() == []
+    assert await probe.dead_letters() == []
 
 
 async def test_an_unknown_type_that_is_passed_over_would_be_lost(probe: Probe) -> None:
     """The negative control: only types of the topic that the handler has no use for may be passed over."""
     consume = await probe.start()
-    (subscription,) = consume.subscriptions
+    (subscription,) = consume.subscriptions()
     subscription.passed_over = frozenset({b"employee.teleported"})
     await probe.send(ce_type="employee.teleported")
     last = await probe.send()
 
     await probe.has(last)
-    assert await probe.letters() == []
+    assert await probe.dead_letters() == []
 
 
-async def test_one_event_that_always_fails_is_parked_and_shown(probe: Probe) -> None:
-    """The batch is taken apart; after three tries it is parked with its headers, and its record shows it."""
+async def test_one_event_that_always_fails_is_dead_lettered_and_shown(probe: Probe) -> None:
+    """The batch is taken apart; after three tries it is dead-lettered with its headers, and its record shows it."""
     sent = [await probe.send() for _ in range(5)]
 
     async def fault(events: Sequence[Message[Any]]) -> None:
@@ -145,22 +148,22 @@ async def test_one_event_that_always_fails_is_parked_and_shown(probe: Probe) -> 
     await probe.start()
 
     await probe.has(*sent[:2], *sent[3:])
-    (letter,) = await eventually(probe.letters)
-    assert (letter.event_id, letter.reason) == (sent[2], "failed")
-    assert letter.raw is not None
-    assert dict(letter.raw.headers)["ce_id"] == str(sent[2]).encode()
-    assert "a bug" not in letter.detail
-    assert probe.parked == [sent[2]]
+    (dead_letter,) = await eventually(probe.dead_letters)
+    assert (dead_letter.event_id, dead_letter.reason) == (sent[2], "failed")
+    assert dead_letter.raw is not None
+    assert dict(dead_letter.raw.headers)["ce_id"] == str(sent[2]).encode()
+    assert "a bug" not in dead_letter.detail
+    assert probe.dead_lettered == [sent[2]]
 
 
-async def test_without_taking_the_batch_apart_its_neighbours_would_be_parked_too(
+async def test_without_taking_the_batch_apart_its_neighbours_would_be_dead_lettered_too(
     probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control."""
 
     async def all_of_it(self: Subscription, received: Sequence[Any]) -> None:
         for one in received:
-            await self.parking.park_failed(one, KeyError("a bug"))
+            await self.dead_lettering.store_failed(one, KeyError("a bug"))
 
     monkeypatch.setattr(Subscription, "_handle_apart", all_of_it)
     sent = [await probe.send() for _ in range(3)]
@@ -173,17 +176,13 @@ async def test_without_taking_the_batch_apart_its_neighbours_would_be_parked_too
     probe.fault = fault
     await probe.start()
 
-    await eventually(probe.letters)
-    assert {x.event_id for x in await probe.letters()} > {sent[1]}
+    await eventually(probe.dead_letters)
+    assert {x.event_id for x in await probe.dead_letters()} > {sent[1]}
 
 
 async def test_without_a_pause_it_would_be_a_hot_loop(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control."""
-
-    async def at_once(_: Subscription, __: float) -> None:
-        await asyncio.sleep(0)
-
-    monkeypatch.setattr(Subscription, "_wait", at_once)
+    monkeypatch.setattr(holds, "backoff_seconds", lambda *_, **__: 0.0)
     await probe.send()
 
     async def fault(_: Sequence[Message[Any]]) -> None:
@@ -201,7 +200,7 @@ async def _tried(probe: Probe, times: int) -> bool:
 
 
 async def test_what_a_repetition_may_cure_holds_without_a_hot_loop(probe: Probe) -> None:
-    """Back-off while it lasts, unready meanwhile; nothing is parked, and it goes on by itself."""
+    """Back-off while it lasts, unready meanwhile; nothing is dead-lettered, and it goes on by itself."""
     sent = [await probe.send() for _ in range(3)]
     ill = True
 
@@ -213,22 +212,22 @@ async def test_what_a_repetition_may_cure_holds_without_a_hot_loop(probe: Probe)
     probe.fault = fault
     consume = await probe.start()
 
-    async def holding() -> dict[str, str]:
-        return consume.holding()
+    async def paused() -> dict[str, str]:
+        return consume.paused()
 
-    await eventually(holding)
+    await eventually(paused)
     await asyncio.sleep(1.5)
     assert probe.attempts <= 12
     ill = False
     await probe.has(*sent)
-    assert await probe.letters() == []
-    assert consume.holding() == {}
+    assert await probe.dead_letters() == []
+    assert consume.paused() == {}
 
 
 async def test_without_a_total_parser_a_bad_header_is_lost(
     probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The negative control: FastStream's own parser fails, nothing is parked, and the offset moves on all the same."""
+    """The negative control: FastStream's own parser fails, nothing is dead-lettered, and the offset moves on all the same."""
     monkeypatch.setattr(consuming, "_bare", lambda record: record)
     await probe.send(ce_subject=b"\xff\xfe")
     last = await probe.send(ce_time="2026-11-23T12:00:00+00:00")
@@ -238,7 +237,7 @@ async def test_without_a_total_parser_a_bad_header_is_lost(
     if await probe.effects() == []:
         last = await probe.send()
         await probe.has(last)
-    assert await probe.letters() == []
+    assert await probe.dead_letters() == []
 
 
 async def test_a_name_that_holds_a_backslash_and_u0000_is_no_nul(probe: Probe) -> None:
@@ -247,19 +246,19 @@ async def test_a_name_that_holds_a_backslash_and_u0000_is_no_nul(probe: Probe) -
     await probe.start()
 
     await probe.has(typed)
-    assert await probe.letters() == []
+    assert await probe.dead_letters() == []
 
 
-async def test_parked_messages_are_sealed(probe: Probe) -> None:
+async def test_dead_lettered_messages_are_sealed(probe: Probe) -> None:
     """Nothing of the message lies open in the table, and what is opened is what came, to the byte."""
     body = GOOD.replace(b'"x"', b'{"surname":"Featherstonehaugh"}')
     await probe.send(body, ce_subject=b"Featherstonehaugh")
     await probe.start()
 
-    (letter,) = await eventually(probe.letters)
-    assert letter.raw is not None
-    assert letter.raw.body == body
-    assert dict(letter.raw.headers)["ce_subject"] == b"Featherstonehaugh"
+    (dead_letter,) = await eventually(probe.dead_letters)
+    assert dead_letter.raw is not None
+    assert dead_letter.raw.body == body
+    assert dict(dead_letter.raw.headers)["ce_subject"] == b"Featherstonehaugh"
     stored = str(await probe.owner.fetch("SELECT d::text FROM mapper.dead_letter d"))
     assert b"Featherstonehaugh" not in bytes.fromhex("".join(re.findall(r"[0-9a-f]{32,}", stored)))
     assert "Featherstonehaugh" not in stored
@@ -269,26 +268,26 @@ async def test_a_sealed_message_moved_to_another_row_does_not_open(probe: Probe)
     """The seal is bound to topic, partition and offset."""
     await probe.send(b"{")
     await probe.start()
-    await eventually(probe.letters)
+    await eventually(probe.dead_letters)
     await probe.owner.execute('UPDATE mapper.dead_letter SET "offset" = 77')
 
-    with pytest.raises(SealError, match="another place"):
-        await probe.letters()
+    with pytest.raises(SealError, match="other associated data"):
+        await probe.dead_letters()
 
 
 async def test_without_its_key_it_holds_and_loses_nothing(probe: Probe) -> None:
-    """What cannot be parked is neither skipped nor tried in a hot loop, and the reason says what to set."""
+    """What cannot be dead-lettered is neither skipped nor tried in a hot loop, and the reason says what to set."""
     probe.set(dead_letter_key=None)
     await probe.send(b"{")
     good = await probe.send()
     consume = await probe.start()
 
-    async def holding() -> str:
-        return str(consume.holding())
+    async def paused() -> str:
+        return str(consume.paused())
 
-    await eventually(holding)
+    await eventually(paused)
     await eventually(lambda: _holds(consume, "MUSTER_DEAD_LETTER_KEY"))
-    assert consume.subscriptions[0].failures < 12
+    assert consume.subscribers[0].holds.failures() < 12
     assert await probe.effects() == []
     await probe.stop()
     probe.set(dead_letter_key=SecretStr("A" * 43 + "="))
@@ -297,12 +296,12 @@ async def test_without_its_key_it_holds_and_loses_nothing(probe: Probe) -> None:
 
 
 async def _holds(consume: Consume, why: str) -> bool:
-    return why in str(consume.holding())
+    return why in str(consume.paused())
 
 
-async def test_a_parked_message_is_shown_once_however_often_its_batch_comes(probe: Probe) -> None:
-    """One is poison, one always fails, one waits for a neighbour: the first two are parked once, and hold nothing up."""
-    probe.set(max_parked_in_row=2)
+async def test_a_dead_lettered_message_is_shown_once_however_often_its_batch_comes(probe: Probe) -> None:
+    """One is poison, one always fails, one waits for a neighbour: the first two are dead-lettered once, and hold nothing up."""
+    probe.set(max_dead_letters=2)
     await probe.send(b"{")
     broken, waiting = await probe.send(), await probe.send()
     ill = True
@@ -322,16 +321,16 @@ async def test_a_parked_message_is_shown_once_however_often_its_batch_comes(prob
     last = await probe.send()
 
     await probe.has(waiting, last)
-    assert probe.parked == [broken]
-    assert [x.reason for x in await probe.letters()] == ["bad_body", "failed"]
+    assert probe.dead_lettered == [broken]
+    assert [x.reason for x in await probe.dead_letters()] == ["bad_body", "failed"]
 
 
 async def _failed(consume: Consume, times: int) -> bool:
-    return consume.subscriptions[0].failures >= times
+    return consume.subscribers[0].holds.failures() >= times
 
 
 async def test_a_hook_that_fails_does_not_lose_the_message(probe: Probe) -> None:
-    """It is parked all the same."""
+    """It is dead-lettered all the same."""
     sent = await probe.send()
 
     async def fault(_: Sequence[Message[Any]]) -> None:
@@ -341,28 +340,57 @@ async def test_a_hook_that_fails_does_not_lose_the_message(probe: Probe) -> None
         raise ValueError("another bug")
 
     probe.fault = fault
-    probe.parked = type("", (), {"append": staticmethod(hook)})()
+    probe.dead_lettered = type("", (), {"append": staticmethod(hook)})()
     await probe.start()
 
-    (letter,) = await eventually(probe.letters)
-    assert letter.event_id == sent
+    (dead_letter,) = await eventually(probe.dead_letters)
+    assert dead_letter.event_id == sent
 
 
-async def test_too_many_parked_in_a_row_is_a_bad_deploy(probe: Probe) -> None:
-    """It holds and turns unready instead of parking everything."""
-    for _ in range(30):
+async def _paused(probe: Probe) -> list[str]:
+    async with probe.database.system() as tx:
+        return [found.topic for found in await pauses.list_paused(tx)]
+
+
+async def test_so_many_dead_letters_that_it_looks_like_a_bad_deploy_pause_the_topic(probe: Probe) -> None:
+    """It turns unready and alarms instead of going on; a person sees it, and lets it go on."""
+    for _ in range(35):
         await probe.send(b"{")
+    good = await probe.send()
     consume = await probe.start()
 
-    async def holding() -> dict[str, str]:
-        return consume.holding()
+    await eventually(lambda: _holds(consume, "muster topics resume"))
+    assert len(await probe.dead_letters()) == probe.settings.max_dead_letters
+    assert await _paused(probe) == ["notifications.v1"]
+    assert REGISTRY.get_sample_value("muster_paused_topics", {"topic": "notifications.v1"}) == 1
+    assert await probe.effects() == []
 
-    await eventually(holding)
-    assert len(await probe.letters()) <= probe.settings.max_parked_in_row
+    async with probe.database.system() as tx:
+        assert await pauses.resume(tx, "notifications.v1")
+        assert not await pauses.resume(tx, "links.v1")
+    await probe.has(good)
+    assert len(await probe.dead_letters()) == 35
+    assert await _paused(probe) == []
+    assert consume.paused() == {}
+    assert REGISTRY.get_sample_value("muster_paused_topics", {"topic": "notifications.v1"}) == 0
+
+
+async def test_a_paused_topic_goes_on_by_itself_when_time_has_passed(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """35 messages that cannot be read do not stop it for ever."""
+    monkeypatch.setattr(limit, "WINDOW_SECONDS", 1.0)
+    for _ in range(35):
+        await probe.send(b"{")
+    good = await probe.send()
+    await probe.start()
+
+    await probe.has(good)
+    assert len(await probe.dead_letters()) == 35
 
 
 async def test_as_many_between_good_ones_are_bad_messages(probe: Probe) -> None:
-    """In a row means: without a good one in between."""
+    """No more of them than of those that can be handled."""
     good = []
     for _ in range(30):
         await probe.send(b"{")
@@ -370,13 +398,13 @@ async def test_as_many_between_good_ones_are_bad_messages(probe: Probe) -> None:
     consume = await probe.start()
 
     await probe.has(*good)
-    assert len(await eventually(probe.letters)) == 30
-    assert consume.holding() == {}
+    assert len(await eventually(probe.dead_letters)) == 30
+    assert consume.paused() == {}
 
 
 async def test_a_handler_that_always_fails_is_a_bad_deploy(probe: Probe) -> None:
-    """The same for what parses: after as many in a row it holds; mended, it goes on with what is left."""
-    probe.set(max_parked_in_row=3)
+    """The same for what parses: after as many it pauses; fixed, it goes on with what is left."""
+    probe.set(max_dead_letters=3)
     sent = [await probe.send() for _ in range(6)]
     ill = True
 
@@ -387,34 +415,31 @@ async def test_a_handler_that_always_fails_is_a_bad_deploy(probe: Probe) -> None
 
     probe.fault = fault
     consume = await probe.start()
-    await eventually(lambda: _holds(consume, "in a row"))
+    await eventually(lambda: _holds(consume, "too many"))
     await eventually(lambda: _failed(consume, 3))
-    assert len(await probe.letters()) == 3
+    assert len(await probe.dead_letters()) == 3
     ill = False
     await eventually(lambda: _holds_nothing(consume))
 
-    parked = {x.event_id for x in await probe.letters()}
-    assert parked == set(sent[:3])
+    dead_lettered = {x.event_id for x in await probe.dead_letters()}
+    assert dead_lettered == set(sent[:3])
     assert set(await probe.effects()) >= set(sent[3:])
 
 
 async def _holds_nothing(consume: Consume) -> bool:
-    return not consume.holding()
+    return not consume.paused()
 
 
-async def test_what_nobody_handles_is_passed_over_without_a_commit_of_its_own(probe: Probe) -> None:
-    """The next batch that has an effect commits it too."""
+async def test_what_nobody_handles_is_passed_over_and_committed_with_the_rest(probe: Probe) -> None:
+    """It leaves no trace in inbox and effects."""
     consume = await probe.start()
-    (subscription,) = consume.subscriptions
+    (subscription,) = consume.subscriptions()
     subscription.passed_over = frozenset({b"source.changed"})
-    subscription.committed_at = asyncio.get_running_loop().time()
     await probe.send()
     await eventually(lambda: _passed(consume))
-    assert await probe.committed() == 0
-
     subscription.passed_over = frozenset()
-    heard = await probe.send()
-    await probe.has(heard)
+    consumed = await probe.send()
+    await probe.has(consumed)
 
     await eventually(lambda: _committed(probe, 2))
 
@@ -425,3 +450,79 @@ async def _passed(consume: Consume) -> bool:
 
 async def _committed(probe: Probe, offset: int) -> bool:
     return await probe.committed() == offset
+
+
+async def test_what_does_not_concern_the_handler_leaves_no_trace(probe: Probe) -> None:
+    """It is read, as poison beside it is, and neither handled nor remembered."""
+    consume = await probe.start()
+    (subscription,) = consume.subscriptions()
+    subscription.concerns = lambda body: body.remote_id == "mine"
+    await probe.send()
+    await probe.send(b"{")
+    mine = await probe.send(GOOD.replace(b'"x"', b'"mine"'))
+
+    await probe.has(mine)
+    assert await probe.owner.fetchval("SELECT count(*) FROM mapper.inbox") == 1
+    assert [x.reason for x in await probe.dead_letters()] == ["bad_body"]
+    await eventually(lambda: _committed(probe, 3))
+
+
+async def _waits_for_its_company(probe: Probe) -> list[bool]:
+    """Of each backend that waits for an advisory lock: whether it holds a transaction id."""
+    rows = await probe.owner.fetch(
+        "SELECT backend_xid IS NOT NULL AS has FROM pg_stat_activity"
+        " WHERE wait_event = 'advisory' AND datname = current_database()"
+    )
+    return [row["has"] for row in rows]
+
+
+async def _id_while_waiting(probe: Probe) -> bool:
+    """Whether a handler that waits for its company's lock holds a transaction id meanwhile."""
+    async with probe.database.locked([COMPANY]):
+        await probe.start()
+        sent = await probe.send()
+        (has,) = await eventually(lambda: _waits_for_its_company(probe))
+    await probe.has(sent)
+    return has
+
+
+async def test_a_handler_waits_for_its_company_before_it_has_a_transaction_id(probe: Probe) -> None:
+    """Else every relay of the database would wait with it: they read only below the oldest open id."""
+    assert not await _id_while_waiting(probe)
+
+
+async def test_a_lock_taken_after_the_first_write_would_hold_every_relay_back(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control."""
+    locking = transactions._locking
+    monkeypatch.setattr(
+        transactions, "_locking", lambda *given: f"SELECT pg_current_xact_id(); {locking(*given)}"
+    )
+    async with probe.database.transaction([COMPANY]) as gate:
+        await gate.execute(locking(3, (COMPANY,)))
+        await probe.start()
+        await probe.send()
+        assert await eventually(lambda: _waits_for_its_company(probe)) == [True]
+
+
+async def test_a_connection_whose_wait_for_a_lock_was_cut_short_comes_back_clean(probe: Probe) -> None:
+    """The transaction had begun: it is rolled back before the connection serves others."""
+    async with probe.database.locked([COMPANY]):
+        waiting = asyncio.ensure_future(_take_lock(probe))
+        await eventually(lambda: _waits_for_its_company(probe))
+        await probe.owner.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'advisory'"
+            " AND datname = current_database()"
+        )
+        with pytest.raises(Unavailable):
+            await waiting
+    left = await probe.owner.fetch(
+        "SELECT state FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
+    )
+    assert left == []
+
+
+async def _take_lock(probe: Probe) -> None:
+    async with probe.database.locked([COMPANY]):
+        pass

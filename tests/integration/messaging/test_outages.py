@@ -1,4 +1,4 @@
-"""The broker or the database is away for a while; `OUTAGE_SECONDS=8` makes the broker's as short as you like.
+"""The broker or the database is away for a while; `make test-long` makes it longer (`OUTAGE_SECONDS=30`).
 
 Longer than the group's session time-out, so that members are thrown out; shorter than anybody's patience.
 """
@@ -9,26 +9,26 @@ import asyncio
 import functools
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from muster.kafka import Broker
 from muster.postgres import Postgres, scratch
 from shared.clock import SystemClock
 from shared.db.migrate import SERVICES, migrate
-from shared.errors import Unavailable
 from shared.messaging import relay
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.relay import Relay
-from shared.messaging.subscription import Subscription
+from shared.messaging.subscriber import Subscriber
 from shared.settings import KafkaSettings
 from tests.integration.messaging.conftest import Probe, open_probe
 from tests.support.broker import topics_on
@@ -36,8 +36,8 @@ from tests.support.eventually import eventually
 from tests.support.postgres import PASSWORD
 from tests.support.probe import COMPANY
 
-BROKER_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "30"))
-DATABASE_SECONDS = 10.0
+BROKER_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "8"))
+DATABASE_SECONDS = BROKER_SECONDS / 2
 ONE_OF_THREE_SECONDS = 8.0
 
 
@@ -52,7 +52,7 @@ async def relaying(probe: Probe) -> AsyncIterator[Outbox]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def say(probe: Probe, outbox: Outbox, count: int = 1) -> None:
+async def publish(probe: Probe, outbox: Outbox, count: int = 1) -> None:
     """Say so many things, as a request would: it is accepted whatever the broker does."""
     async with probe.database.transaction([COMPANY]) as tx:
         await outbox.append(tx, [Outgoing(probe.event(), COMPANY) for _ in range(count)])
@@ -63,7 +63,7 @@ async def say_for(probe: Probe, outbox: Outbox, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while loop.time() < until:
-        await say(probe, outbox, 5)
+        await publish(probe, outbox, 5)
         await asyncio.sleep(0.1)
 
 
@@ -100,21 +100,21 @@ async def kill(node: Broker, seconds: float) -> None:
 async def test_while_the_broker_is_away_everything_is_accepted_and_arrives_later(
     probe: Probe, broker: Broker, away: Callable[[Broker, float], Awaitable[None]]
 ) -> None:
-    """Each thing said before, during and after has its effect once."""
+    """Each thing published before, during and after has its effect once."""
     async with relaying(probe) as outbox:
         await probe.start()
-        await say(probe, outbox, 20)
-        await probe.has(*await probe.said())
+        await publish(probe, outbox, 20)
+        await probe.has(*await probe.published())
 
         gone = asyncio.ensure_future(away(broker, BROKER_SECONDS))
         started = asyncio.get_running_loop().time()
         await say_for(probe, outbox, BROKER_SECONDS - 1)
         assert asyncio.get_running_loop().time() - started < BROKER_SECONDS + 1
         await gone
-        await say(probe, outbox, 20)
+        await publish(probe, outbox, 20)
 
-        await probe.has(*await probe.said(), within=60)
-        assert await probe.letters() == []
+        await probe.has(*await probe.published(), within=60)
+        assert await probe.dead_letters() == []
 
 
 async def test_without_the_outbox_what_is_said_meanwhile_is_lost(
@@ -151,7 +151,7 @@ async def own_postgres() -> AsyncIterator[Postgres]:
 async def test_while_the_database_is_away_the_broker_keeps_everything(
     own_postgres: Postgres, kafka: KafkaSettings
 ) -> None:
-    """The partition is held, unready, without a hot loop; afterwards everything has its effect once."""
+    """The partition is paused, unready, without a hot loop; afterwards everything has its effect once."""
 
     def address(role: str) -> str:
         return own_postgres.dsn() if role == "owner" else own_postgres.dsn(role, PASSWORD)
@@ -160,40 +160,36 @@ async def test_while_the_database_is_away_the_broker_keeps_everything(
         consume = await probe.start()
         async with relaying(probe) as outbox:
             sent = [await probe.send() for _ in range(10)]
-            await say(probe, outbox, 5)
-            said = await probe.said()
-            await probe.has(*sent, *said)
+            await publish(probe, outbox, 5)
+            published = await probe.published()
+            await probe.has(*sent, *published)
 
             assert own_postgres.child is not None
             own_postgres.child.kill()
             sent += [await probe.send() for _ in range(10)]
-            await eventually(functools.partial(_holding, consume))
+            await eventually(functools.partial(_paused, consume))
             await asyncio.sleep(DATABASE_SECONDS)
             sent += [await probe.send() for _ in range(10)]
-            assert consume.subscriptions[0].failures < 3 + DATABASE_SECONDS * 2
+            assert consume.subscribers[0].holds.failures() < 3 + DATABASE_SECONDS * 2
             await own_postgres.start()
             await own_postgres.ready()
             probe.owner = await asyncpg.connect(address("owner"))
 
-            await probe.has(*sent, *said, within=40)
-            await say(probe, outbox, 5)
-            await probe.has(*sent, *await probe.said(), within=40)
-            assert await probe.letters() == []
+            await probe.has(*sent, *published, within=40)
+            await publish(probe, outbox, 5)
+            await probe.has(*sent, *await probe.published(), within=40)
+            assert await probe.dead_letters() == []
 
 
 async def test_without_holding_what_comes_meanwhile_is_lost(
     own_postgres: Postgres, kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: a consumer that gives a batch up when the database is away moves its offset on."""
-    take = Subscription.take
 
-    async def give_up(self: Subscription, records: Sequence[ConsumerRecord[bytes, bytes]]) -> int:
-        try:
-            return await take(self, records)
-        except Unavailable:
-            return len(records)
+    def give_up(self: Subscriber, batch: Any, _: Exception) -> None:
+        self.offsets.note(batch.records)
 
-    monkeypatch.setattr(Subscription, "take", give_up)
+    monkeypatch.setattr(Subscriber, "_hold", give_up)
 
     def address(role: str) -> str:
         return own_postgres.dsn() if role == "owner" else own_postgres.dsn(role, PASSWORD)
@@ -218,8 +214,8 @@ async def _committed(probe: Probe, offset: int) -> bool:
     return await probe.committed() == offset
 
 
-async def _holding(consume: Consume) -> bool:
-    return bool(consume.holding())
+async def _paused(consume: Consume) -> bool:
+    return bool(consume.paused())
 
 
 async def _leader(probe: Probe, nodes: list[Broker]) -> Broker:
@@ -234,11 +230,11 @@ async def _one_of_three_dies(probe: Probe, nodes: list[Broker]) -> tuple[list[UU
     async with relaying(probe) as outbox:
         await probe.start()
 
-        async def heard() -> bool:
-            await say(probe, outbox)
+        async def consumed() -> bool:
+            await publish(probe, outbox)
             return bool(await probe.effects())
 
-        await eventually(heard, within=40)
+        await eventually(consumed, within=40)
         leader = await _leader(probe, nodes)
 
         saying = asyncio.ensure_future(say_for(probe, outbox, ONE_OF_THREE_SECONDS))
@@ -247,14 +243,14 @@ async def _one_of_three_dies(probe: Probe, nodes: list[Broker]) -> tuple[list[UU
         await asyncio.sleep(1)
         await kill(leader, ONE_OF_THREE_SECONDS)
         await saying
-        await say(probe, outbox, 20)
-        said = await probe.said()
+        await publish(probe, outbox, 20)
+        published = await probe.published()
 
         async def arrived() -> bool:
-            return set(await probe.effects()) >= set(said[-20:])
+            return set(await probe.effects()) >= set(published[-20:])
 
         await eventually(arrived, within=60)
-        return said, set(await probe.effects())
+        return published, set(await probe.effects())
 
 
 @pytest_asyncio.fixture
@@ -269,9 +265,9 @@ async def test_one_of_three_brokers_dies_under_load_and_nothing_is_lost(
     on_three: Probe, cluster: list[Broker]
 ) -> None:
     """The two others go on; everything has its effect once."""
-    said, _ = await _one_of_three_dies(on_three, cluster)
-    await on_three.has(*said, within=40)
-    assert await on_three.letters() == []
+    published, _ = await _one_of_three_dies(on_three, cluster)
+    await on_three.has(*published, within=40)
+    assert await on_three.dead_letters() == []
 
 
 async def test_without_waiting_for_acknowledgement_some_would_be(
@@ -283,5 +279,5 @@ async def test_without_waiting_for_acknowledgement_some_would_be(
         return AIOKafkaProducer(**{**settings, "acks": 0})
 
     monkeypatch.setattr(relay, "AIOKafkaProducer", hasty)
-    said, arrived = await _one_of_three_dies(on_three, cluster)
-    assert set(said) - arrived
+    published, arrived = await _one_of_three_dies(on_three, cluster)
+    assert set(published) - arrived

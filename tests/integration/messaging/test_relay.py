@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
+import pytest_asyncio
+from pydantic import SecretStr
 
 from shared.clock import SystemClock
-from shared.contracts.records import Lane
+from shared.db.pool import open_database
+from shared.db.tx import Database
+from shared.domain.values import Lane
 from shared.messaging import outbox as saying
 from shared.messaging import relay as relaying
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.relay import Relay
+from shared.settings import DatabaseSettings
 from tests.integration.messaging.conftest import Probe
 from tests.support.eventually import eventually
 from tests.support.probe import COMPANY
@@ -24,7 +30,7 @@ from tests.support.probe import COMPANY
 OTHER = UUID(int=77)
 
 
-async def say(probe: Probe, outbox: Outbox, count: int, *, hold: float = 0) -> None:
+async def publish(probe: Probe, outbox: Outbox, count: int, *, hold: float = 0) -> None:
     """Say `count` things in one transaction that stays open for a while."""
     async with probe.database.transaction([COMPANY]) as tx:
         await outbox.append(tx, [Outgoing(probe.event(), COMPANY, lane=Lane.REAL_TIME) for _ in range(count)])
@@ -37,9 +43,9 @@ async def test_writers_that_commit_out_of_order_lose_nothing(
     """An early id that commits late is not skipped."""
     await probe.start()
     _, outbox = relay
-    await asyncio.gather(*(say(probe, outbox, 3, hold=(n % 5) * 0.2) for n in range(20)))
+    await asyncio.gather(*(publish(probe, outbox, 3, hold=(n % 5) * 0.2) for n in range(20)))
 
-    await probe.has(*await probe.said())
+    await probe.has(*await probe.published())
 
 
 async def test_a_cursor_on_the_id_alone_would_lose_some(
@@ -54,9 +60,9 @@ async def test_a_cursor_on_the_id_alone_would_lose_some(
         " ORDER BY o.id LIMIT $1",
     )
     relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
-    slow = asyncio.ensure_future(say(probe, outbox, 1, hold=0.6))
+    slow = asyncio.ensure_future(publish(probe, outbox, 1, hold=0.6))
     await asyncio.sleep(0.2)
-    await say(probe, outbox, 1)
+    await publish(probe, outbox, 1)
     first, _ = await relay.step()
     await slow
 
@@ -70,7 +76,7 @@ async def test_a_relay_that_dies_before_it_marks_says_it_again_with_the_same_id(
     """Sent, not marked: the next relay sends it again, and it has its effect once."""
     await probe.start()
     relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
-    await say(probe, outbox, 5)
+    await publish(probe, outbox, 5)
     await relay.step()
     await probe.owner.execute("UPDATE mapper.relay_cursor SET xid = '0', id = 0")
     again, _ = await relay.step()
@@ -78,9 +84,9 @@ async def test_a_relay_that_dies_before_it_marks_says_it_again_with_the_same_id(
 
     assert again == 5
 
-    await probe.has(*await probe.said())
+    await probe.has(*await probe.published())
     with pytest.raises(AssertionError):
-        await probe.has(*await probe.said(), OTHER, within=1)
+        await probe.has(*await probe.published(), OTHER, within=1)
 
 
 async def test_two_relays_and_only_one_leads(probe: Probe, relay: tuple[Relay, Outbox]) -> None:
@@ -89,34 +95,41 @@ async def test_two_relays_and_only_one_leads(probe: Probe, relay: tuple[Relay, O
     second = Relay(probe.settings, probe.database)
     task = asyncio.ensure_future(second.run())
     try:
-        await asyncio.sleep(1.5)
-        assert (first.leading, second.leading) in ((True, False), (False, True))
+        await eventually(lambda: _one_leads(first, second))
         await probe.owner.fetch(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mapper-relay'"
         )
         await probe.start()
-        await say(probe, outbox, 3)
-        await probe.has(*await probe.said())
+        await publish(probe, outbox, 3)
+        await probe.has(*await probe.published())
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def _one_leads(first: Relay, second: Relay) -> bool:
+    return first.leading is not second.leading
+
+
 async def _is_sent(
-    probe: Probe, monkeypatch: pytest.MonkeyPatch, *, notify: bool, poll_seconds: float, within: float
+    probe: Probe,
+    monkeypatch: pytest.MonkeyPatch,
+    writer: Database,
+    *,
+    poll_seconds: float = 3600,
+    within: float = 20,
 ) -> bool:
-    """Whether what is committed while the relay rests is heard in time."""
+    """Whether what is committed over `writer` while the relay rests is heard in time."""
     monkeypatch.setattr(relaying, "POLL_SECONDS", poll_seconds)
-    if not notify:
-        monkeypatch.setattr(saying, "_APPEND", saying._APPEND.replace("pg_notify($3, '')", "$3::text"))
     outbox = Outbox(SystemClock())
     await probe.start()
-    await say(probe, outbox, 1)
+    await publish(probe, outbox, 1)
     task = asyncio.ensure_future(Relay(probe.settings, probe.database).run())
     try:
-        await probe.has(*await probe.said())  # found by its first look; now it rests
-        await say(probe, outbox, 1)
-        both = await probe.said()
+        await probe.has(*await probe.published())  # found by its first look; now it rests
+        async with writer.transaction([COMPANY]) as tx:
+            await outbox.append(tx, [Outgoing(probe.event(), COMPANY)])
+        both = await probe.published()
         with suppress(AssertionError):
             await probe.has(*both, within=within)
         return sorted(both) == sorted(await probe.effects())
@@ -125,21 +138,91 @@ async def _is_sent(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_commit_wakes_a_relay_that_never_polls(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NOTIFY alone carries it, within a moment."""
-    assert await _is_sent(probe, monkeypatch, notify=True, poll_seconds=3600, within=2)
+@pytest_asyncio.fixture
+async def copy(addresses: Callable[[str], str]) -> AsyncIterator[Database]:
+    """The pool of another copy of the service, whose relay does not lead."""
+    opened = await open_database(DatabaseSettings(dsn=SecretStr(addresses("mapper"))), "mapper")
+    yield opened
+    await opened.close()
 
 
-async def test_without_notify_a_relay_that_never_polls_sleeps_on(
+def _without_notify(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saying, "_APPEND", saying._APPEND.replace("pg_notify($3, '')", "$3::text"))
+
+
+async def test_a_commit_wakes_the_relay_of_its_own_process_without_notify(
     probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Neither NOTIFY nor polling is needed."""
+    _without_notify(monkeypatch)
+    assert await _is_sent(probe, monkeypatch, probe.database)
+
+
+async def test_the_process_whose_relay_leads_notifies_nobody(
+    probe: Probe, relay: tuple[Relay, Outbox], copy: Database
+) -> None:
+    """Another copy does."""
+    leading, outbox = relay
+    consumed: list[str] = []
+
+    def consume(*given: Any) -> None:
+        consumed.append(given[2])
+
+    async def leads() -> bool:
+        return leading.leading
+
+    async def notified() -> bool:
+        await probe.owner.execute("SELECT 1")
+        return bool(consumed)
+
+    await probe.owner.add_listener("outbox_mapper", consume)
+    await eventually(leads)
+    await publish(probe, outbox, 1)
+    await probe.owner.execute("SELECT 1")
+    assert consumed == []
+    async with copy.transaction([COMPANY]) as tx:
+        await outbox.append(tx, [Outgoing(probe.event(), COMPANY)])
+    await eventually(notified)  # one that a commit of the leader had sent would have come before
+    assert consumed == ["outbox_mapper"]
+    await probe.owner.remove_listener("outbox_mapper", consume)
+
+
+async def test_a_commit_of_another_copy_wakes_it_by_notify(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch, copy: Database
+) -> None:
+    """Without polling."""
+    assert await _is_sent(probe, monkeypatch, copy)
+
+
+async def test_without_notify_a_relay_that_never_polls_sleeps_through_another_copys_commit(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch, copy: Database
+) -> None:
     """The negative control."""
-    assert not await _is_sent(probe, monkeypatch, notify=False, poll_seconds=3600, within=2)
+    _without_notify(monkeypatch)
+    assert not await _is_sent(probe, monkeypatch, copy, within=2)
 
 
-async def test_without_notify_polling_alone_carries_it(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_notify_polling_alone_carries_it(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch, copy: Database
+) -> None:
     """As often as it does in earnest."""
-    assert await _is_sent(probe, monkeypatch, notify=False, poll_seconds=relaying.POLL_SECONDS, within=5)
+    _without_notify(monkeypatch)
+    assert await _is_sent(probe, monkeypatch, copy, poll_seconds=relaying.POLL_SECONDS)
+
+
+async def test_only_the_cursor_is_committed_without_waiting_for_the_disk(probe: Probe) -> None:
+    """The setting lasts for that one transaction; nothing else of the relay, nothing of the service has it."""
+    relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
+    connection = await relay._connected()
+    async with connection.transaction():
+        await connection.execute(relaying._MOVE, 0, "0", 0, "0", 0)
+        assert await connection.fetchval("SHOW synchronous_commit") == "off"
+    await publish(probe, outbox, 1)
+    assert await relay.step() == (1, False)
+    assert await connection.fetchval("SHOW synchronous_commit") == "on"
+    async with probe.database.transaction([COMPANY]) as tx:
+        assert await tx.fetchval("SHOW synchronous_commit") == "on"
+    await relay.close()
 
 
 async def test_a_message_over_the_brokers_limit_cannot_exist(probe: Probe) -> None:
@@ -148,7 +231,7 @@ async def test_a_message_over_the_brokers_limit_cannot_exist(probe: Probe) -> No
     with pytest.raises(asyncpg.CheckViolationError):
         async with probe.database.transaction([COMPANY]) as tx:
             await Outbox(SystemClock()).append(tx, [Outgoing(body, COMPANY)])
-    assert await probe.said() == []
+    assert await probe.published() == []
 
 
 def _day(days: int) -> str:
@@ -167,14 +250,14 @@ async def test_rows_that_came_before_their_days_partition_are_moved_into_it(prob
     """Nobody kept the partitions for a while: what was written meanwhile must not stop the relay for good."""
     await probe.owner.execute(f"DROP TABLE mapper.outbox_{_day(0)}; DROP TABLE mapper.inbox_{_day(0)}")
     outbox, relay = Outbox(SystemClock()), Relay(probe.settings, probe.database)
-    await say(probe, outbox, 3)
+    await publish(probe, outbox, 3)
     assert await probe.owner.fetchval("SELECT count(*) FROM mapper.outbox_other") == 3
 
     await relay._keep_partitions()
 
     assert await probe.owner.fetchval("SELECT count(*) FROM mapper.outbox_other") == 0
     assert _day(0) in await _parts(probe, "outbox") & await _parts(probe, "inbox")
-    await say(probe, outbox, 2)
+    await publish(probe, outbox, 2)
     assert await relay.step() == (5, False)
     await relay.close()
     tables = await probe.owner.fetch(
@@ -190,7 +273,7 @@ async def test_nothing_that_is_not_relayed_yet_is_dropped_however_old(probe: Pro
         f"CREATE TABLE mapper.outbox_{old} PARTITION OF mapper.outbox FOR VALUES FROM ('{old}') TO ('{_day(-19)}')"
     )
     relay, outbox = Relay(probe.settings, probe.database), Outbox(SystemClock())
-    await say(probe, outbox, 2)
+    await publish(probe, outbox, 2)
     await probe.owner.execute("UPDATE mapper.outbox SET event_time = event_time - interval '20 days'")
 
     await relay._keep_partitions()

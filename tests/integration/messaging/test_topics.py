@@ -20,8 +20,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from muster.kafka import Broker
 from shared.clock import SystemClock
 from shared.contracts.events import EmployeeRemoved, Message
-from shared.contracts.records import Cause, Lane
 from shared.contracts.topics import MAX_BODY_BYTES
+from shared.domain.values import Cause, Lane
 from shared.messaging.broker import RefusedTopicError, create_topics
 from shared.messaging.outbox import Outbox, Outgoing, partition_of
 from shared.messaging.relay import Relay
@@ -121,7 +121,7 @@ async def test_made_again_only_what_is_missing_is_added(
     """What an operator has set since stays."""
 
     async def again() -> list[str]:
-        return await create_topics(kafka.bootstrap, partitions=PARTITIONS + 1, prefix=kafka.prefix)
+        return await create_topics(kafka.model_copy(update={"partitions": PARTITIONS + 1}))
 
     longer = EVENTS | {"retention.ms": str(2 * FOURTEEN_DAYS)}
     await admin.alter_configs(
@@ -146,7 +146,8 @@ async def _lacks(admin: AIOKafkaAdminClient, name: str) -> bool:
 async def test_two_that_make_them_at_once_both_end_well(broker: Broker, admin: AIOKafkaAdminClient) -> None:
     """Each topic is there once, as it should be."""
     prefix = f"t{uuid4().hex[:8]}."
-    both = [create_topics(broker.address, partitions=PARTITIONS, prefix=prefix) for _ in range(2)]
+    settings = KafkaSettings(bootstrap=broker.address, partitions=PARTITIONS, prefix=prefix)
+    both = [create_topics(settings) for _ in range(2)]
     try:
         first, second = await asyncio.gather(*both)
         assert sorted(first + second) == sorted(prefix + name for name in AS_MADE)
@@ -158,7 +159,7 @@ async def test_two_that_make_them_at_once_both_end_well(broker: Broker, admin: A
 async def test_topics_that_the_broker_refuses_are_not_said_to_be_made(broker: Broker) -> None:
     """Three copies of each cannot be on one broker."""
     with pytest.raises(RefusedTopicError, match=r"employees\.v1.*[Rr]eplication"):
-        await create_topics(broker.address, partitions=PARTITIONS, replication_factor=3, prefix="refused.")
+        await create_topics(KafkaSettings(bootstrap=broker.address, prefix="refused."), 3)
     done = await muster("topics", "--kafka", broker.address, "--replicas", "3")
     assert (done.code, "refuses the topic employees.v1" in done.text) == (1, True)
 

@@ -42,12 +42,12 @@ def client(probe: Probe) -> httpx.AsyncClient:
     routes = APIRouter()
 
     @routes.post("/things/{name}")
-    async def say(name: str) -> dict[str, str]:
+    async def publish(name: str) -> dict[str, str]:
         async with probe.database.transaction([COMPANY]) as tx:
             await Outbox(SystemClock()).append(tx, [Outgoing(probe.event(name), COMPANY)])
         return {}
 
-    app = make_http("mapper", Parts(KafkaRouter(), routes=[routes]), None)
+    app = make_http("mapper", Parts(KafkaRouter(), routes=[routes]))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
 
 
@@ -88,10 +88,10 @@ async def test_one_trace_from_the_request_to_the_handler_and_on(
 
     batch = await handled(spans)
     (request,) = (s for s in spans.get_finished_spans() if s.name == "POST /things/{name}")
-    said, answered = await headers(probe)
+    published, answered = await headers(probe)
 
     assert f"{request.context.trace_id:032x}" == THEIRS
-    assert said["traceparent"] == f"00-{THEIRS}-{request.context.span_id:016x}-01"
+    assert published["traceparent"] == f"00-{THEIRS}-{request.context.span_id:016x}-01"
     assert batch.context.trace_id == request.context.trace_id
     assert batch.parent is not None
     assert batch.parent.span_id == request.context.span_id

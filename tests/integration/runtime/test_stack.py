@@ -20,14 +20,17 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from muster.commands.operations import find_broker
+from muster.data_dir import running
 from muster.errors import StackError
-from muster.folder import running
 from muster.kafka import Broker, wait_for_broker
 from muster.postgres import Postgres, scratch
 from muster.processes import _start_by_ps, start_time
 from muster.stack import Options, Stack
 from shared.contracts.topics import TOPICS
 from shared.db.migrate import SERVICES, migrate
+from shared.messaging.security import client_options
+from shared.settings import KafkaSettings
 from tests.support.command import begun, muster
 from tests.support.eventually import eventually
 from tests.support.postgres import PASSWORD
@@ -93,7 +96,9 @@ async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -
     database = await asyncpg.connect(found["database"])
     await database.execute(_KEEP)
     await database.close()
-    producer = AIOKafkaProducer(bootstrap_servers=found["kafka"], acks="all")
+    client = find_broker(None, found)
+    assert client is not None
+    producer = AIOKafkaProducer(**client_options(client), acks="all")
     await producer.start()
     kept = await producer.send_and_wait(TOPIC, b"kept", partition=1)
     await producer.stop()
@@ -113,7 +118,7 @@ async def test_a_killed_muster_leaves_no_orphan_and_starts_again(folder: Path) -
         database = await asyncpg.connect(again.database)
         assert await database.fetchval("SELECT document ->> 'kept' FROM mapper.company_settings") == "yes"
         await database.close()
-        consumer = AIOKafkaConsumer(bootstrap_servers=again.kafka)
+        consumer = AIOKafkaConsumer(**client_options(again.client()))
         await consumer.start()
         consumer.assign([TopicPartition(TOPIC, 1)])
         consumer.seek(TopicPartition(TOPIC, 1), kept.offset)
@@ -166,14 +171,14 @@ async def test_on_servers_that_run_already_only_the_services_are_started(
             status = await muster("status", "--data", str(tmp_path))
         finally:
             process.send_signal(signal.SIGINT)
-            said, _ = await asyncio.wait_for(process.communicate(), 30)
+            output, _ = await asyncio.wait_for(process.communicate(), 30)
 
-        assert (process.returncode, b"Traceback" in said) == (0, False)
+        assert (process.returncode, b"Traceback" in output) == (0, False)
         assert status.code == 0, status.text
         assert set(found["pids"]) == set(SERVICES)
         assert not any(start_time(pid) for pid in found["pids"].values())
         assert not any((tmp_path / own).exists() for own in ("postgres", "kafka", "stack.json"))
-        await wait_for_broker(kafka)
+        await wait_for_broker(KafkaSettings(bootstrap=kafka))
         assert servers == (broker.child.pid, postgres.child.pid)
         migrations = "SELECT count(*), max(extract(epoch FROM applied_at)) FROM muster.migrations"
         made.append(tuple(await database.fetchrow(migrations) or ()))

@@ -16,8 +16,8 @@ from services.syncer.handlers import Handlers
 from services.syncer.settings import Settings
 from services.syncer.worker import Sender
 from shared.clock import SystemClock
-from shared.connectors.ports import PreparedCall, Write, Written
-from shared.contracts.commands import SyncRecords
+from shared.connectors.ports import NamesPage, PreparedCall, Write, Written
+from shared.contracts.commands import CreatePlan, SyncRecords
 from shared.contracts.events import (
     DirectoryMatched,
     EmployeeStaged,
@@ -25,9 +25,13 @@ from shared.contracts.events import (
     RecordLinked,
     RecordUnmatched,
 )
-from shared.contracts.records import Account, Cause, Employee, Lane, Remote, System, record_id
 from shared.db.pool import open_database
 from shared.db.tx import Database
+from shared.domain.employee import Employee, Remote
+from shared.domain.ids import record_id
+from shared.domain.plans import SafetyLimits
+from shared.domain.settings import Account
+from shared.domain.values import Cause, Holder, Lane
 from shared.errors import Unavailable
 from shared.messaging.outbox import Outbox
 from shared.settings import DatabaseSettings, KafkaSettings, VaultSettings
@@ -50,6 +54,8 @@ class Destination:
         """A name that no call with it survives: the system answers with an error of its own."""
         self.loses = False
         """It does what it is asked once a call, and answers with an error all the same."""
+        self.drops: set[str] = set()
+        """The fields whose values it does not take, and answers without."""
         self.made: set[str] = set()
         self.looked_for: list[object] = []
         self.hides: list[BaseException] = []
@@ -59,12 +65,14 @@ class Destination:
         return {i: self.people[i] for i in remote_ids if i in self.people}
 
     def prepare(self, key: str, writes: Sequence[Write]) -> PreparedCall:
-        told = [{"id": w.current.remote_id if w.current else None, "values": dict(w.fields)} for w in writes]
+        received = [
+            {"id": w.current.remote_id if w.current else None, "values": dict(w.fields)} for w in writes
+        ]
         return PreparedCall(
-            key, "POST", "/people", orjson.dumps(told).decode(), {}, [w.item_id for w in writes]
+            key, "POST", "/people", orjson.dumps(received).decode(), {}, [w.push_id for w in writes]
         )
 
-    async def send(self, call: PreparedCall) -> Sequence[Written]:
+    async def send(self, call: PreparedCall, *, again: bool = False) -> Sequence[Written]:
         self.calls.append(call)
         if self.before_send:
             await self.before_send()
@@ -74,11 +82,12 @@ class Destination:
             raise Unavailable("destination: 500", outcome_unknown=True)
         self.made.add(call.key)
         written = []
-        for member, told in zip(call.members, orjson.loads(call.body), strict=True):
-            remote_id = told["id"] or str(len(self.people) + 1)
-            old = self.people[remote_id] if told["id"] else None
+        for member, received in zip(call.members, orjson.loads(call.body), strict=True):
+            remote_id = received["id"] or str(len(self.people) + 1)
+            old = self.people[remote_id] if received["id"] else None
             known = old.employee if old else Employee(active=True)
-            employee = known.overlaid(Employee(**told["values"]))
+            taken = {name: v for name, v in received["values"].items() if name not in self.drops}
+            employee = known.overlaid(Employee(**taken))
             version = str(int(old.version or 0) + 1 if old else 1)
             self.people[remote_id] = Remote(
                 remote_id=remote_id, version=version, updated_at=None, employee=employee, payload="{}"
@@ -95,33 +104,53 @@ class Destination:
             raise self.hides.pop(0)
         return next((p for p in self.people.values() if p.employee.number == number), None)
 
+    async def read_names(self, kind: str, cursor: str | None, *, since: datetime | None = None) -> NamesPage:
+        return NamesPage([], None, datetime.now(UTC))
+
+    async def find_holders(self, field: str, value: str) -> Sequence[Holder]:
+        return []
+
     async def close(self) -> None:
         pass
 
 
 @dataclass(frozen=True)
 class Connectors:
-    """Gives out the one destination."""
+    """Gives out the one destination, and the source to those who write to it."""
 
     destination: Destination
+    origin: Destination
 
     async def get(self, account: Account, company: UUID) -> Destination:
-        return self.destination
+        return self.origin if account.account_id == SOURCE else self.destination
 
 
 @dataclass
 class World:
-    """Tells messages to the real handlers, lets the real sender work, and reads what was said."""
+    """Gives messages to the real handlers, lets the real sender work, and reads what was published."""
 
     database: Database
     handlers: Handlers
     sender: Sender
     destination: Destination
+    origin: Destination
+    """Linarc, once something is written there."""
     number: int = 0
-    told: dict[str, Employee] = field(default_factory=dict)
+    wishes: int = 0
+    """How many directories were wanted and have been read."""
+    received: dict[str, Employee] = field(default_factory=dict)
+    source: UUID = SOURCE
+    there: UUID = DESTINATION
+    """The destination's account."""
 
     def id(self, remote: str) -> UUID:
-        return record_id(SOURCE, remote)
+        return record_id(self.source, remote)
+
+    async def flip(self) -> None:
+        """From now on QuickBooks is the source, and Linarc's directory has been read."""
+        self.source, self.there = DESTINATION, SOURCE
+        await self.tell(self.handlers.on_settings, document(2, flipped=True))
+        await self.matched()
 
     def message(self, body: Any, company: UUID = COMPANY, lane: Lane = Lane.BULK) -> Message[Any]:
         """A new one."""
@@ -133,46 +162,61 @@ class World:
         self, handler: Callable[..., Any], messages: Sequence[Message[Any]], database: Database | None = None
     ) -> None:
         """One batch, in one transaction."""
-        async with (database or self.database).transaction(m.company_id for m in messages) as tx:
+        async with (database or self.database).handling(m.company_id for m in messages) as tx:
             await handler(messages, tx)
 
-    async def _tell(self, handler: Callable[..., Any], *bodies: Any, lane: Lane = Lane.BULK) -> None:
+    async def tell(self, handler: Callable[..., Any], *bodies: Any, lane: Lane = Lane.BULK) -> None:
         await self.batch(handler, [self.message(body, lane=lane) for body in bodies])
 
     async def set(self, version: int, *, connected: bool = True) -> None:
         """The company's settings; QuickBooks may be disconnected."""
-        off = None if connected else System.QUICKBOOKS
-        await self._tell(self.handlers.on_settings, document(version, disconnected=off))
+        off = None if connected else "quickbooks"
+        await self.tell(self.handlers.on_settings, document(version, disconnected=off))
 
     async def start(self) -> None:
         """A company from Linarc to QuickBooks whose destination has been read."""
         await self.set(1)
-        as_of = datetime.now(UTC)
-        for lane in Lane:
-            mark = DirectoryMatched(account_id=DESTINATION, as_of=as_of, part=0, parts=1)
-            await self._tell(self.handlers.on_links, mark, lane=lane)
+        await self.matched()
 
-    async def staged(self, *remotes: str, rev: int = 1, **values: Any) -> None:
-        """People of the source, as an import found them."""
+    async def matched(self, as_of: datetime | None = None, base: datetime | None = None) -> datetime:
+        """The destination has been read now, or as of then; with a `base` the marker extends that one."""
+        as_of = as_of or datetime.now(UTC)
+        for lane in Lane if base is None else [Lane.REAL_TIME]:
+            mark = DirectoryMatched(
+                account_id=self.there, as_of=as_of, base=base or as_of, part=0, parts=0 if base else 1
+            )
+            await self.tell(self.handlers.on_links, mark, lane=lane)
+        return as_of
+
+    async def staged(
+        self,
+        *remotes: str,
+        rev: int = 1,
+        cause: Cause = Cause.IMPORT,
+        version: str | None = None,
+        **values: Any,
+    ) -> None:
+        """People of the source, as an import found them, or as another `cause` did."""
         at = datetime.now(UTC) + timedelta(seconds=rev)
         bodies = []
         for remote in remotes:
-            self.told[remote] = Employee(
+            self.received[remote] = Employee(
                 **{"first_name": "Ana", "last_name": f"Li{remote}", "active": True} | values
             )
             bodies.append(
                 EmployeeStaged(
                     record_id=self.id(remote),
-                    account_id=SOURCE,
+                    account_id=self.source,
                     remote_id=remote,
                     rev=rev,
-                    employee=self.told[remote],
-                    remote_version=None,
-                    read_at=at,
-                    cause=Cause.IMPORT,
+                    employee=self.received[remote],
+                    remote_version=version,
+                    requested_at=at,
+                    answered_at=at,
+                    cause=cause,
                 )
             )
-        await self._tell(self.handlers.on_employees, *bodies)
+        await self.tell(self.handlers.on_employees, *bodies)
 
     async def unmatched(
         self, *remotes: str, rev: int = 1, link_rev: int = 1, asked_at: datetime | None = None
@@ -181,49 +225,57 @@ class World:
         bodies = [
             RecordUnmatched(
                 record_id=self.id(remote),
-                account_id=SOURCE,
-                destination_account_id=DESTINATION,
+                account_id=self.source,
+                destination_account_id=self.there,
                 link_rev=link_rev,
                 source_rev=rev,
                 asked_at=asked_at,
             )
             for remote in remotes
         ]
-        await self._tell(self.handlers.on_links, *bodies)
+        await self.tell(self.handlers.on_links, *bodies)
 
     async def linked(self, remote: str, there: str, *, rev: int = 1, link_rev: int = 2) -> None:
         """mapper has linked them."""
         body = RecordLinked(
             record_id=self.id(remote),
-            account_id=SOURCE,
-            destination_account_id=DESTINATION,
+            account_id=self.source,
+            destination_account_id=self.there,
             link_rev=link_rev,
             source_rev=rev,
-            destination_record_id=record_id(DESTINATION, there),
+            destination_record_id=record_id(self.there, there),
             destination_remote_id=there,
             origin="created",
         )
-        await self._tell(self.handlers.on_links, body)
+        await self.tell(self.handlers.on_links, body)
 
     async def echo(self, there: str, rev: int = 1) -> None:
         """importer stages what the destination holds."""
-        remote = self.destination.people[there]
+        await self.found(
+            self.destination.people[there], rev, read_at=datetime.now(UTC) + timedelta(seconds=1)
+        )
+
+    async def found(self, remote: Remote, rev: int = 1, *, read_at: datetime | None = None) -> None:
+        """importer stages this record of the destination."""
         body = EmployeeStaged(
-            record_id=record_id(DESTINATION, there),
-            account_id=DESTINATION,
-            remote_id=there,
+            record_id=record_id(self.there, remote.remote_id),
+            account_id=self.there,
+            remote_id=remote.remote_id,
             rev=rev,
             employee=remote.employee,
             remote_version=remote.version,
-            read_at=datetime.now(UTC) + timedelta(seconds=1),
+            requested_at=read_at or datetime.now(UTC),
+            answered_at=read_at or datetime.now(UTC),
             cause=Cause.PUSH,
         )
-        await self._tell(self.handlers.on_employees, body)
+        await self.tell(self.handlers.on_employees, body)
 
     async def sync(self, *remotes: str, name: str = "run", lane: Lane = Lane.BULK) -> None:
         """A person pushes them, as they stand."""
-        rows = {row["record_id"]: row for row in await self.rows("SELECT record_id, status FROM subjects")}
-        revs = {row["record_id"]: row["rev"] for row in await self.rows("SELECT record_id, rev FROM facts")}
+        rows = {row["record_id"]: row for row in await self.rows("SELECT record_id, status FROM records")}
+        revs = {
+            row["record_id"]: row["rev"] for row in await self.rows("SELECT record_id, rev FROM snapshots")
+        }
         records = [
             {"record_id": i, "source_rev": revs[i], "status": rows[i]["status"]}
             for i in map(self.id, remotes)
@@ -237,33 +289,90 @@ class World:
                 "total": len(records),
             }
         )
-        await self._tell(self.handlers.on_commands, body, lane=lane)
+        await self.tell(self.handlers.on_commands, body, lane=lane)
+
+    async def plan(self, *remotes: str, name: str = "plan", apply: bool = False) -> UUID:
+        """A person has a plan made of them, as they stand; its id."""
+        rows = await self.rows(
+            "SELECT record_id, rev AS source_rev, status FROM records JOIN snapshots USING (company_id, record_id)"
+        )
+        wanted = set(map(self.id, remotes))
+        records = [dict(row) for row in rows if row["record_id"] in wanted]
+        chunks = [records[i : i + 500] for i in range(0, len(records), 500)]
+        plan = uuid5(NAMESPACE, name)
+        for n, chunk in enumerate(chunks, 1):
+            more = {"part": n, "parts": len(chunks), "total": len(records), "apply": apply}
+            body = CreatePlan.model_validate({"run_id": plan, "records": chunk, **more})
+            await self.command(body)
+        return plan
+
+    async def command(self, body: Any) -> None:
+        """Somebody asks for this; the worker applies what it may."""
+        await self.tell(self.handlers.on_commands, body)
+        while await self.sender.apply_plans():
+            pass
+
+    async def limits(self, version: int, limits: SafetyLimits, **rules: Any) -> None:
+        """The company's settings with these limits."""
+        await self.tell(self.handlers.on_settings, document(version, limits=limits, **rules))
+        while await self.sender.decide_due():
+            pass
+
+    async def state_of(self, plan: UUID) -> str:
+        """Where this plan is."""
+        (row,) = await self.rows(f"SELECT state FROM plans WHERE plan_id = '{plan}'")
+        return str(row["state"])
 
     async def later(self) -> None:
         """As if five minutes had passed since a call was given up."""
         await self.rows("UPDATE calls SET sent_at = sent_at - interval '5 minutes' WHERE state = 'given_up'")
 
     async def due(self) -> None:
-        """As if what waits to be tried again had waited long enough."""
+        """As if what waits to be tried again had waited long enough; what has failed waits longer."""
         await self.rows("UPDATE calls SET due_at = now() WHERE state = 'unknown'")
-        await self.rows("UPDATE items SET due_at = now() WHERE state = 'planned'")
+        await self.rows("UPDATE pushes SET due_at = now() WHERE state = 'planned' AND retry_at IS NULL")
+
+    async def retried(self) -> None:
+        """As if what has failed had waited until its next try, and all that this try waits for."""
+        await self.rows("UPDATE pushes SET due_at = now() WHERE state = 'planned' AND retry_at IS NOT NULL")
+        for _ in range(20):
+            await self.send()
+            if not await self.rows("SELECT FROM calls WHERE state = 'unknown'"):
+                return
+            await self.due()
 
     async def send(self) -> None:
-        """Until nothing is due."""
-        while await self.sender.step():
+        """Until nothing is due; directories that are wanted are read."""
+        while await self.step():
             pass
+
+    async def step(self) -> bool:
+        """One step of the sender; a directory that it wants is read at once."""
+        worked = await self.sender.step()
+        wanted = await self.published("directory.wanted")
+        if len(wanted) > self.wishes:
+            self.wishes = len(wanted)
+            await self.matched()
+        return worked
 
     async def rows(self, sql: str) -> list[Any]:
         async with self.database.transaction([COMPANY]) as tx:
             return await tx.fetch(sql)
 
-    async def said(self, kind: str) -> list[dict[str, Any]]:
+    async def published(self, kind: str) -> list[dict[str, Any]]:
         """The bodies of one type, in order."""
         rows = await self.rows("SELECT headers, body FROM outbox ORDER BY id")
         return [orjson.loads(r["body"]) for r in rows if orjson.loads(r["headers"])["ce_type"] == kind]
 
+    async def published_statuses(self) -> list[dict[str, Any]]:
+        """Every status that was published, in order, by itself or with an event of a push."""
+        rows = await self.rows("SELECT headers, body FROM outbox WHERE topic LIKE 'pushes%' ORDER BY id")
+        found = [(orjson.loads(r["headers"])["ce_type"], orjson.loads(r["body"])) for r in rows]
+        own = [body if kind == "status.changed" else body.get("record_status") for kind, body in found]
+        return [status for status in own if status]
+
     async def statuses(self) -> dict[UUID, tuple[str, str]]:
-        rows = await self.rows("SELECT record_id, status, reason FROM subjects")
+        rows = await self.rows("SELECT record_id, status, reason FROM records")
         return {row["record_id"]: (row["status"], row["reason"]) for row in rows}
 
 
@@ -277,10 +386,10 @@ async def world(addresses: Callable[[str], str]) -> AsyncIterator[World]:
         vault=VaultSettings(),
         internal_token=SecretStr("t"),
     )
-    clock, destination = SystemClock(), Destination()
+    clock, destination, origin = SystemClock(), Destination(), Destination()
     outbox = Outbox(clock)
-    sender = Sender(database, outbox, Connectors(destination), clock, settings)
-    world = World(database, Handlers(outbox, clock, settings), sender, destination)
+    sender = Sender(database, outbox, Connectors(destination, origin), clock, settings)
+    world = World(database, Handlers(outbox, clock, settings), sender, destination, origin)
     await world.start()
     yield world
     await database.close()

@@ -21,10 +21,12 @@ from shared.contracts.events import (
     RecordLinked,
     RecordUnmatched,
 )
-from shared.contracts.records import Cause, Employee, Lane, Status, System, record_id
 from shared.db import tx as transactions
 from shared.db.pool import open_database
 from shared.db.tx import Database, Tx
+from shared.domain.employee import Employee
+from shared.domain.ids import record_id
+from shared.domain.values import Cause, Lane, Status
 from shared.errors import Unavailable
 from shared.settings import DatabaseSettings
 from tests.support.companies import NAMESPACE, account_of, document
@@ -40,18 +42,18 @@ GROUPS = UNMATCHED, SAME, OTHER, DISPUTED = [FORTY[n::4] for n in range(4)]
 
 
 def here(company: UUID, remote: str = "1") -> UUID:
-    return record_id(account_of(System.LINARC, company), remote)
+    return record_id(account_of("linarc", company), remote)
 
 
 def there(company: UUID) -> UUID:
-    return record_id(account_of(System.QUICKBOOKS, company), "1")
+    return record_id(account_of("quickbooks", company), "1")
 
 
 def name(company: UUID) -> str:
     return f"Li{company.int}"
 
 
-def staged(system: System, company: UUID, remote: str = "1", **values: Any) -> EmployeeStaged:
+def staged(system: str, company: UUID, remote: str = "1", **values: Any) -> EmployeeStaged:
     """Everywhere under the same id, and everybody by a name of their own."""
     account = account_of(system, company)
     person = {"first_name": "Ana", "last_name": name(company), "active": True} | values
@@ -61,7 +63,8 @@ def staged(system: System, company: UUID, remote: str = "1", **values: Any) -> E
         remote_id=remote,
         rev=1,
         employee=Employee(**person),
-        read_at=datetime.now(UTC),
+        requested_at=datetime.now(UTC),
+        answered_at=datetime.now(UTC),
         cause=Cause.IMPORT,
     )
 
@@ -69,8 +72,8 @@ def staged(system: System, company: UUID, remote: str = "1", **values: Any) -> E
 def answer(company: UUID) -> Body:
     decided: dict[str, Any] = {
         "record_id": here(company),
-        "account_id": account_of(System.LINARC, company),
-        "destination_account_id": account_of(System.QUICKBOOKS, company),
+        "account_id": account_of("linarc", company),
+        "destination_account_id": account_of("quickbooks", company),
         "link_rev": 1,
         "source_rev": 1,
     }
@@ -83,25 +86,25 @@ def answer(company: UUID) -> Body:
     )
 
 
-def marks(world: World) -> list[Message[Any]]:
+def markers(world: World) -> list[Message[Any]]:
     """Every destination has been read and matched."""
     at = datetime.now(UTC)
-    accounts = {c: account_of(System.QUICKBOOKS, c) for c in FORTY}
+    accounts = {c: account_of("quickbooks", c) for c in FORTY}
     return [
-        world.message(DirectoryMatched(account_id=account, as_of=at, part=0, parts=1), company, lane)
+        world.message(DirectoryMatched(account_id=account, as_of=at, base=at, part=0, parts=1), company, lane)
         for company, account in accounts.items()
         for lane in Lane
     ]
 
 
-async def told(world: World) -> dict[str, UUID]:
+async def received(world: World) -> dict[str, UUID]:
     """One batch after the other, each of all companies; by a message's id, whose it was."""
-    people = [(staged(System.LINARC, c), c) for c in FORTY]
-    people += [(staged(System.QUICKBOOKS, c), c) for c in SAME]
-    people += [(staged(System.QUICKBOOKS, c, first_name="Anna"), c) for c in OTHER]
+    people = [(staged("linarc", c), c) for c in FORTY]
+    people += [(staged("quickbooks", c), c) for c in SAME]
+    people += [(staged("quickbooks", c, first_name="Anna"), c) for c in OTHER]
     batches = [
         (world.handlers.on_settings, [world.message(document(1, c), c) for c in FORTY]),
-        (world.handlers.on_links, marks(world)),
+        (world.handlers.on_links, markers(world)),
         (world.handlers.on_employees, [world.message(body, c) for body, c in people]),
         (world.handlers.on_links, [world.message(answer(c), c) for c in FORTY]),
     ]
@@ -113,11 +116,11 @@ async def told(world: World) -> dict[str, UUID]:
 async def statuses(world: World) -> dict[tuple[UUID, UUID], tuple[str, str]]:
     """By company and record."""
     async with world.database.transaction(FORTY) as tx:
-        rows = await tx.fetch("SELECT company_id, record_id, status, reason FROM subjects")
+        rows = await tx.fetch("SELECT company_id, record_id, status, reason FROM records")
     return {(row["company_id"], row["record_id"]): (row["status"], row["reason"]) for row in rows}
 
 
-async def said(world: World, kind: str) -> list[tuple[UUID, dict[str, str], dict[str, Any]]]:
+async def published(world: World, kind: str) -> list[tuple[UUID, dict[str, str], dict[str, Any]]]:
     """Of this type: whose row it is, the headers, and the body."""
     async with world.database.transaction(FORTY) as tx:
         rows = await tx.fetch("SELECT company_id, headers, body FROM outbox ORDER BY id")
@@ -127,14 +130,14 @@ async def said(world: World, kind: str) -> list[tuple[UUID, dict[str, str], dict
 
 async def test_each_of_forty_companies_gets_its_own_status_and_its_own_push(world: World) -> None:
     """Settings, directories, people, matches and commands, each in one batch of one transaction."""
-    whose = await told(world)
+    whose = await received(world)
 
     expected = dict.fromkeys(UNMATCHED, ("needs_sync", "not_pushed"))
     expected |= dict.fromkeys(SAME, ("needs_sync", "never_pushed"))
     expected |= dict.fromkeys(OTHER, ("needs_sync", "differs"))
     expected |= dict.fromkeys(DISPUTED, ("needs_action", "several_matches"))
     assert await statuses(world) == {(c, here(c)): status for c, status in expected.items()}
-    news = await said(world, "status.changed")
+    news = await published(world, "status.changed")
     assert {body["record_id"] for _, _, body in news} == {str(here(c)) for c in FORTY}
     assert all(body["record_id"] == str(here(c)) for c, _, body in news)
     assert all(headers["ce_companyid"] == str(c) for c, headers, _ in news)
@@ -156,7 +159,7 @@ async def test_each_of_forty_companies_gets_its_own_status_and_its_own_push(worl
         world.handlers.on_commands, [world.message(b, c) for b, c in zip(commands, FORTY, strict=True)]
     )
 
-    planned = await said(world, "push.planned")
+    planned = await published(world, "push.planned")
     plans = {c: (body["record_id"], h["ce_runid"], body["action"], body["fields"]) for c, h, body in planned}
     accounts = {c: body["basis"]["destination_account_id"] for c, _, body in planned}
     own = {c: (str(here(c)), str(uuid5(NAMESPACE, str(c)))) for c in FORTY}
@@ -165,7 +168,7 @@ async def test_each_of_forty_companies_gets_its_own_status_and_its_own_push(worl
     assert {c: plans[c][:3] for c in UNMATCHED} == {c: (*own[c], "create") for c in UNMATCHED}
     assert all(plans[c][3]["last_name"]["after"] == name(c) for c in UNMATCHED)
     assert {c: plans[c] for c in SAME} == {c: (*own[c], "no_change", {}) for c in SAME}
-    assert accounts == {c: str(account_of(System.QUICKBOOKS, c)) for c in {*FORTY} - {*DISPUTED}}
+    assert accounts == {c: str(account_of("quickbooks", c)) for c in {*FORTY} - {*DISPUTED}}
 
 
 @pytest_asyncio.fixture
@@ -179,11 +182,10 @@ async def other(addresses: Callable[[str], str]) -> AsyncIterator[Database]:
 async def _met(world: World, other: Database) -> Sequence[BaseException | None]:
     """How two copies end whose batches name the companies in opposite orders; each has some of the locks, and waits."""
     batches = [
-        [world.message(staged(System.LINARC, c, remote), c) for c in companies]
+        [world.message(staged("linarc", c, remote), c) for c in companies]
         for remote, companies in (("1", FORTY), ("2", FORTY[::-1]))
     ]
-    async with world.database.transaction([FORTY[20]]) as gate:
-        await gate.lock_companies()
+    async with world.database.locked([FORTY[20]]) as gate:
         copies = [
             asyncio.ensure_future(world.batch(world.handlers.on_employees, batch, database))
             for batch, database in zip(batches, (world.database, other), strict=True)
@@ -213,13 +215,12 @@ async def test_with_locks_in_the_batches_orders_one_of_them_would_die(
     world: World, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: a ring, which the database breaks."""
-    orders = iter((1, 1, -1))  # the gate's, and each copy's
+    orders, in_key_order = iter((1, 1, -1)), transactions._locking  # the gate's, and each copy's
 
-    async def as_they_come(self: Tx) -> None:
-        companies = [str(c) for c in self.companies][:: next(orders)]
-        await self.execute(transactions._LOCK, 4, companies)
+    def as_they_come(number: int, companies: tuple[UUID, ...]) -> str:
+        return in_key_order(number, companies[:: next(orders)])
 
-    monkeypatch.setattr(Tx, "lock_companies", as_they_come)
+    monkeypatch.setattr(transactions, "_locking", as_they_come)
     ends = await _met(world, other)
 
     assert [type(end) for end in ends if end] == [Unavailable]

@@ -10,11 +10,13 @@ from uuid import uuid5
 import orjson
 import pytest
 
-from services.syncer.store import calls, pushes, subjects
+from services.syncer.store import calls, push_queue, record_states
 from services.syncer.store.calls import Call
-from services.syncer.worker.answers import TOGETHER
-from shared.contracts.records import Employee, Lane, Remote, record_id
+from services.syncer.worker.call_results import TOGETHER
 from shared.db.companies import load_settings
+from shared.domain.employee import Employee, Remote
+from shared.domain.ids import record_id
+from shared.domain.values import Lane
 from shared.errors import Unavailable
 from shared.messaging.outbox import LANES
 from tests.support.companies import COMPANY, DESTINATION, NAMESPACE
@@ -36,8 +38,8 @@ async def test_people_nobody_knows_are_created_once_and_their_run_ends(world: Wo
 
     assert set((await world.statuses()).values()) == {("synced", "")}
     assert 2 * TOGETHER == len(world.destination.calls)
-    assert len(people) == len(await world.said("push.succeeded"))
-    (run,) = await world.said("sync.completed")
+    assert len(people) == len(await world.published("push.succeeded"))
+    (run,) = await world.published("sync.completed")
     assert (len(people), len(people), 0) == (run["total"], run["succeeded"], run["failed"])
     creations = await world.rows("SELECT remote_id, finished_at, ordinal FROM creations")
     assert set(people) == {row["remote_id"] for row in creations}
@@ -55,16 +57,33 @@ async def test_what_comes_back_of_our_own_write_is_no_news(world: World) -> None
     await world.unmatched("a")
     await world.sync("a")
     await world.send()
-    before = len(await world.said("status.changed"))
+    before = len(await world.published_statuses())
 
     await world.echo("1", rev=9)
     await world.linked("a", "1")
 
-    assert before == len(await world.said("status.changed"))
-    (subject,) = await world.rows("SELECT situation, link_rev, created FROM subjects")
-    assert ("linked", 2, False) == tuple(subject)
-    (fact,) = await world.rows("SELECT rev FROM facts WHERE remote_id = '1'")
-    assert 9 == fact["rev"]
+    assert before == len(await world.published_statuses())
+    (row,) = await world.rows("SELECT situation, link_rev, created FROM records")
+    assert ("linked", 2, False) == tuple(row)
+    (snapshot,) = await world.rows("SELECT rev FROM snapshots WHERE remote_id = '1'")
+    assert 9 == snapshot["rev"]
+
+
+async def test_a_pushs_events_carry_the_status_and_nothing_else_is_published_of_it(world: World) -> None:
+    await world.staged("a")
+    await world.unmatched("a")
+    before = len(await world.published("status.changed"))
+    await world.sync("a")
+    await world.send()
+
+    (planned,), (succeeded,) = await world.published("push.planned"), await world.published("push.succeeded")
+    assert before == len(await world.published("status.changed"))
+    assert ("syncing", "queued") == tuple(planned["record_status"][n] for n in ("status", "reason"))
+    assert planned["basis"] == planned["record_status"]["basis"]
+    assert "synced" == succeeded["record_status"]["status"]
+    assert succeeded["record_status"]["synced_at"]
+    revs = [s["status_rev"] for s in await world.published_statuses()]
+    assert revs == list(range(1, len(revs) + 1))
 
 
 async def test_the_outcome_tells_the_version_that_was_sent(world: World) -> None:
@@ -77,13 +96,13 @@ async def test_the_outcome_tells_the_version_that_was_sent(world: World) -> None
 
     await world.send()
 
-    (succeeded,) = await world.said("push.succeeded")
+    (succeeded,) = await world.published("push.succeeded")
     assert 2 == succeeded["source_rev"]
-    (item,) = await world.rows("SELECT basis->>'source_rev' AS rev, outcome FROM items")
-    assert ("2", "succeeded") == tuple(item)
+    (push,) = await world.rows("SELECT basis->>'source_rev' AS rev, outcome FROM pushes")
+    assert ("2", "succeeded") == tuple(push)
 
 
-async def test_what_a_push_leaves_is_told_in_its_lane_and_as_its_runs(world: World) -> None:
+async def test_what_a_push_leaves_is_reported_in_its_lane_and_as_its_runs(world: World) -> None:
     """A change in real time is shown as Synced without waiting behind an import."""
     await world.staged("a")
     await world.unmatched("a")
@@ -92,25 +111,29 @@ async def test_what_a_push_leaves_is_told_in_its_lane_and_as_its_runs(world: Wor
     await world.send()
 
     rows = await world.rows(f"SELECT lane, headers, body FROM outbox WHERE id > {asked['id']} ORDER BY id")
-    told = [(r["lane"], orjson.loads(r["headers"]), orjson.loads(r["body"])) for r in rows]
-    statuses = [(lane, h["ce_runid"], h["ce_actor"]) for lane, h, b in told if b.get("status") == "synced"]
+    received = [(r["lane"], orjson.loads(r["headers"]), orjson.loads(r["body"])) for r in rows]
+    statuses = [
+        (lane, h["ce_runid"], h["ce_actor"])
+        for lane, h, b in received
+        if (b.get("record_status") or b).get("status") == "synced"
+    ]
     assert [(LANES[Lane.REAL_TIME], str(uuid5(NAMESPACE, "run")), "ann")] == statuses
-    assert {LANES[Lane.REAL_TIME]} == {lane for lane, *_ in told}
+    assert {LANES[Lane.REAL_TIME]} == {lane for lane, *_ in received}
 
 
 async def test_a_push_that_was_asked_for_wakes_a_sender_and_a_mere_fact_does_not(world: World) -> None:
     """The worker need not look after every message."""
-    bell = world.database.bells[pushes.PUSHES]
+    wakeup = world.database.wakeups[push_queue.PUSHES]
     await world.staged("a")
     await world.unmatched("a")
-    assert not await bell.wait(0.1)
+    assert not await wakeup.wait(0.1)
 
     await world.sync("a")
-    assert await bell.wait(0.1)
+    assert await wakeup.wait(0.1)
 
     await world.send()
-    assert await bell.wait(0.1)  # another sender, for there may be more
-    assert not await bell.wait(0.1)
+    assert await wakeup.wait(0.1)  # another sender, for there may be more
+    assert not await wakeup.wait(0.1)
 
 
 async def test_pushes_of_a_disconnected_account_are_cancelled_one_chunk_after_the_other(world: World) -> None:
@@ -119,18 +142,19 @@ async def test_pushes_of_a_disconnected_account_are_cancelled_one_chunk_after_th
     await world.unmatched("a")
     await world.sync("a")
     await world.set(2, connected=False)
-    bell = world.database.bells[pushes.PUSHES]
-    await bell.wait(0.1)
+    wakeup = world.database.wakeups[push_queue.PUSHES]
+    await wakeup.wait(0.1)
+    world.sender._limits[DESTINATION] = 1
 
     assert not await world.sender.step()
 
-    assert await bell.wait(0.1)
+    assert await wakeup.wait(0.1)
     assert not await world.sender.step()
-    assert not await bell.wait(0.1)
-    (item,) = await world.rows("SELECT outcome FROM items")
-    assert item["outcome"] == "cancelled"
-    (said,) = await world.rows("SELECT headers FROM outbox ORDER BY id DESC LIMIT 1")
-    assert "ce_actor" not in orjson.loads(said["headers"])
+    assert not await wakeup.wait(0.1)
+    (push,) = await world.rows("SELECT outcome FROM pushes")
+    assert push["outcome"] == "cancelled"
+    (published,) = await world.rows("SELECT headers FROM outbox ORDER BY id DESC LIMIT 1")
+    assert "ce_actor" not in orjson.loads(published["headers"])
 
 
 async def test_what_is_to_be_tried_again_at_once_wakes_a_sender_and_what_waits_does_not(world: World) -> None:
@@ -138,27 +162,27 @@ async def test_what_is_to_be_tried_again_at_once_wakes_a_sender_and_what_waits_d
     await world.staged("a")
     await world.unmatched("a")
     await world.sync("a")
-    bell = world.database.bells[pushes.PUSHES]
-    await bell.wait(0.1)
+    wakeup = world.database.wakeups[push_queue.PUSHES]
+    await wakeup.wait(0.1)
 
     for seconds in (60.0, 0.0):
         async with world.database.transaction([COMPANY]) as tx:
             document = await load_settings(tx, [COMPANY])
-            cases = await subjects.load_cases(tx, [world.id("a")], document)
-            items = [case.item for case in cases.values() if case.item]
-            await pushes.postpone(tx, COMPANY, items, seconds, attempt=False)
-        assert items
-        assert await bell.wait(0.1) is (seconds == 0)
+            states = await record_states.load_states(tx, [world.id("a")], document)
+            pushes = [state.push for state in states.values() if state.push]
+            await push_queue.postpone(tx, COMPANY, pushes, seconds, attempt=False)
+        assert pushes
+        assert await wakeup.wait(0.1) is (seconds == 0)
 
 
 async def test_new_rules_wake_who_decides_again(world: World) -> None:
     """Chunk by chunk, by the same worker process."""
-    bell = world.database.bells[subjects.RECORDS]
-    await bell.wait(0.1)
+    wakeup = world.database.wakeups[record_states.RECORDS]
+    await wakeup.wait(0.1)
 
     await world.set(2)
 
-    assert await bell.wait(0.1)
+    assert await wakeup.wait(0.1)
 
 
 async def test_an_edit_while_the_call_is_on_its_way_follows_as_an_update(world: World) -> None:
@@ -183,25 +207,40 @@ async def test_an_edit_while_the_call_is_on_its_way_follows_as_an_update(world: 
     assert ["Anne"] == [remote.employee.first_name for remote in world.destination.people.values()]
 
 
+async def test_another_sender_is_woken_only_where_more_may_be_due(world: World) -> None:
+    for remote in ("a", "b", "c"):
+        await world.staged(remote)
+        await world.unmatched(remote)
+    await world.sync("a", "b", "c")
+    woken = []
+    for _ in range(3):
+        async with world.database.transaction([COMPANY]) as tx:
+            claimed = await push_queue.claim_pushes(tx, COMPANY, DESTINATION, 2, 60)
+            woken.append((len(claimed), push_queue.PUSHES in tx.due))
+    assert woken == [(2, True), (1, False), (0, False)]
+
+
 async def test_a_call_is_stored_only_under_its_lease(world: World) -> None:
     """A lease that was given back, or taken by another, stores nothing."""
     await world.staged("a")
     await world.unmatched("a")
     await world.sync("a")
     async with world.database.transaction([COMPANY]) as tx:
-        await pushes.claim_items(tx, COMPANY, DESTINATION, 9, 60)
-    (row,) = await world.rows("SELECT item_id FROM items")
-    member = [row["item_id"]]
+        await push_queue.claim_pushes(tx, COMPANY, DESTINATION, 9, 60)
+    (row,) = await world.rows("SELECT push_id FROM pushes")
+    member = [row["push_id"]]
     call = Call(COMPANY, world.id("call"), DESTINATION, "create", "POST", "/people", {}, "{}", member)
 
     async with world.database.transaction([COMPANY]) as tx:
-        (item,) = await calls.members(tx, call)
-        stale = item._replace(lease_token=item.lease_token - 1)
+        states = await record_states.load_states(tx, [world.id("a")], await load_settings(tx, [COMPANY]))
+        push = states[world.id("a")].push
+        assert push is not None
+        stale = push._replace(lease_token=push.lease_token - 1)
         assert not await calls.add_calls(tx, [(call, [stale])], {}, 60)
-        assert [] == await pushes.still_held(tx, COMPANY, [stale])
-        assert [item] == await pushes.still_held(tx, COMPANY, [item])
-        await pushes.postpone(tx, COMPANY, [item], 0, attempt=False)
-        assert not await calls.add_calls(tx, [(call, [item])], {}, 60)
+        assert [] == await push_queue.still_leased(tx, COMPANY, [stale])
+        assert [push] == await push_queue.still_leased(tx, COMPANY, [push])
+        await push_queue.postpone(tx, COMPANY, [push], 0, attempt=False)
+        assert not await calls.add_calls(tx, [(call, [push])], {}, 60)
 
 
 async def test_nobody_is_created_while_mapper_looks_at_a_newer_version(world: World) -> None:
@@ -232,14 +271,15 @@ async def test_only_a_person_opens_a_second_creation(world: World) -> None:
 
     assert {world.id("a"): ("needs_action", "created_before")} == await world.statuses()
 
-    await world.unmatched("a", link_rev=4, asked_at=datetime.now(UTC) + timedelta(minutes=1))
+    await world.staged("a", rev=2, last_name="Another")  # the first one keeps the name
+    await world.unmatched("a", rev=2, link_rev=4, asked_at=datetime.now(UTC) + timedelta(minutes=1))
     await world.sync("a", name="new")
     await world.send()
 
     creations = await world.rows("SELECT ordinal, remote_id FROM creations ORDER BY ordinal")
     assert [(1, "1"), (2, "2")] == [tuple(row) for row in creations]
-    (subject,) = await world.rows("SELECT destination_record_id FROM subjects")
-    assert record_id(DESTINATION, "2") == subject["destination_record_id"]
+    (row,) = await world.rows("SELECT destination_record_id FROM records")
+    assert record_id(DESTINATION, "2") == row["destination_record_id"]
 
 
 async def test_one_that_breaks_every_call_keeps_nobody_else_from_being_created(world: World) -> None:
@@ -281,7 +321,7 @@ async def test_what_a_lost_call_has_made_is_found_and_not_made_again(world: Worl
 
 
 @pytest.mark.parametrize(("number", "late"), [("N-1", False), (None, True)])
-async def test_a_call_is_sent_again_to_the_letter_where_a_look_up_proves_nothing(
+async def test_a_call_is_sent_again_verbatim_where_a_look_up_proves_nothing(
     world: World, number: str | None, *, late: bool
 ) -> None:
     """It may still be carried out, or there is nothing to look for."""
@@ -303,11 +343,11 @@ async def test_a_call_is_sent_again_to_the_letter_where_a_look_up_proves_nothing
 
 
 async def over(world: World) -> None:
-    """Send until every push is over."""
+    """Send until every push is over, or Failed until its next try."""
     for _ in range(40):
         await world.send()
         await world.due()
-        if not await world.rows("SELECT FROM items WHERE state <> 'done'"):
+        if not await world.rows("SELECT FROM pushes WHERE state <> 'done' AND retry_at IS NULL"):
             return
     raise AssertionError("something is still on its way")
 
@@ -386,7 +426,7 @@ async def test_an_old_call_that_nothing_can_be_looked_for_by_is_left_to_a_person
 
 
 async def test_a_push_behind_a_call_that_nobody_can_settle_fails_with_it(world: World) -> None:
-    """The person tries again, and is told again; nothing is looked for in a circle."""
+    """The person tries again, and is reported again; nothing is looked for in a circle."""
     await died(world, "2 hours", number=None)
     await over(world)
     await world.later()
@@ -467,7 +507,7 @@ async def test_what_was_read_before_an_answer_was_recorded_stays(world: World) -
     world.destination.before_send = edited
     await world.send()
 
-    assert {world.id("a"): ("needs_sync", "changed")} == await world.statuses()
+    assert {world.id("a"): ("needs_action", "changed_at_destination")} == await world.statuses()
 
 
 @pytest.mark.parametrize("first", ["the link", "the answer"])

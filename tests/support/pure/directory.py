@@ -10,15 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from shared.connectors.ports import Write, Written
-from shared.contracts.capabilities import CAPABILITIES
-from shared.contracts.records import (
-    Employee,
-    Remote,
-    System,
-    account_id,
-    record_id,
-)
-from shared.errors import Conflict, Rejected
+from shared.domain.employee import Employee, Remote
+from shared.domain.ids import account_id, record_id
+from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unavailable
+from shared.systems import SYSTEMS
 
 COMPANY = UUID(int=1)
 HIDDEN = "Hidden"
@@ -37,6 +32,17 @@ FATES = (
 )
 """What may become of a call: the middle four leave its outcome unknown to us, and with the last the worker ends too."""
 
+ENDS: dict[str, MusterError | None] = {
+    "ok": None,
+    "refused": Rejected("duplicate_name", field="display_name"),
+    "unknown, made": Unavailable("x", outcome_unknown=True),
+    "unknown, not made": Unavailable("x", outcome_unknown=True),
+    "stale": Conflict("stale"),
+    "down": Unavailable("x"),
+    "limited": RateLimited("x", retry_after=1),
+}
+"""How one write of a batch may end, and the error that says so."""
+
 
 @dataclass
 class Person:
@@ -52,7 +58,7 @@ class Person:
 class Wrote:
     """A write that a system carried out."""
 
-    item_id: UUID
+    push_id: UUID
     remote_id: str
     values: dict[str, Any]
     current: Remote | None
@@ -62,14 +68,16 @@ class Wrote:
 class Directory:
     """One of the two systems: numbers and addresses are unique, a stale write is refused, a key repeats its first answer."""
 
-    def __init__(self, system: System, now: Callable[[], datetime], *, versioned: bool) -> None:
-        self.system, self.versioned, self.now = system, versioned, now
+    def __init__(self, system: str, now: Callable[[], datetime], *, versions: str = "numbers") -> None:
+        self.system, self.versions, self.now = system, versions, now
         self.account = account_id(COMPANY, system, "test", "1")
         self.people: dict[str, Person] = {}
         self.shown: dict[tuple[str, str], set[Any]] = defaultdict(set)
         self.journal: list[Wrote] = []
         self.hanging: dict[UUID, Sequence[Write]] = {}
-        self._told: dict[UUID, list[Written]] = {}
+        self.ends: dict[str, str] = {}
+        """How each write of a person ends, by first name: one of `ENDS`, whatever becomes of the call."""
+        self._received: dict[UUID, list[Written]] = {}
         self._born = 0
 
     def id(self, remote_id: str) -> UUID:
@@ -77,13 +85,13 @@ class Directory:
 
     def hire(self, values: dict[str, Any], *hidden: str) -> str:
         self._born += 1
-        known = {f: v for f, v in values.items() if f in CAPABILITIES[self.system]}
+        known = {f: v for f, v in values.items() if f in SYSTEMS[self.system].fields}
         self.people[str(self._born)] = Person(known, hidden=frozenset(hidden) & known.keys())
         return str(self._born)
 
     def edit(self, remote_id: str, **values: Any) -> None:
         person = self.people[remote_id]
-        person.values |= {f: v for f, v in values.items() if f in CAPABILITIES[self.system]}
+        person.values |= {f: v for f, v in values.items() if f in SYSTEMS[self.system].fields}
         person.version += 1
 
     def taken(self, remote_id: str | None, values: dict[str, Any]) -> str | None:
@@ -105,7 +113,7 @@ class Directory:
                 self.shown[remote_id, name].add(value)
         return Remote(
             remote_id=remote_id,
-            version=str(person.version) if self.versioned else None,
+            version={"numbers": str(person.version), "tags": f"v{person.version}"}.get(self.versions),
             updated_at=None,
             employee=Employee(**values, masked=tuple(sorted(person.hidden))),
             payload=str(person.version),
@@ -113,31 +121,37 @@ class Directory:
 
     def send(self, key: UUID, writes: Sequence[Write], fate: str = "ok") -> list[Written]:
         """Carry a call out, once a key."""
-        if key not in self._told:
-            self._told[key] = [self._write(w, fate) for w in writes]
-        return self._told[key]
+        if key not in self._received:
+            self._received[key] = [self._write(w, fate) for w in writes]
+        return self._received[key]
 
     def _write(self, write: Write, fate: str) -> Written:
+        end = self.ends.get(str(write.fields.get("first_name")), "ok")
+        if end == "unknown, made":
+            self._carry_out(write, "ok")
+        return Written(write.push_id, error=ENDS[end]) if end != "ok" else self._carry_out(write, fate)
+
+    def _carry_out(self, write: Write, fate: str) -> Written:
         if fate == "refused":
-            return Written(write.item_id, error=Rejected("refused"))
+            return Written(write.push_id, error=Rejected("refused"))
         remote_id = write.current.remote_id if write.current else None
         person = self.people.get(remote_id) if remote_id else None
         values = {
             f: v[:2] if f == "suffix" and isinstance(v, str) else v for f, v in write.fields.items()
         }  # its form
         if remote_id and person is None:
-            return Written(write.item_id, error=Rejected("refused"))
+            return Written(write.push_id, error=Rejected("refused"))
         if person and (
             fate == "stale" or write.current is None or write.current.payload != str(person.version)
         ):
-            return Written(write.item_id, error=Conflict("stale"))
+            return Written(write.push_id, error=Conflict("stale"))
         if name := self.taken(remote_id, values):
-            return Written(write.item_id, error=Rejected(f"duplicate_{name}", field=name))
+            return Written(write.push_id, error=Rejected(f"duplicate_{name}", field=name))
         if remote_id is None:
             remote_id = self.hire(values)
         else:
             self.edit(remote_id, **values)
         self.journal.append(
-            Wrote(UUID(write.item_id), remote_id, dict(write.fields), write.current, self.now())
+            Wrote(UUID(write.push_id), remote_id, dict(write.fields), write.current, self.now())
         )
-        return Written(write.item_id, self.remote(remote_id))
+        return Written(write.push_id, self.remote(remote_id))

@@ -17,12 +17,9 @@ from shared.contracts.events import (
     PushSucceeded,
     SettingsChanged,
 )
-from shared.contracts.records import (
-    Cause,
-    Employee,
-    Lane,
-    Rules,
-)
+from shared.domain.employee import Employee
+from shared.domain.settings import Rules
+from shared.domain.values import Cause, Lane
 from tests.support.pure.directory import Directory
 
 if TYPE_CHECKING:
@@ -55,13 +52,13 @@ class Importer:
     def on_settings(self, events: Sequence[Message[SettingsChanged]]) -> None:
         self.settings = max([self.settings, *(e.body.settings for e in events)], key=lambda s: s.version)
 
-    def _stage(self, fresh: list[importing.Fresh], say: Callable[[Body], None], **how: Any) -> None:
+    def _stage(self, fresh: list[importing.Fresh], publish: Callable[[Body], None], **how: Any) -> None:
         ms = int(self.world.now.timestamp() * 1000)
         staging = importing.stage(self.snapshots, fresh, milliseconds=ms, **how)
         for s in staging.saved:
             self.snapshots[s.record_id] = s._replace(employee=Employee.model_validate_json(s.text))
         for event in staging.events:
-            say(event)
+            publish(event)
 
     def stage(self, reading: Reading) -> None:
         """What a read brought, in one transaction, with its end."""
@@ -69,7 +66,7 @@ class Importer:
         assert self.settings.route is not None
         self._stage(
             reading.fresh,
-            lambda body: world.say(body, lane=reading.lane),
+            lambda body: world.publish(body, lane=reading.lane),
             rules=self.settings.route.rules,
             cause=reading.cause,
             is_source=side is world.source,
@@ -84,7 +81,7 @@ class Importer:
                     self.snapshots[s.record_id] = s._replace(state="removed", rev=rev)
                     gone.append({"record_id": s.record_id, "remote_id": s.remote_id, "rev": rev})
             for event in importing.removals(side.account, reading.cause, gone):
-                world.say(event, lane=reading.lane)
+                world.publish(event, lane=reading.lane)
         if reading.mark:
             self.generation += 1
             world.mark(
@@ -99,7 +96,8 @@ class Importer:
             if isinstance(body, PushSucceeded) and body.action != "no_change":
                 fresh = importing.Fresh(
                     body.destination_record_id, body.destination_account_id, body.destination_remote_id, body.employee,
-                    body.remote_version, None, body.requested_at, body.answered_at, None, None, written_for=body.record_id,
+                    body.remote_version, body.remote_updated_at, body.requested_at, body.answered_at, None, None,
+                    written_for=body.record_id,
                 )  # fmt: skip
                 how = {"rules": Rules(), "cause": Cause.PUSH, "is_source": False, "only_new": False}
-                self._stage([fresh], lambda said, e=e: self.world.say(said, e), **how)
+                self._stage([fresh], lambda published, e=e: self.world.publish(published, e), **how)

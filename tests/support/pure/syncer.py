@@ -1,16 +1,17 @@
-"""Around services/syncer/core: what is told becomes standings and pushes."""
+"""Around services/syncer/core: what is published becomes statuses and pushes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 from services.syncer import core as syncing
-from services.syncer.core import Case, Item
+from services.syncer import deciding
+from services.syncer.core import Push, PushState, RecordState
 from services.syncer.handlers import AUTOMATIC
 from shared.connectors.ports import Write
 from shared.contracts.commands import SyncRecords
@@ -19,17 +20,12 @@ from shared.contracts.events import (
     DirectoryMatched,
     MatchFailed,
     Message,
-    PushPlanned,
     RecordLinked,
     SettingsChanged,
-    StatusChanged,
 )
-from shared.contracts.records import (
-    Employee,
-    Lane,
-    Situation,
-    Status,
-)
+from shared.domain.employee import Employee
+from shared.domain.values import Lane, Situation, Status
+from shared.messaging.outbox import Outgoing
 from tests.support.pure.directory import COMPANY
 from tests.support.pure.mapper import PARTITIONS
 
@@ -62,14 +58,14 @@ class Creation:
     finished_at: datetime | None = None
 
 
-_NEW = Case(
+_NEW = RecordState(
     COMPANY, UUID(int=0), None, None, None, None, 0, 0, "", None, None, False, False, None, Status.NEEDS_SYNC, "checking",
-    None, 0, None, None, None, None, None, None, False,
+    None, None, 0, None, None, None, None, None, None, False,
 )  # fmt: skip
-_STANDING = ("status", "reason", "field", "status_rev")
+_STATUS = ("status", "reason", "field", "retry_at", "status_rev")
 _OUTCOME = (
-    *_STANDING, "synced_at", "sent", "answered", "failure", "automatic_rev", "destination_record_id",
-    "destination_remote_id", "created",
+    *_STATUS, "synced_at", "sent", "answered", "failure", "automatic_rev", "destination_record_id",
+    "destination_remote_id", "created", "writes",
 )  # fmt: skip
 _UNKNOWN = ("sending", "unknown", "given_up")
 
@@ -83,86 +79,90 @@ class Syncer:
 
     def __init__(self, world: World) -> None:
         self.world, self.settings = world, world.settings
-        self.subjects: dict[UUID, Case] = {}
-        self.facts: dict[UUID, syncing.Fact] = {}
-        self.items: dict[UUID, Item] = {}
+        self.record_states: dict[UUID, RecordState] = {}
+        self.snapshots: dict[UUID, syncing.Snapshot] = {}
+        self.pushes: dict[UUID, Push] = {}
         self.asked_at: dict[UUID, datetime | None] = {}
         self.creations: dict[UUID, list[Creation]] = defaultdict(list)
         self.calls: dict[UUID, Call] = {}
-        self.marks: set[tuple[datetime, Lane, int]] = set()
+        self.markers: set[tuple[datetime, Lane, int]] = set()
         self.matched: datetime | None = None
         self.wanted_at: datetime | None = None
         self.due: set[UUID] = set()
 
-    def case(self, record: UUID) -> Case:
+    def state(self, record: UUID) -> RecordState:
         """The row with all that is joined to it."""
-        kept, asked = self.subjects[record], self.asked_at.get(record)
+        kept, asked = self.record_states[record], self.asked_at.get(record)
         made = self.creations[record]
         there = kept.destination_record_id
         return kept._replace(
             settings=self.settings,
-            source=self.facts.get(record),
-            destination=self.facts.get(there) if there else None,
+            source=self.snapshots.get(record),
+            destination=self.snapshots.get(there) if there else None,
             created_before=any(c.finished_at and (asked is None or asked <= c.finished_at) for c in made),
             unknown_call=next(
                 (c.call_id for c in made if c.remote_id is None and self.calls[c.call_id].state in _UNKNOWN),
                 None,
             ),
-            item=next((i for i in self.items.values() if i.record_id == record and i.state != "done"), None),
+            push=next((i for i in self.pushes.values() if i.record_id == record and i.state != "done"), None),
             directory_read=self.matched is not None,
         )
 
     def _set(self, record: UUID, **values: Any) -> None:
-        self.subjects[record] = self.subjects[record]._replace(**values)
+        self.record_states[record] = self.record_states[record]._replace(**values)
 
     def on_settings(self, events: Sequence[Message[SettingsChanged]]) -> None:
         self.settings = max([self.settings, *(e.body.settings for e in events)], key=lambda s: s.version)
-        self.due |= set(self.subjects)
+        self.due |= set(self.record_states)
 
     def on_employees(self, events: Sequence[Message[Any]]) -> None:
-        told = [e for e in events if type(e.body) in syncing.FACTS]
-        before = {r: syncing.stored(f) for r, f in self.facts.items()}
+        received = [e for e in events if type(e.body) in syncing.SNAPSHOT_EVENTS]
+        before = {r: syncing.stored(f) for r, f in self.snapshots.items()}
         known, newest = dict(before), {}
-        for e in told:
-            fact = syncing.fact_of(e.body)
-            if syncing.replaces(known.get(fact.record_id), fact):
-                known[fact.record_id] = syncing.stored(fact)
-                newest[fact.record_id] = (e, fact)
+        for e in received:
+            snapshot = syncing.snapshot_of(e.body)
+            if syncing.replaces(known.get(snapshot.record_id), snapshot):
+                known[snapshot.record_id] = syncing.stored(snapshot)
+                newest[snapshot.record_id] = (e, snapshot)
         records: list[UUID] = []
-        for record, (e, fact) in newest.items():
-            self._know(fact)
-            if fact.account_id == self.world.source.account:
-                new = record not in self.subjects
-                self.subjects.setdefault(record, _NEW._replace(record_id=record))
+        for record, (e, snapshot) in newest.items():
+            self._know(snapshot)
+            if snapshot.account_id == self.world.source.account:
+                new = record not in self.record_states
+                self.record_states.setdefault(record, _NEW._replace(record_id=record))
                 automatic = getattr(e.body, "cause", None) in AUTOMATIC
                 if automatic:
-                    self._set(record, automatic_rev=fact.rev)
-                if automatic or not new or fact.state != "present":
+                    self._set(record, automatic_rev=snapshot.rev)
+                if automatic or not new or snapshot.state != "present":
                     records.append(record)
             elif not syncing.same(before.get(record), known[record]):
-                records += [r for r, s in self.subjects.items() if s.destination_record_id == record]
+                records += [r for r, s in self.record_states.items() if s.destination_record_id == record]
         self._decide(records, events)
 
-    def _know(self, fact: syncing.Fact) -> None:
-        """Who is gone or unreadable keeps its values."""
-        old = self.facts.get(fact.record_id)
-        kept = old.employee if old and fact.state != "present" else fact.employee
-        self.facts[fact.record_id] = fact._replace(employee=Employee.model_validate_json(kept.text()))
+    def _know(self, snapshot: syncing.Snapshot) -> None:
+        """Removed and unreadable records keep their last values."""
+        old = self.snapshots.get(snapshot.record_id)
+        kept = old.employee if old and snapshot.state != "present" else snapshot.employee
+        self.snapshots[snapshot.record_id] = snapshot._replace(
+            employee=Employee.model_validate_json(kept.text())
+        )
 
-    def _mark(self, events: Sequence[Message[Any]]) -> None:
+    def _add_markers(self, events: Sequence[Message[Any]]) -> None:
         for e in events:
             if isinstance(e.body, DirectoryMatched):
-                self.marks.add((e.body.as_of, e.lane, e.body.part))
-                whole = len([m for m in self.marks if m[0] == e.body.as_of]) == 2 * PARTITIONS
+                self.markers.add((e.body.as_of, e.lane, e.body.part))
+                whole = len([m for m in self.markers if m[0] == e.body.as_of]) == 2 * PARTITIONS
                 if whole and (self.matched is None or self.matched < e.body.as_of):
                     self.matched = e.body.as_of
                     waits = ("directory_being_read",)
                     self.due |= {
-                        r for r, s in self.subjects.items() if s.reason in waits or s.status is Status.SYNCING
+                        r
+                        for r, s in self.record_states.items()
+                        if s.reason in waits or s.status is Status.SYNCING
                     }
 
     def on_links(self, events: Sequence[Message[Any]]) -> None:
-        self._mark(events)
+        self._add_markers(events)
         newest: dict[UUID, Message[Any]] = {}
         for e in events:
             if type(e.body) in SITUATIONS:
@@ -170,46 +170,46 @@ class Syncer:
                 if one is None or one.body.link_rev < e.body.link_rev:
                     newest[e.body.record_id] = e
         linked = [e for e in newest.values() if type(e.body) is RecordLinked]
-        confirmed = {
+        created_by_us = {
             e.body.record_id for e in linked
-            if not e.body.then_push and (s := self.subjects.get(e.body.record_id)) and s.created and s.failure is None
+            if not e.body.then_push and (s := self.record_states.get(e.body.record_id)) and s.created and s.failure is None
             and s.destination_record_id == e.body.destination_record_id
         }  # fmt: skip
         for e in newest.values():
-            self._save_link(syncing.link_of(e))
-        disowned = [
-            r for e in linked for r, s in self.subjects.items()
+            self._save_match_result(syncing.match_result_of(e))
+        released = [
+            r for e in linked for r, s in self.record_states.items()
             if s.created and s.destination_record_id == e.body.destination_record_id
-            and r != e.body.record_id and self._owner(s.destination_record_id) == e.body.record_id
+            and r != e.body.record_id and self._linked_source(s.destination_record_id) == e.body.record_id
         ]  # fmt: skip
-        for record in disowned:
+        for record in released:
             nothing = dict.fromkeys(("destination_record_id", "destination_remote_id", "sent", "answered"))
             self._set(record, created=False, **nothing)
         failed = [
             e.body.record_id
             for e in events
-            if type(e.body) is MatchFailed and e.body.record_id in self.subjects
+            if type(e.body) is MatchFailed and e.body.record_id in self.record_states
         ]
         for record in failed:
-            if basis := self.case(record).basis():
+            if basis := self.state(record).basis():
                 versions = (basis.source_rev, basis.link_rev, basis.settings_version)
                 self._set(record, failure=syncing.Failure("internal", None, *versions))
         asked = {
             e.body.record_id: self._asked(e, e.body.record_id, str(e.id)) for e in linked if e.body.then_push
         }
-        self._decide([*(newest.keys() - confirmed), *disowned, *failed], events, asked)
+        self._decide([*(newest.keys() - created_by_us), *released, *failed], events, asked)
 
-    def _owner(self, destination: UUID | None) -> UUID | None:
+    def _linked_source(self, destination: UUID | None) -> UUID | None:
         """Whom mapper has linked it to."""
         linked = (
             r
-            for r, s in self.subjects.items()
+            for r, s in self.record_states.items()
             if s.situation is Situation.LINKED and s.destination_record_id == destination
         )
         return next(linked, None)
 
-    def _save_link(self, link: syncing.Link) -> None:
-        s = self.subjects.setdefault(link.record_id, _NEW._replace(record_id=link.record_id))
+    def _save_match_result(self, link: syncing.MatchResult) -> None:
+        s = self.record_states.setdefault(link.record_id, _NEW._replace(record_id=link.record_id))
         if s.link_rev >= link.link_rev:
             return
         linked = link.situation == "linked"
@@ -232,87 +232,85 @@ class Syncer:
     def on_commands(self, events: Sequence[Message[SyncRecords]]) -> None:
         for e in events:
             for selected in e.body.records:
-                case = self.case(selected.record_id) if selected.record_id in self.subjects else None
-                if case is None or syncing.skipped(case, selected, alone=e.body.total == 1) is not None:
+                state = self.state(selected.record_id) if selected.record_id in self.record_states else None
+                if state is None or syncing.skipped(state, selected, single=e.body.total == 1) is not None:
                     continue
-                item = syncing.careful(
-                    case, self._asked(e, case.record_id, f"{e.body.run_id}/{case.record_id}")
+                push = syncing.isolated(
+                    state, self._asked(e, state.record_id, f"{e.body.run_id}/{state.record_id}")
                 )
-                self._set(case.record_id, failure=None)
-                self._save([syncing.decide(case._replace(failure=None), item, lane=item.lane)], e)
+                if state.push is not None:
+                    self._end(state.push.push_id, "replaced")
+                self._set(state.record_id, failure=None)
+                begun = state._replace(failure=None, push=None)
+                self._save([syncing.decide(begun, push, lane=push.lane)], e)
 
-    def _asked(self, e: Message[Any], record: UUID, name: str) -> Item:
-        item_id = uuid5(COMPANY, name)
-        return Item(item_id, record, self.world.destination.account, "waiting", lane=str(e.lane), actor="ann")
+    def _asked(self, e: Message[Any], record: UUID, name: str) -> Push:
+        push_id = uuid5(COMPANY, name)
+        return Push(
+            push_id, record, self.world.destination.account, PushState.WAITING, lane=e.lane, actor="ann"
+        )
 
     def sweep(self) -> None:
         """Everybody who is due."""
-        cases = [self.case(record) for record in sorted(self.due)]
+        states = [self.state(record) for record in sorted(self.due)]
         self.due.clear()
-        self._save([syncing.decide(case, lane=Lane.BULK) for case in cases], None)
+        self._save([syncing.decide(state, lane=Lane.BULK) for state in states], None)
 
     def _decide(
-        self, records: Iterable[UUID], events: Sequence[Message[Any]], asked: dict[UUID, Item] | None = None
+        self, records: Iterable[UUID], events: Sequence[Message[Any]], asked: dict[UUID, Push] | None = None
     ) -> None:
         causes = {e.body.record_id: e for e in events if hasattr(e.body, "record_id")}
-        for record in dict.fromkeys(r for r in records if r in self.subjects):
+        for record in dict.fromkeys(r for r in records if r in self.record_states):
             cause = causes.get(record, events[-1])
-            self._save([syncing.decide(self.case(record), (asked or {}).get(record), lane=cause.lane)], cause)
+            old = self.state(record).push
+            if (asked or {}).get(record) and old is not None and syncing.waits_for_retry(old):
+                self._end(old.push_id, "replaced")
+            self._save(
+                [syncing.decide(self.state(record), (asked or {}).get(record), lane=cause.lane)], cause
+            )
 
     def _save(
         self,
         decisions: Sequence[syncing.Decision],
         cause: Message[Any] | None,
         *,
-        pushed: dict[UUID, Item] | None = None,
+        pushed: dict[UUID, Push] | None = None,
+        results: Mapping[UUID, Sequence[Outgoing]] = deciding.NOTHING,
     ) -> None:
+        for one in deciding.published(decisions, lambda _: cause, pushed or {}, results):
+            self.world.publish(one.body, cause, lane=one.lane)
         for d in decisions:
-            case, item = d.case, d.item
-            after = case._replace(
-                status=d.standing.status,
-                reason=d.standing.reason,
-                field=d.standing.field,
-                status_rev=case.status_rev + d.moved(),
+            state, push = d.state, d.push
+            after = state._replace(
+                status=d.sync_status.status,
+                reason=d.sync_status.reason,
+                field=d.sync_status.field,
+                retry_at=d.sync_status.retry_at,
+                status_rev=state.status_rev + d.moved(),
             )
             after = after._replace(sent=_in_row(after.sent), answered=_in_row(after.answered))
-            names = _STANDING if pushed is None else _OUTCOME
-            self._set(case.record_id, **{name: getattr(after, name) for name in names})
-            if item is not None and item != case.item:
-                self._put(item)
-            if d.planned and item is not None:
-                self._say_planned(item, cause)
+            names = _STATUS if pushed is None else _OUTCOME
+            self._set(state.record_id, **{name: getattr(after, name) for name in names})
+            if push is not None and push != state.push:
+                self._put(push)
             if d.ended is not None:
-                self._put(d.ended._replace(state="waiting"))
-                self._end(d.ended.item_id, d.ended.outcome)
-            if d.moved():
-                body = StatusChanged(
-                    record_id=case.record_id,
-                    status_rev=after.status_rev,
-                    status=after.status,
-                    reason=after.reason,
-                    field=after.field,
-                    synced_at=case.synced_at,
-                )
-                self.world.say(body, cause, item=item or case.item or (pushed or {}).get(case.record_id))
+                if state.push is None:
+                    self._put(d.ended._replace(state=PushState.WAITING))
+                self._end(d.ended.push_id, d.ended.outcome)
 
-    def _say_planned(self, item: Item, cause: Message[Any] | None) -> None:
-        head = {
-            "record_id": item.record_id,
-            "item_id": item.item_id,
-            "action": item.action,
-            "basis": item.basis,
-        }
-        self.world.say(PushPlanned.model_validate({**head, "fields": item.fields}), cause, item=item)
-
-    def _put(self, item: Item) -> None:
+    def _put(self, push: Push) -> None:
         """Insert, or keep what only the worker moves."""
-        old = self.items.get(item.item_id)
+        old = self.pushes.get(push.push_id)
         if old is not None:
-            item = old._replace(
-                state=item.state, action=item.action, fields=item.fields, basis=item.basis, alone=item.alone
+            push = old._replace(
+                state=push.state,
+                action=push.action,
+                fields=push.fields,
+                basis=push.basis,
+                isolated=push.isolated,
             )
-        self.items[item.item_id] = item
+        self.pushes[push.push_id] = push
 
-    def _end(self, item_id: UUID, outcome: str | None) -> None:
-        if self.items[item_id].state != "done":
-            self.items[item_id] = self.items[item_id]._replace(state="done", outcome=outcome)
+    def _end(self, push_id: UUID, outcome: str | None) -> None:
+        if self.pushes[push_id].state != "done":
+            self.pushes[push_id] = self.pushes[push_id]._replace(state=PushState.DONE, outcome=outcome)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.importer import core as importing
-from services.syncer.core import Item
+from services.syncer.core import Push
 from shared.contracts import topics
 from shared.contracts.events import (
     Body,
@@ -18,15 +18,8 @@ from shared.contracts.events import (
     Message,
     SettingsChanged,
 )
-from shared.contracts.records import (
-    Account,
-    Cause,
-    CompanySettings,
-    Lane,
-    Route,
-    Rules,
-    System,
-)
+from shared.domain.settings import Account, CompanySettings, Route, Rules
+from shared.domain.values import Cause, Lane
 from shared.messaging.outbox import partition_of
 from tests.support.pure.directory import COMPANY, Directory
 from tests.support.pure.importer import Importer, Reading
@@ -34,7 +27,7 @@ from tests.support.pure.mapper import PARTITIONS, Mapper
 from tests.support.pure.sender import Sender
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-HEARS: dict[topics.Topic, tuple[str, ...]] = {
+CONSUMERS: dict[topics.Topic, tuple[str, ...]] = {
     topics.SETTINGS: ("importer", "mapper", "syncer"),
     topics.EMPLOYEES: ("mapper", "syncer"),
     topics.LINKS: ("syncer",),
@@ -48,15 +41,17 @@ COMMANDS = (topics.MAPPER_COMMANDS, topics.SYNCER_COMMANDS)
 class World:
     """The two systems, the three services, and the messages between them. Time moves only by `tick`."""
 
-    def __init__(self, source: System, *, versioned: bool, rules: Rules) -> None:
-        there = System.QUICKBOOKS if source is System.LINARC else System.LINARC
+    def __init__(
+        self, source: str, *, rules: Rules, versions: tuple[str, str] = ("numbers", "numbers")
+    ) -> None:
+        there = "quickbooks" if source == "linarc" else "linarc"
         self.now = BEGIN
-        self.source = Directory(source, lambda: self.now, versioned=versioned)
-        self.destination = Directory(there, lambda: self.now, versioned=True)
+        self.source = Directory(source, lambda: self.now, versions=versions[0])
+        self.destination = Directory(there, lambda: self.now, versions=versions[1])
         self.queues: dict[tuple[str, str, str, int], deque[Message[Any]]] = defaultdict(deque)
-        self.said: list[Message[Any]] = []
+        self.published: list[Message[Any]] = []
         self.readings: list[Reading] = []
-        self._obeyed: set[UUID] = set()
+        self._executed: set[UUID] = set()
         self._number = 0
         accounts = tuple(
             Account(
@@ -82,32 +77,36 @@ class World:
         self.settings = self.settings.model_copy(
             update={"version": self.settings.version + 1, "route": route}
         )
-        self.say(SettingsChanged(company_id=COMPANY, settings=self.settings))
+        self.publish(SettingsChanged(company_id=COMPANY, settings=self.settings))
 
-    def say(
+    def publish(
         self,
         body: Body,
         cause: Message[Any] | None = None,
         *,
         lane: Lane | None = None,
-        item: Item | None = None,
+        push: Push | None = None,
         partition: int | None = None,
     ) -> None:
         """Put it on its way to everybody who hears it; over the wire it is JSON."""
         self._number += 1
-        lane = Lane(item.lane) if item else lane or (cause.lane if cause else Lane.REAL_TIME)
-        told = type(body).model_validate_json(body.raw())
-        message: Message[Any] = Message(UUID(int=self._number), self.now, COMPANY, lane, told)
+        lane = Lane(push.lane) if push else lane or (cause.lane if cause else Lane.REAL_TIME)
+        received = type(body).model_validate_json(body.raw())
+        message: Message[Any] = Message(UUID(int=self._number), self.now, COMPANY, lane, received)
         part = partition_of(str(body.key()).encode(), PARTITIONS) if partition is None else partition
-        self.said.append(message)
-        for who in HEARS[body.topic]:
+        self.published.append(message)
+        for who in CONSUMERS[body.topic]:
             self.queues[who, body.topic.name, lane, part].append(message)
 
     def mark(self, kind: type[DirectoryComplete | DirectoryMatched], **values: Any) -> None:
         """A mark for every partition of both lanes."""
         for lane in Lane:
             for part in range(PARTITIONS):
-                self.say(kind(**values, part=part, parts=PARTITIONS), lane=lane, partition=part)
+                self.publish(
+                    kind(**values, base=values["as_of"], part=part, parts=PARTITIONS),
+                    lane=lane,
+                    partition=part,
+                )
 
     def waiting(self) -> list[tuple[str, str, str, int]]:
         return sorted(key for key, queue in self.queues.items() if queue)
@@ -121,8 +120,8 @@ class World:
                 queue.popleft()
         who, topic = getattr(self, key[0]), batch[0].body.topic
         if topic in COMMANDS:
-            batch = [m for m in batch if m.id not in self._obeyed]
-            self._obeyed |= {m.id for m in batch}
+            batch = [m for m in batch if m.id not in self._executed]
+            self._executed |= {m.id for m in batch}
         if batch:
             getattr(who, f"on_{topic.name.split('.', 1)[0] if topic not in COMMANDS else 'commands'}")(batch)
 

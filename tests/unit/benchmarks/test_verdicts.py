@@ -1,16 +1,18 @@
 """What the benchmarks run, and how they judge."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks.cost import Phase, costs
 from benchmarks.measure import judge
 from benchmarks.pipeline import MOST_GROWTH, MOST_MIB, heavy
 
 FOLDER = Path(command.__file__).parent
-NO_FIGURES = {"__init__", "__main__", "measure", "pictures"}
+NO_FIGURES = {"__init__", "__main__", "filling", "matching_sets", "matching_speed", "measure", "pictures"}
 
 
 def test_every_file_of_figures_has_a_name_and_all_of_them_run() -> None:
@@ -44,3 +46,11 @@ def test_a_bad_figure_ends_with_a_word_and_a_good_one_says_nothing() -> None:
     with pytest.raises(SystemExit) as ended:
         judge("memory", "light: mapper took 151 MiB", good=False)
     assert ended.value.code == "memory: NOT light: mapper took 151 MiB"
+
+
+def test_a_record_costs_what_was_counted_less_what_the_idle_system_counts_in_that_time() -> None:
+    busy = Phase("push", 10, 4.0, Counter({("statements", "syncer"): 100, ("statements", "relays"): 8}))
+    idle = Phase("idle", 1, 2.0, Counter({("statements", "syncer"): 20, ("statements", "relays"): 4}))
+    (cost,) = costs([busy], idle)
+    assert cost.each == {"statements": {"syncer": 6.0, "relays": 0.0}}
+    assert cost.lines() == ["push (10 records)", "  statements: 6.00 = syncer 6.00"]

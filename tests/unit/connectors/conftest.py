@@ -19,7 +19,7 @@ from shared.connectors.linarc import Linarc
 from shared.connectors.oauth import Tokens
 from shared.connectors.quickbooks import QuickBooks
 from shared.connectors.vault import Credential, Vault
-from shared.contracts.records import Account, System
+from shared.domain.settings import Account
 from shared.errors import Unauthorized
 
 COMPANY, ACCOUNT = UUID(int=1), UUID(int=2)
@@ -98,27 +98,25 @@ class World:
         self.asked.append(request)
         return self.reply(request)
 
-    def http(self, system: System) -> Http:
+    def http(self, system: str) -> Http:
         return Http(system, "https://remote.test", httpx.MockTransport(self._handle))
 
     def quickbooks(self) -> QuickBooks:
-        http = self.http(System.QUICKBOOKS)
+        http = self.http("quickbooks")
         tokens = Tokens(cast("Vault", self.vault), COMPANY, ACCOUNT, SystemClock(), http)
-        return QuickBooks(
-            http, cast("Gate", self.gate), tokens, self.account(System.QUICKBOOKS), SystemClock()
-        )
+        return QuickBooks(http, cast("Gate", self.gate), tokens, self.account("quickbooks"), SystemClock())
 
     def linarc(self) -> Linarc:
-        http, gate = self.http(System.LINARC), cast("Gate", self.gate)
-        account = self.account(System.LINARC)
+        http, gate = self.http("linarc"), cast("Gate", self.gate)
+        account = self.account("linarc")
         return Linarc(http, gate, cast("Vault", self.vault), COMPANY, account, SystemClock())
 
-    def account(self, system: System) -> Account:
+    def account(self, system: str) -> Account:
         return Account(
             account_id=ACCOUNT,
             system=system,
             environment="test",
-            tenant_id=REALM if system is System.QUICKBOOKS else "t",
+            tenant_id=REALM if system == "quickbooks" else "t",
             base_url="https://x",
             features=self.features,
         )
@@ -131,7 +129,7 @@ class World:
 @pytest.fixture
 def qbo() -> World:
     credential = Credential(
-        system=System.QUICKBOOKS,
+        system="quickbooks",
         client_id="client",
         client_secret="secret",
         token_url=TOKEN_URL,
@@ -144,4 +142,4 @@ def qbo() -> World:
 
 @pytest.fixture
 def lin() -> World:
-    return World(MemoryVault(Credential(system=System.LINARC, api_key="key-1")))
+    return World(MemoryVault(Credential(system="linarc", api_key="key-1")))

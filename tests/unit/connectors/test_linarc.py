@@ -11,9 +11,9 @@ import pytest
 
 from shared.clock import SystemClock
 from shared.connectors.client import raw_record
-from shared.connectors.ports import RawRecord, Tenant, Unread, Write
-from shared.contracts.reasons import REASONS
-from shared.contracts.records import Remote
+from shared.connectors.ports import RawRecord, Tenant, Write
+from shared.domain.employee import Remote, Unread
+from shared.domain.reasons import REASONS
 from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_parse_sets_what_is_there_and_nothing_else(lin: World) -> None:
     found = remote(lin)
     person = found.employee
     assert (found.remote_id, found.version) == ("lin_000007", "7-2")
-    assert (person.number, person.title, person.email) == ("LN-7", "Mason", "ilse@stone.example")
+    assert (person.number, person.title, person.email) == ("LN-7", "Mason", "Ilse@Stone.example")
     assert (person.bill_rate, person.cost_rate) == (Decimal("92.5"), Decimal(61))
     assert person.known("middle_name") and person.middle_name is None
     assert person.known("address_line2") and person.address_line2 is None
@@ -69,9 +69,8 @@ def test_suspended_and_terminated_people_are_not_active(lin: World, state: str, 
     [
         b'{"id":"1","first_name":"\\ud800"}',
         b'{"id":"1","first_name":"\\u0000"}',
-        b'{"id":"1","email":5}',
-        b'{"id":"1","address":"x"}',
-        b'{"id":"1","updated_at":"2026-11-18T23:40:07"}',
+        b'{"id":"1","first_name":5}',
+        b'{"id":"1","last_name":"' + b"x" * 6_000 + b'"}',
         b"null",
     ],
 )
@@ -79,6 +78,33 @@ def test_what_cannot_be_read_is_said_not_raised(lin: World, payload: bytes) -> N
     found = lin.linarc().parse(RawRecord("1", payload, b""))
     assert isinstance(found, Unread)
     assert found.reason == "unreadable"
+
+
+UNREAD: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
+    "an e-mail address of 900 kB": ({"email": "a" * 900_000 + "@x.org"}, {("email", "too_long")}),
+    "an address that is no text": ({"email": 5}, {("email", "unreadable")}),
+    "a rate with too many places": ({"cost_rate": 28.846153846153847}, {("cost_rate", "rounded")}),
+    "one part of an address": (
+        {"address": {"city": "Mill", "line1": "x" * 6_000}},
+        {("address_line1", "too_long")},
+    ),
+    "a time without an offset": ({"updated_at": "2026-11-18T23:40:07"}, set()),
+    "a state that is none": ({"state": {}}, {("state", "unreadable")}),
+}
+
+
+@pytest.mark.parametrize(("values", "notes"), UNREAD.values(), ids=UNREAD)
+def test_a_value_that_cannot_be_read_leaves_the_rest(
+    lin: World, values: dict[str, Any], notes: set[tuple[str, str]]
+) -> None:
+    """Its field is masked and noted, the others are there."""
+    reported = {"id": "1", "first_name": "Ilse", "employee_number": "7"} | values
+    found = lin.linarc().parse(raw_record(reported, "id"))
+
+    assert isinstance(found, Remote)
+    assert notes == {(note.field, note.reason) for note in found.employee.notes}
+    assert {field for field, reason in notes if reason != "rounded"} == set(found.employee.masked)
+    assert (found.employee.first_name, found.employee.number) == ("Ilse", "7")
 
 
 def test_a_creation_is_a_post_under_its_key(lin: World) -> None:
@@ -172,9 +198,10 @@ CASES: list[tuple[str, httpx.Response, type[MusterError], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("response", "kind", "told"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+@pytest.mark.reason("duplicate_number", "duplicate_email")
+@pytest.mark.parametrize(("response", "kind", "reported"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 async def test_every_answer_has_its_class(
-    lin: World, response: httpx.Response, kind: type[MusterError], told: dict[str, Any]
+    lin: World, response: httpx.Response, kind: type[MusterError], reported: dict[str, Any]
 ) -> None:
     connector = lin.linarc()
     call = connector.prepare("k", [Write("update", "item", {"title": "x"}, remote(lin))])
@@ -188,7 +215,7 @@ async def test_every_answer_has_its_class(
     except MusterError as raised:
         error = raised
     assert type(error) is kind
-    assert {name: getattr(error, name) for name in told} == told
+    assert {name: getattr(error, name) for name in reported} == reported
     if isinstance(error, Rejected):
         assert error.reason in REASONS
     assert {request.url.host for request in lin.asked} == {"remote.test"}
@@ -210,6 +237,7 @@ async def test_an_id_from_outside_stays_one_part_of_the_path(lin: World) -> None
     assert lin.asked[0].url.raw_path == b"/api/v1/employees/..%2Fcompany%3Fx%3D1"
 
 
+@pytest.mark.reason("connection.reconnect")
 async def test_a_refused_key_is_noted_once_it_is_surely_the_stored_one(lin: World) -> None:
     lin.reply = lambda _: problem("invalid_api_key", status=401)
     with pytest.raises(Unauthorized):
@@ -284,3 +312,19 @@ async def test_reads_of_a_whole_directory_let_others_go_first(lin: World) -> Non
     await connector.read_page(None)
     await connector.read_page(None, since=SystemClock().now())
     assert [call["bulk"] for call in lin.gate.calls] == [True, False]
+
+
+async def test_what_linarc_answered_stands_with_the_error(lin: World) -> None:
+    body = {"code": "duplicate_email", "field": "email", "title": "Taken", "detail": "x@y.z has it"}
+    lin.reply = lambda _: httpx.Response(409, json=body, headers={"X-Request-Id": "r-1"})
+    connector = lin.linarc()
+    (written,) = await connector.send(connector.prepare("k", [Write("create", "item", {"title": "x"})]))
+    assert written.error is not None
+    received = written.error.received
+    assert received is not None
+    answer = received.answer
+    assert (answer.status, answer.code, answer.trace_id, answer.remote_text) == (
+        409, "duplicate_email", "r-1", "Taken. x@y.z has it",
+    )  # fmt: skip
+    assert orjson.loads(received.body) == body
+    assert "x@y.z" not in str(written.error)

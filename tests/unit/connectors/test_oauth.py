@@ -18,8 +18,8 @@ from shared.connectors.client import Http
 from shared.connectors.oauth import Tokens, authorise_url, exchange_code, revoke
 from shared.connectors.ports import Write
 from shared.connectors.vault import Vault
-from shared.contracts.reasons import CONNECTIONS
-from shared.contracts.records import Remote, System
+from shared.domain.employee import Remote
+from shared.domain.reasons import CONNECTIONS
 from shared.errors import Unauthorized, Unavailable
 from shared.settings import ApplicationSettings
 
@@ -115,6 +115,7 @@ async def test_a_token_refused_twice_ends_the_connection(qbo: World) -> None:
     assert len(qbo.asked) == 3
 
 
+@pytest.mark.reason("connection.wrong_application")
 @pytest.mark.parametrize(
     ("status", "error", "state"),
     [
@@ -165,7 +166,9 @@ async def test_what_somebody_else_refreshed_is_taken_over(qbo: World) -> None:
     assert intuit.tokens == 0
 
 
-async def test_a_token_taken_over_that_is_dead_too_is_refreshed_before_anybody_is_told(qbo: World) -> None:
+async def test_a_token_taken_over_that_is_dead_too_is_refreshed_before_anybody_is_notified(
+    qbo: World,
+) -> None:
     qbo.reply = intuit = Intuit()
     connector = qbo.quickbooks()
     await connector.test()
@@ -227,7 +230,7 @@ async def test_a_refresh_goes_on_when_who_asked_gives_up(qbo: World) -> None:
         await go_on.wait()
         return intuit(request)
 
-    http = Http(System.QUICKBOOKS, "https://remote.test", httpx.MockTransport(slow))
+    http = Http("quickbooks", "https://remote.test", httpx.MockTransport(slow))
     tokens = Tokens(cast("Vault", qbo.vault), COMPANY, ACCOUNT, SystemClock(), http)
     ends_in(qbo, 0)
     waiting = asyncio.create_task(tokens.access())
@@ -238,14 +241,28 @@ async def test_a_refresh_goes_on_when_who_asked_gives_up(qbo: World) -> None:
     assert qbo.vault.credential.refresh_token == "refresh-2"
 
 
-async def test_a_company_of_another_realm_ends_the_connection_without_a_refresh(qbo: World) -> None:
-    fault = {"Fault": {"Error": [{"code": "3100", "Message": "m"}], "type": "AuthorizatonFault"}}
-    qbo.answers(fault, 403)
+_FAULT = {"Fault": {"Error": [{"code": "3100", "Message": "m"}], "type": "AuthorizatonFault"}}
+_SERVICE = {"fault": {"error": [{"code": "3200", "message": "m"}], "type": "SERVICE"}, "time": 1}
+_XML = b'<?xml version="1.0"?><IntuitResponse><Fault type="AUTHENTICATION"><Error code="100"/></Fault></IntuitResponse>'
+OF_ANOTHER = {
+    "403, code 3100": httpx.Response(403, json=_FAULT),
+    "401, code 100 in XML": httpx.Response(401, content=_XML),
+    "401, fault of type SERVICE": httpx.Response(401, json=_SERVICE),
+}
+
+
+@pytest.mark.reason("connection.wrong_company")
+@pytest.mark.parametrize("answer", OF_ANOTHER.values(), ids=OF_ANOTHER)
+async def test_a_company_of_another_realm_ends_the_connection_without_a_refresh(
+    qbo: World, answer: httpx.Response
+) -> None:
+    qbo.reply = lambda _: httpx.Response(answer.status_code, content=answer.content)
     with pytest.raises(Unauthorized) as caught:
         await qbo.quickbooks().test()
     assert (caught.value.state, qbo.vault.state, len(qbo.asked)) == ("wrong_company", "wrong_company", 1)
 
 
+@pytest.mark.reason("connection.no_rights")
 async def test_lost_rights_end_the_connection_unless_somebody_has_connected_again(qbo: World) -> None:
     fault = {"Fault": {"Error": [{"code": "120", "Message": "m"}], "type": "AuthenticationFault"}}
 
@@ -287,8 +304,10 @@ async def test_the_browser_is_sent_to_intuit_with_a_state_and_comes_back_with_a_
         "x_refresh_token_hard_expires_in": 86400,
     }
     qbo.answers(body)
-    http, clock = qbo.http(System.QUICKBOOKS), SystemClock()
-    credential = await exchange_code(http, application, "code-1", "https://muster.test/back?x=1", clock)
+    http, clock = qbo.http("quickbooks"), SystemClock()
+    credential = await exchange_code(
+        http, "quickbooks", application, "code-1", "https://muster.test/back?x=1", clock
+    )
     (form,) = qbo.asked
     assert form.headers["x-include-refresh-token-hard-expires-in"] == "true"
     assert parse_qs(form.content.decode())["code"] == ["code-1"]
@@ -300,7 +319,7 @@ async def test_the_browser_is_sent_to_intuit_with_a_state_and_comes_back_with_a_
     assert (str(ended.url), orjson.loads(ended.content)) == (REVOKE_URL, {"token": "r"})
     qbo.answers({"error": "invalid_grant"}, 400)
     with pytest.raises(Unauthorized):
-        await exchange_code(http, application, "code-1", "https://muster.test/back?x=1", clock)
+        await exchange_code(http, "quickbooks", application, "code-1", "https://muster.test/back?x=1", clock)
     await revoke(http, credential)
     qbo.answers({}, 503)
     with pytest.raises(Unavailable):

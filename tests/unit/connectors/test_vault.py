@@ -12,14 +12,13 @@ from pydantic import SecretStr, ValidationError
 from rich.pretty import pretty_repr
 
 from shared.connectors.vault import Credential, Seal
-from shared.contracts.records import System
 from shared.errors import Unauthorized
 from shared.settings import VaultSettings
 
 COMPANY, ACCOUNT, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
 OLD, NEW = base64.b64encode(b"o" * 32).decode(), base64.b64encode(b"n" * 32).decode()
 CREDENTIAL = Credential(
-    system=System.QUICKBOOKS,
+    system="quickbooks",
     client_id="client",
     client_secret="hush-1",
     refresh_token="hush-2",

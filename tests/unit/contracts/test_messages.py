@@ -10,9 +10,10 @@ import pytest
 
 from shared.contracts import commands, events
 from shared.contracts.events import Body, DirectoryComplete, EmployeeStaged
-from shared.contracts.reasons import CONNECTIONS, REASONS, connection_words
-from shared.contracts.records import Cause, Employee, Lane, System
 from shared.contracts.topics import TOPICS
+from shared.domain.employee import Employee
+from shared.domain.reasons import CONNECTIONS, REASONS, connection_words
+from shared.domain.values import Cause, Lane
 
 AT = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=UTC)
 STAGED = EmployeeStaged(
@@ -21,7 +22,8 @@ STAGED = EmployeeStaged(
     remote_id="7",
     rev=1_795_521_600_250,
     employee=Employee(first_name="Ana", last_name=None),
-    read_at=AT,
+    requested_at=AT,
+    answered_at=AT,
     cause=Cause.HOOK,
 )
 
@@ -34,7 +36,8 @@ def test_a_message_says_what_was_set_and_no_more() -> None:
         "remote_id": "7",
         "rev": 1_795_521_600_250,
         "employee": {"first_name": "Ana", "last_name": None},
-        "read_at": "2026-11-24T12:00:00.250000Z",
+        "requested_at": "2026-11-24T12:00:00.250000Z",
+        "answered_at": "2026-11-24T12:00:00.250000Z",
         "cause": "hook",
     } == orjson.loads(STAGED.raw())
 
@@ -52,16 +55,16 @@ def test_a_message_comes_back_as_it_went() -> None:
 def test_an_instant_is_the_same_in_every_zone() -> None:
     """It is compared as an instant, not as text."""
     there = AT.astimezone(timezone(timedelta(hours=-7)))
-    told = EmployeeStaged.model_validate_json(STAGED.model_copy(update={"read_at": there}).raw())
+    received = EmployeeStaged.model_validate_json(STAGED.model_copy(update={"answered_at": there}).raw())
 
-    assert AT == told.read_at
+    assert AT == received.answered_at
 
 
 KEYS = {
     "a record's": (STAGED, UUID(int=1)),
     "a run's": (events.ImportFailed(run_id=UUID(int=3), reason="expired"), UUID(int=3)),
     "an account's": (
-        DirectoryComplete(account_id=UUID(int=2), generation=1, as_of=AT, part=0, parts=12),
+        DirectoryComplete(account_id=UUID(int=2), generation=1, as_of=AT, base=AT, part=0, parts=12),
         UUID(int=2),
     ),
     "wanted": (events.DirectoryWanted(account_id=UUID(int=2), not_before=AT), UUID(int=2)),
@@ -104,15 +107,15 @@ def test_every_reason_can_be_said(code: str) -> None:
     """In words for people, with what to do about it."""
     names = {"source": "Linarc", "destination": "QuickBooks Online", "field": "the last name"}
     for words in (REASONS[code].text, REASONS[code].fix):
-        said = words.format(**names)
-        assert said.endswith(".")
-        assert "{" not in said
+        published = words.format(**names)
+        assert published.endswith(".")
+        assert "{" not in published
 
 
 @pytest.mark.parametrize("state", [*CONNECTIONS, "of tomorrow"])
 def test_every_state_of_a_connection_can_be_said(state: str) -> None:
     """One that we do not know yet asks to connect again."""
-    words = connection_words(state, System.QUICKBOOKS)
+    words = connection_words(state, "QuickBooks Online")
 
     assert "{" not in words.text + words.fix
-    assert state in CONNECTIONS or words == connection_words("reconnect", System.QUICKBOOKS)
+    assert state in CONNECTIONS or words == connection_words("reconnect", "QuickBooks Online")

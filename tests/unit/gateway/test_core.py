@@ -1,7 +1,8 @@
-"""Who may do what, what a request is, which requests no route sees, and what a page is told."""
+"""Who may do what, what a request is, which requests no route sees, and what a page is sent."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from services.gateway.core import (
     BadRequestError,
     Ring,
-    Role,
+    bucket,
     check_base_url,
     check_json,
     check_target,
@@ -18,12 +19,99 @@ from services.gateway.core import (
     request_hash,
     secret_hash,
 )
+from services.gateway.core.mapping import compare, refused_decision, with_values
+from shared.contracts.cases import Decision
 from shared.contracts.commands import MAX_IDS, Selected
 from shared.contracts.events import ViewChanged
-from shared.contracts.records import Status
+from shared.domain.values import Status
+from shared.domain.visibility import Role
 
 RUN = UUID(int=1)
 KEY = "mk_0123456789ab_" + "A" * 43
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "found", "problem"),
+    [
+        ("link", {}, {}, None),
+        ("link", {}, {"linked_to": str(UUID(int=1))}, None),
+        ("link", {}, {"linked_to": str(UUID(int=2))}, "conflict"),
+        ("link", {}, {"state": "removed"}, "conflict"),
+        ("link", {}, {"state": "unreadable"}, None),
+        ("link", {}, {"side": "source"}, "invalid"),
+        ("link", {}, {"side": None}, "invalid"),
+        ("link", {}, None, "not-found"),
+        ("link", None, {}, "not-found"),
+        ("link", {"side": "destination"}, {}, "invalid"),
+        ("link", {"state": "removed"}, {}, "conflict"),
+        ("link", {"state": "unreadable"}, {}, "conflict"),
+        ("unlink", {}, None, "conflict"),
+        ("unlink", {"linked_to": "x", "state": "removed"}, None, None),
+        ("unlink", {"linked_to": "x", "state": "unreadable"}, None, None),
+        ("create", {"linked_to": "x"}, None, None),
+        ("create", {"state": "removed"}, None, "conflict"),
+        ("not_same", {}, {"linked_to": str(UUID(int=2))}, None),
+        ("not_same", {}, {"linked_to": str(UUID(int=1))}, "conflict"),
+        ("not_same", {}, {"side": "source"}, "invalid"),
+        ("not_same", {}, None, "not-found"),
+        ("later", {}, None, None),
+        ("exclude", {"state": "removed"}, None, None),
+        ("exclude", {"excluded": True}, None, "conflict"),
+        ("link", {"excluded": True}, {}, "conflict"),
+        ("create", {"excluded": True}, None, "conflict"),
+        ("include", {"excluded": True}, None, None),
+        ("include", {}, None, "conflict"),
+        ("undo", {"undo": "link"}, None, None),
+        ("undo", {}, None, "conflict"),
+        ("link", {"link_rev": 8}, {}, "conflict"),
+    ],
+)
+def test_a_decision_is_refused_only_where_nothing_would_come_of_it(
+    kind: Decision, record: dict[str, Any] | None, found: dict[str, Any] | None, problem: str | None
+) -> None:
+    here: dict[str, Any] = {"side": "source", "state": "present", "linked_to": None}
+    decided = {"link_rev": 7, "excluded": False, "undo": None}
+    one = here | decided | record if record is not None else None
+    other = here | {"side": "destination"} | found if found is not None else None
+    refused = refused_decision(kind, one, other, UUID(int=1), 7)
+    assert (refused[0] if refused else None) == problem
+
+
+def test_two_records_are_compared_in_their_forms_and_a_missing_value_says_nothing() -> None:
+    here = {"number": "7", "mobile": "(503) 555-0132", "bill_rate": "20.5", "active": True, "masked": []}
+    there = {"number": "8", "mobile": "+15035550132", "bill_rate": "20.50", "title": "Foreman"}
+    found = {f.field: (f.source, f.destination, f.equal) for f in compare(here, there, {"bill_rate": 2})}
+    assert found == {
+        "number": ("7", "8", False), "mobile": ("(503) 555-0132", "+15035550132", True),
+        "bill_rate": ("20.5", "20.50", True), "active": ("yes", None, None), "title": (None, "Foreman", None),
+    }  # fmt: skip
+
+
+def test_a_part_shows_the_values_that_it_compares_and_none_that_was_left_out() -> None:
+    parts = [{"field": f} for f in ("phone", "city", "birth_date")]
+    here = {"phone": "1", "mobile": "2", "address_city": "Salem"}
+    there = {"phone": "1", "birth_date": "1980-01-01"}
+    assert with_values(parts, here, there) == [
+        {"field": "phone", "source": "2 / 1", "destination": "1"},
+        {"field": "city", "source": "Salem", "destination": None},
+        {"field": "birth_date", "source": None, "destination": "1980-01-01"},
+    ]
+    assert with_values(parts[:1], None, there) == [{"field": "phone", "source": None, "destination": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("203.0.113.1", "203.0.113.1", True),
+        ("203.0.113.1", "203.0.113.2", False),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("unknown", "unknown", True),
+    ],
+)
+def test_one_client_is_an_address_or_the_network_of_a_site(one: str, other: str, same: bool) -> None:
+    assert (bucket(5, "client", one) == bucket(5, "client", other)) is same
+    assert bucket(5, "client", one) != bucket(5, "keys", one)
 
 
 def test_each_role_includes_the_ones_before() -> None:
@@ -80,7 +168,7 @@ def test_anything_else_is_no_key(header: str) -> None:
 
 
 @pytest.mark.parametrize("count", [1, MAX_IDS - 1, MAX_IDS, MAX_IDS + 1, 2 * MAX_IDS, 2 * MAX_IDS + 1])
-def test_a_selection_is_told_whole_in_order_and_in_counted_parts(count: int) -> None:
+def test_a_selection_is_sent_whole_in_order_and_in_counted_parts(count: int) -> None:
     records = [Selected(record_id=UUID(int=i), source_rev=i, status=Status.NEEDS_SYNC) for i in range(count)]
     commands = list(parts(RUN, records))
 

@@ -7,23 +7,29 @@ from uuid import UUID
 
 import pytest
 
-from services.history.core import chain, fold, show
-from services.history.core.chain import GENESIS, Entry, Head
-from services.history.core.show import Cursor, Names
+from services.history.core import chain, feed, fold, show
+from services.history.core.chain import GENESIS, Ends, Entry, Fault, Head
+from services.history.core.show import Cursor
 from shared.contracts.events import (
     EmployeeRemoved,
     EmployeeStaged,
+    ImportCancelled,
     ImportCompleted,
     ImportFailed,
     ImportProgressed,
     ImportStarted,
     Message,
+    PushHeld,
     RecordLinked,
+    RecordStatus,
     RecordUnmatched,
     StatusChanged,
 )
-from shared.contracts.reasons import REASONS
-from shared.contracts.records import Cause, Employee, Lane, Status
+from shared.domain.employee import Employee
+from shared.domain.reasons import FIXES, REASONS
+from shared.domain.values import Cause, Lane, Status
+from shared.systems.words import Names, reason_words
+from tests.support.companies import document
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 COMPANY, OTHER, RECORD, ACCOUNT, RUN = (UUID(int=n) for n in range(1, 6))
@@ -37,7 +43,8 @@ def message(body: Any, n: int = 1, company: UUID = COMPANY, **more: Any) -> Mess
 
 def staged(rev: int, **values: Any) -> EmployeeStaged:
     return EmployeeStaged(
-        record_id=RECORD, account_id=ACCOUNT, remote_id="7", rev=rev, employee=Employee(**values), read_at=NOW, cause=Cause.HOOK
+        record_id=RECORD, account_id=ACCOUNT, remote_id="7", rev=rev, employee=Employee(**values),
+        requested_at=NOW, answered_at=NOW, cause=Cause.HOOK
     )  # fmt: skip
 
 
@@ -66,8 +73,8 @@ def written() -> list[Entry]:
 
 def test_a_chain_as_written_holds() -> None:
     rows = written()
-    assert chain.verify(rows) is None
-    assert chain.verify(rows[2:], rows[1].hash, 2) is None
+    assert list(chain.verify(rows)) == []
+    assert list(chain.verify(rows[2:], rows[1].hash, 2)) == []
 
 
 @pytest.mark.parametrize(
@@ -96,21 +103,56 @@ def test_any_change_of_an_entry_is_found_where_it_is(change: dict[str, Any]) -> 
         next(n for n, row in enumerate(rows) if n and row.actor is None) if change.get("actor") == "" else 1
     )
     rows[original] = rows[original]._replace(**change)
-    assert chain.verify(rows) == original + 1
+    assert next(chain.verify(rows)).n == original + 1
 
 
 def test_what_is_left_out_or_put_in_another_place_is_found() -> None:
     rows = written()
-    assert chain.verify(rows[1:]) == 1
-    assert chain.verify([rows[0], *rows[2:]]) == 2
-    assert chain.verify([rows[0], rows[2], rows[1], rows[3]]) == 2
+    assert list(chain.verify(rows[1:])) == [Fault("missing", 1)]
+    assert list(chain.verify([rows[0], *rows[3:]])) == [Fault("missing", 2, 2)]
+    moved = [rows[0], rows[2]._replace(n=2), rows[1]._replace(n=3), rows[3]]
+    assert [f.n for f in chain.verify(moved)] == [2, 2, 3, 3, 4]
 
 
-def test_a_changed_entry_with_its_hash_made_anew_breaks_the_next() -> None:
+def test_a_changed_entry_with_its_hash_computed_again_breaks_the_next() -> None:
     rows = written()
-    forged = rows[1]._replace(body=b"{}")
-    rows[1] = forged._replace(hash=chain.digest(*forged[:12]))
-    assert chain.verify(rows) == 3
+    rows[1] = hashed(rows[1]._replace(body=b"{}"))
+    assert list(chain.verify(rows)) == [Fault("unchained", 3)]
+
+
+def test_every_fault_is_named_not_only_the_first() -> None:
+    rows = written()
+    rows[0], rows[2] = rows[0]._replace(body=b"{}"), rows[2]._replace(actor="bob")
+    assert list(chain.verify(rows)) == [Fault("changed", 1), Fault("changed", 3)]
+
+
+def hashed(entry: Entry) -> Entry:
+    return entry._replace(hash=chain.digest(*entry[:12]))
+
+
+END = b"e" * 32
+
+
+@pytest.mark.parametrize(
+    ("ends", "reached", "faults"),
+    [
+        (Ends(4, END, 4, known=True), 4, []),
+        (Ends(None, None, None, known=False), 0, []),
+        (Ends(None, None, None, known=True), 0, [Fault("emptied", 0, 0)]),
+        (Ends(0, GENESIS, None, known=True), 0, [Fault("emptied", 0, 0)]),
+        (Ends(4, END, None, known=True), 0, [Fault("missing", 1, 4)]),
+        (Ends(4, END, 2, known=True), 2, [Fault("missing", 3, 2)]),
+        (Ends(None, None, 4, known=True), 4, [Fault("no_head", 4)]),
+        (Ends(4, END, 6, known=True), 4, [Fault("beyond_head", 5, 2)]),
+        (Ends(4, GENESIS, 4, known=True), 4, [Fault("wrong_head", 4)]),
+        (Ends(4, END, 6, known=True), 2, [Fault("missing", 3, 2), Fault("beyond_head", 5, 2)]),
+        (Ends(0, GENESIS, 2, known=True), 0, [Fault("beyond_head", 1, 2)]),
+    ],
+)
+def test_the_head_and_the_entries_must_end_together(ends: Ends, reached: int, faults: list[Fault]) -> None:
+    last = END if reached else GENESIS
+    assert list(chain.verify_ends(ends, reached, last)) == faults
+    assert all("{" not in chain.describe(fault) for fault in faults)
 
 
 def test_moving_text_between_fields_moves_the_hash() -> None:
@@ -131,12 +173,12 @@ def test_the_newest_rev_stands_and_keeps_the_newest_employee() -> None:
         message(removed),
     ]
     for order in itertools.permutations(events):
-        (fact,) = fold.facts(order)
-        assert (fact.rev, fact.employee_rev, fact.removed) == (3, 2, True)
-        assert (fact.name, fact.search) == ("Zoë", "zoe  7")
-        assert fact.employee is not None
-        assert Employee.model_validate_json(fact.employee) == Employee(first_name="Zoë", number="7")
-    (alone,) = fold.facts([message(removed)])
+        (snapshot,) = fold.snapshots(order)
+        assert (snapshot.rev, snapshot.employee_rev, snapshot.removed) == (3, 2, True)
+        assert (snapshot.name, snapshot.search) == ("Zoë", "zoe 7")
+        assert snapshot.employee is not None
+        assert Employee.model_validate_json(snapshot.employee) == Employee(first_name="Zoë", number="7")
+    (alone,) = fold.snapshots([message(removed)])
     assert (alone.employee_rev, alone.employee, alone.name) == (0, None, "")
 
 
@@ -150,13 +192,33 @@ def test_the_newest_decision_and_the_newest_status_stand() -> None:
     for order in itertools.permutations(
         [message(status(1)), message(status(3, Status.SYNCED)), message(status(2))]
     ):
-        (standing,) = fold.standings(order)
-        assert (standing.status_rev, standing.status) == (3, "synced")
+        (sync_status,) = fold.statuses(order)
+        assert (sync_status.status_rev, sync_status.status) == (3, "synced")
+
+
+def test_a_status_that_comes_with_a_push_counts_as_one_that_comes_alone() -> None:
+    carried = RecordStatus(status_rev=2, status=Status.HELD, reason="conflict", field="email")
+    held = PushHeld(record_id=RECORD, push_id=RUN, reason="conflict", record_status=carried)
+    unmoved = PushHeld(record_id=RECORD, push_id=RUN, reason="conflict")
+    for order in itertools.permutations([message(status(1)), message(held), message(unmoved)]):
+        (found,) = fold.statuses(order)
+        assert (found.status_rev, found.status, found.field) == (2, "held", "email")
+
+
+def test_other_programs_receive_the_status_that_comes_with_a_push() -> None:
+    carried = RecordStatus(status_rev=2, status=Status.HELD, reason="conflict", field="email")
+    held = PushHeld(record_id=RECORD, push_id=RUN, reason="conflict", field="email", record_status=carried)
+    entries, _ = chain.chain({COMPANY: Head(COMPANY, 0, GENESIS)}, [message(held), message(status(1), 2)])
+
+    with_push, alone = map(feed.feed_event, entries)
+
+    assert (with_push.type, with_push.status, with_push.reason) == ("push.held", "held", "conflict")
+    assert (alone.type, alone.status) == ("status.changed", "failed")
 
 
 def test_one_record_id_in_two_companies_is_two_rows() -> None:
     events = [message(staged(1)), message(staged(2), company=OTHER)]
-    assert [(f.company_id, f.rev) for f in fold.facts(events)] == [(COMPANY, 1), (OTHER, 2)]
+    assert [(f.company_id, f.rev) for f in fold.snapshots(events)] == [(COMPANY, 1), (OTHER, 2)]
 
 
 def counts(read: int) -> dict[str, int]:
@@ -168,6 +230,7 @@ def counts(read: int) -> dict[str, int]:
     [
         (ImportCompleted(run_id=RUN, **counts(9)), "completed", None),
         (ImportFailed(run_id=RUN, reason="unavailable"), "failed", "unavailable"),
+        (ImportCancelled(run_id=RUN, **counts(7)), "cancelled", None),
     ],
 )
 def test_a_run_is_the_same_in_any_order_and_never_goes_back(end: Any, state: str, reason: str | None) -> None:
@@ -195,25 +258,46 @@ def test_a_run_is_the_same_in_any_order_and_never_goes_back(end: Any, state: str
         ("José Muñoz", "jose munoz"),
         ("ŁUKASZ", "lukasz"),
         ("Straße", "strasse"),
-        ("O'NEIL", "o'neil"),
+        *(
+            (f"O{kind}KEEFE", "okeefe")
+            for kind in ("", *"'`\u00b4\u2018\u2019\u201b\u2032\u02bc\u02bb\uff07")
+        ),
+        ("  Ana \u00a0 Maria\tLi ", "ana maria li"),
+        (" ' ", ""),
         ("Ⅳ", "iv"),
         ("陈 Wei", "陈 wei"),
     ],
 )
-def test_search_ignores_accents_and_case(text: str, found: str) -> None:
+def test_search_ignores_accents_case_apostrophes_and_extra_blanks(text: str, found: str) -> None:
     assert fold.searchable(text) == found
 
 
 def test_every_reason_is_a_sentence_with_the_names_of_the_systems() -> None:
     for reason in REASONS:
-        for field in (None, "address_line1"):
-            text, fix = show.reason_words(reason, field, CALLED)
+        for field in (None, "address_line1", *(field for code, field in FIXES if code == reason)):
+            text, fix = reason_words(reason, field, CALLED)
             assert text.endswith(".") and fix.endswith(".")
             assert "{" not in text + fix
-    text, fix = show.reason_words("text_too_long", "address_line1", CALLED)
+    text, fix = reason_words("text_too_long", "address_line1", CALLED)
     assert text == "The value of address line 1 is longer than QuickBooks Online takes."
     assert fix == "Shorten it in Linarc."
-    assert show.reason_words("a_new_code", None, CALLED) == ("A new code", "")
+    _, fix = reason_words("text_too_long", "email", CALLED)
+    assert fix == "Mail to a shortened address gets lost: enter another in Linarc, or none."
+    assert reason_words("a_new_code", None, CALLED) == ("A new code", "")
+
+
+def test_notes_name_what_was_not_taken_and_what_the_destination_cannot_hold() -> None:
+    """In words, with the names of the systems and the field."""
+    notes = ({"field": "cost_rate", "reason": "rounded"}, {"field": "number", "reason": "too_long"})
+    person = Employee.model_validate({"first_name": "Ana", "gender": "Non-binary", "notes": notes})
+    body = document(1)
+    shown = {note.field: note.text for note in show.notes(person, body.settings)}
+
+    assert {"cost_rate", "number", "gender"} == set(shown)
+    assert shown["gender"].startswith("QuickBooks Online cannot hold the value of gender")
+    assert "employee number in Linarc" in shown["number"]
+    assert {"cost_rate", "number"} == {note.field for note in show.notes(person, None)}
+    assert () == show.notes(Employee(first_name="Ana"), body.settings)
 
 
 def test_a_cursor_comes_back_as_it_went_and_only_for_its_sort() -> None:

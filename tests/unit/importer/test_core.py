@@ -8,7 +8,9 @@ import pytest
 from services.importer import core
 from services.importer.core import Fresh, Snapshot, Staging
 from shared.contracts.events import EmployeeChanged, EmployeeStaged, EmployeeUnreadable
-from shared.contracts.records import Cause, Change, Employee, Rules, content_hash
+from shared.domain.employee import Change, Employee, content_hash
+from shared.domain.settings import Rules
+from shared.domain.values import Cause
 
 ACCOUNT, RECORD = UUID(int=1), UUID(int=2)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -108,6 +110,7 @@ SWITCHES = {
 
 
 @pytest.mark.parametrize(("known", "cause", "rules", "events"), SWITCHES.values(), ids=SWITCHES)
+@pytest.mark.behaviour("S14", "S15", "S16")
 def test_the_switches(known: Snapshot | None, cause: Cause, rules: dict[str, bool], events: int) -> None:
     """Each pulls only its own kind of change; what is not taken is marked seen (S14–S16)."""
     staging = stage(known, fresh(), cause=cause, **rules)
@@ -116,6 +119,7 @@ def test_the_switches(known: Snapshot | None, cause: Cause, rules: dict[str, boo
     assert len(staging.seen) == 1 - events
 
 
+@pytest.mark.behaviour("S34")
 def test_import_new_leaves_staged_rows_as_they_are() -> None:
     """Only what staging does not hold (S34)."""
     assert stage(stored(), fresh(), only_new=True).events == []
@@ -133,7 +137,7 @@ def test_an_unreadable_record_keeps_its_last_values() -> None:
     assert staging.saved[0].employee == ANA
 
 
-def test_our_own_write_is_always_told() -> None:
+def test_our_own_write_is_always_published() -> None:
     """Even when it changed nothing: mapper links by it."""
     staging = stage(stored(), fresh(ANA)._replace(written_for=UUID(int=9)), cause=Cause.PUSH)
 
@@ -142,7 +146,7 @@ def test_our_own_write_is_always_told() -> None:
     assert event.written_for == UUID(int=9)
 
 
-def test_a_late_answer_to_our_own_write_makes_what_stands_be_told_again() -> None:
+def test_a_late_answer_to_our_own_write_makes_what_stands_be_published_again() -> None:
     """Its writer believes the answer; the record was edited and read meanwhile, perhaps back to what had been told before."""
     late = fresh(ANNA, version="2", seconds=-60)._replace(written_for=UUID(int=9))
     staging = stage(stored(), late, cause=Cause.PUSH)
@@ -155,6 +159,19 @@ def test_a_late_answer_to_our_own_write_makes_what_stands_be_told_again() -> Non
     assert [] == stage(stored(), late._replace(employee=ANA), cause=Cause.PUSH).events
 
 
-def test_a_record_that_comes_back_is_staged_anew() -> None:
+def test_a_record_that_comes_back_is_staged_again() -> None:
     """Removed at one generation, there again at the next."""
     assert isinstance(stage(stored(state="removed"), fresh(ANA)).events[0], EmployeeStaged)
+
+
+def test_a_page_that_overlaps_our_write_does_not_undo_it() -> None:
+    """The page may show the record as it was before the write; in either order the write's answer stays."""
+    page = fresh(ANA, version=None, seconds=0.5)._replace(answered_at=NOW + timedelta(seconds=5))
+    ours = fresh(ANNA, version=None, seconds=0.8)._replace(written_for=UUID(int=9))
+
+    page_first = stage(stored(ANA, version=None)._replace(answered_at=page.answered_at), ours)
+    assert [ANNA] == [s.employee for s in page_first.saved]
+    assert page_first.saved[0].written
+
+    answer_first = stage(page_first.saved[0], page)
+    assert (1, []) == (answer_first.unchanged, answer_first.saved)

@@ -13,7 +13,7 @@ from muster.errors import StackError, place_of
         ("postgresql://muster:i%2Fxion@[::1]:7/muster", "::1:7"),
     ],
 )
-def test_a_database_is_told_by_its_place(address: str, place: str) -> None:
+def test_a_database_is_named_by_its_place(address: str, place: str) -> None:
     assert place_of(address) == place
 
 
@@ -32,6 +32,6 @@ def test_a_database_is_told_by_its_place(address: str, place: str) -> None:
 def test_what_is_no_address_is_refused_without_a_word_of_it(address: str) -> None:
     with pytest.raises(StackError) as refused:
         place_of(address)
-    said = str(refused.value)
-    assert said.endswith("Give it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE.")
-    assert not any(word in said for word in ("ixion", "77", "example"))
+    output = str(refused.value)
+    assert output.endswith("Give it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE.")
+    assert not any(word in output for word in ("ixion", "77", "example"))

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
-from sandbox.box import Sandbox
 from sandbox.quickbooks.app import make_app
 from sandbox.quickbooks.tokens import Client, Tokens
+from sandbox.state import Sandbox
 from sandbox.store import Store
 
 REALM = "9130350000000417"
@@ -29,8 +29,8 @@ class Clock:
 class QuickBooks:
     """A connected client of the sandbox."""
 
-    def __init__(self, http: httpx.AsyncClient, box: Sandbox, clock: Clock) -> None:
-        self.http, self.box, self.clock = http, box, clock
+    def __init__(self, http: httpx.AsyncClient, sandbox: Sandbox, clock: Clock) -> None:
+        self.http, self.sandbox, self.clock = http, sandbox, clock
 
     async def post(self, path: str, body: dict[str, Any], **params: str) -> httpx.Response:
         return await self.http.post(BASE + path, json=body, params=params)
@@ -44,7 +44,7 @@ class QuickBooks:
         answer = await self.http.get(f"{BASE}/query", params={"query": text})
         return dict(answer.json())
 
-    async def turn(self, **switches: bool | float | str) -> None:
+    async def set(self, **switches: bool | float | str) -> None:
         answer = await self.http.put("/admin/switches", json=switches)
         assert answer.status_code == 200, answer.text
 
@@ -53,12 +53,12 @@ class QuickBooks:
 async def qbo(tmp_path: Path) -> AsyncIterator[QuickBooks]:
     clock = Clock()
     store = Store(tmp_path / "quickbooks.db", clock)
-    app, box = make_app(store, [REALM, "77"], Client(*BASIC), "admin")
-    Tokens(box).keep("the-access", "access", REALM, 3600)
+    app, sandbox = make_app(store, [REALM, "77"], Client(*BASIC), "admin")
+    Tokens(sandbox).keep("the-access", "access", REALM, 3600)
     headers = {"Authorization": "Bearer the-access", "X-Sandbox-Admin": "admin", "Accept": "application/json"}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://qbo", headers=headers) as http:
-        yield QuickBooks(http, box, clock)
+        yield QuickBooks(http, sandbox, clock)
     store.close()
 
 

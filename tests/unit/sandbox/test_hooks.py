@@ -78,7 +78,7 @@ class Hooked:
         rules = [{**rule, "match": {"operation": "webhook", **rule.get("match", {})}}]
         assert (await self.http.put("/admin/faults", json={"rules": rules})).status_code == 200
 
-    async def turn(self, **switches: Any) -> None:
+    async def set(self, **switches: Any) -> None:
         assert (await self.http.put("/admin/switches", json=switches)).status_code == 200
 
     async def shown(self) -> dict[str, Any]:
@@ -88,8 +88,8 @@ class Hooked:
 @pytest_asyncio.fixture
 async def hooked(tmp_path: Path) -> AsyncIterator[Hooked]:
     store = Store(tmp_path / "q.db")
-    app, box = make_app(store, ["77", "88"], Client("app", "hush"))
-    Tokens(box).keep("live", "access", "*", 3600)
+    app, sandbox = make_app(store, ["77", "88"], Client("app", "hush"))
+    Tokens(sandbox).keep("live", "access", "*", 3600)
     headers = {"Authorization": "Bearer live", "Accept": "application/json"}
     transport = httpx.ASGITransport(app)
     async with (
@@ -99,7 +99,7 @@ async def hooked(tmp_path: Path) -> AsyncIterator[Hooked]:
         hook = {"url": receiver.url, "secret": SECRET}
         assert (await http.put("/admin/webhooks", json=hook)).json() == hook
         yield Hooked(http, receiver)
-        await box.hooks.close()
+        await sandbox.hooks.close()
     store.close()
 
 
@@ -118,7 +118,7 @@ async def test_cloud_events_are_signed_and_name_no_values(hooked: Hooked) -> Non
     assert headers["content-type"].startswith("application/cloudevents-batch+json")
 
 
-async def test_every_kind_of_change_is_told(hooked: Hooked) -> None:
+async def test_every_kind_of_change_is_reported(hooked: Hooked) -> None:
     for name in ("Ana", "Bea", "Cyd"):
         await hooked.create(name)
     update = {"Id": "1", "SyncToken": "0", "GivenName": "Ann"}
@@ -126,7 +126,7 @@ async def test_every_kind_of_change_is_told(hooked: Hooked) -> None:
     await hooked.http.post("/v3/company/77/employee", json={**update, "SyncToken": "1", "Active": False})
     await hooked.http.patch("/admin/employees/2", json={"Gender": "Female"})
     await hooked.http.delete("/admin/employees/3", params={"into": "2"})
-    await hooked.turn(deactivation_event="updated")
+    await hooked.set(deactivation_event="updated")
     await hooked.http.patch("/admin/employees/2", json={"Active": False})
     found = [(e["type"].split(".")[2], e["intuitentityid"]) for e in await hooked.receiver.events(8)]
     assert found[3:] == [
@@ -142,7 +142,7 @@ async def test_every_kind_of_change_is_told(hooked: Hooked) -> None:
 
 async def test_one_body_holds_events_of_several_companies_and_comes_whole_again(hooked: Hooked) -> None:
     hooked.receiver.status = lambda n: 500 if n == 1 else 200
-    await hooked.turn(time_scale=200, webhook_gather_seconds=60)
+    await hooked.set(time_scale=200, webhook_gather_seconds=60)
     await hooked.create("Ana")
     await hooked.create("Bea", "88")
     found = await hooked.receiver.events(4)
@@ -154,13 +154,13 @@ async def test_one_body_holds_events_of_several_companies_and_comes_whole_again(
 
 async def test_a_body_that_is_refused_holds_back_the_next_unless_switched(hooked: Hooked) -> None:
     hooked.receiver.status = lambda n: 500 if n == 1 else 200
-    await hooked.turn(time_scale=50)
+    await hooked.set(time_scale=50)
     await hooked.create("Ana")
     await hooked.receiver.events(1)
     await hooked.create("Bea")
     assert ids(await hooked.receiver.events(3)) == ["1", "1", "2"]
     hooked.receiver.bodies.clear()
-    await hooked.turn(hold_back=False)
+    await hooked.set(hold_back=False)
     await hooked.create("Cyd")
     await hooked.receiver.events(1)
     await hooked.create("Dov")
@@ -195,7 +195,7 @@ async def test_the_older_form_and_payrolls_own_ids(hooked: Hooked) -> None:
     path = f"/v3/company/77/employee/{event['intuitentityid']}"
     assert (await hooked.http.get(path)).status_code == 400
     hooked.receiver.bodies.clear()
-    await hooked.turn(webhook_format="legacy")
+    await hooked.set(webhook_format="legacy")
     await hooked.http.delete(f"/admin/employees/{remote_id}")
 
     async def ask() -> bool:
@@ -203,24 +203,24 @@ async def test_the_older_form_and_payrolls_own_ids(hooked: Hooked) -> None:
 
     await eventually(ask)
     headers, body = hooked.receiver.bodies[0]
-    (told,) = orjson.loads(body)["eventNotifications"]
-    (entity,) = told["dataChangeEvent"]["entities"]
-    assert (told["realmId"], entity["id"], entity["operation"]) == ("77", "1", "Delete")
+    (reported,) = orjson.loads(body)["eventNotifications"]
+    (entity,) = reported["dataChangeEvent"]["entities"]
+    assert (reported["realmId"], entity["id"], entity["operation"]) == ("77", "1", "Delete")
     assert headers["content-type"] == "application/json"
 
 
 async def test_nothing_is_kept_for_nobody_and_what_waits_survives_a_restart(tmp_path: Path) -> None:
     async def started() -> tuple[Store, Any, httpx.AsyncClient]:
         store = Store(tmp_path / "l.db")
-        app, box = make_linarc(store, {"acme": "k", "zeta": "z"})
+        app, sandbox = make_linarc(store, {"acme": "k", "zeta": "z"})
         http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
             base_url="http://linarc",
             headers={"Authorization": "Bearer k"},
         )
-        return store, box, http
+        return store, sandbox, http
 
-    store, box, http = await started()
+    store, sandbox, http = await started()
     await http.post("/api/v1/employees", json={"first_name": "Ana"})
     assert (await http.get("/admin/webhooks")).json()["waiting"] == 0
     async with receiving() as receiver:
@@ -232,13 +232,13 @@ async def test_nothing_is_kept_for_nobody_and_what_waits_survives_a_restart(tmp_
             return bool(receiver.bodies)
 
         await eventually(ask)
-        await box.hooks.close()
+        await sandbox.hooks.close()
         await http.aclose()
         store.close()
-        store, box, http = await started()
+        store, sandbox, http = await started()
         await http.put("/admin/switches", json={"time_scale": 1000})
         store.db.execute("UPDATE hook_deliveries SET due = 0")
-        box.hooks.wake()
+        sandbox.hooks.wake()
 
         async def again() -> bool:
             return len(receiver.bodies) == 2
@@ -255,7 +255,7 @@ async def test_nothing_is_kept_for_nobody_and_what_waits_survives_a_restart(tmp_
         assert (event["type"], event["data"]["employee_id"]) == ("employee.created", "lin_000002")
         await http.delete("/admin/webhooks")
         assert (await http.get("/admin/webhooks")).json()["url"] is None
-    await box.hooks.close()
+    await sandbox.hooks.close()
     await http.aclose()
     store.close()
 

@@ -27,7 +27,7 @@ async def highest(qbo: QuickBooks) -> dict[str, int]:
 
 
 async def test_ten_calls_a_second_and_no_more(qbo: QuickBooks) -> None:
-    await qbo.turn(**REAL)
+    await qbo.set(**REAL)
     statuses = [(await company(qbo)).status_code for _ in range(11)]
     assert statuses == [200] * 10 + [429]
     qbo.clock.now += 1.01
@@ -36,7 +36,7 @@ async def test_ten_calls_a_second_and_no_more(qbo: QuickBooks) -> None:
 
 
 async def test_five_hundred_calls_in_any_minute(qbo: QuickBooks) -> None:
-    await qbo.turn(**REAL)
+    await qbo.set(**REAL)
     for _ in range(500):
         assert (await company(qbo)).status_code == 200
         qbo.clock.now += 0.11
@@ -47,7 +47,7 @@ async def test_five_hundred_calls_in_any_minute(qbo: QuickBooks) -> None:
 
 
 async def test_forty_batches_a_minute_on_a_faster_clock(qbo: QuickBooks) -> None:
-    await qbo.turn(**REAL, time_scale=60)
+    await qbo.set(**REAL, time_scale=60)
     for _ in range(40):
         assert (await qbo.post("/batch", {"BatchItemRequest": []})).status_code == 200
         qbo.clock.now += 0.01
@@ -58,7 +58,7 @@ async def test_forty_batches_a_minute_on_a_faster_clock(qbo: QuickBooks) -> None
 
 
 async def test_ten_at_once(qbo: QuickBooks) -> None:
-    await qbo.turn(concurrent_requests=10)
+    await qbo.set(concurrent_requests=10)
     rules = [{"match": {"operation": "companyinfo"}, "action": "latency", "seconds": 0.05}]
     await qbo.http.put("/admin/faults", json={"rules": rules})
     answers = await asyncio.gather(*(company(qbo) for _ in range(12)))
@@ -69,22 +69,22 @@ async def test_ten_at_once(qbo: QuickBooks) -> None:
 
 
 async def test_companies_have_limits_of_their_own(qbo: QuickBooks) -> None:
-    await qbo.turn(requests_per_minute=1)
+    await qbo.set(requests_per_minute=1)
     assert (await company(qbo)).status_code == 200
     assert (await company(qbo)).status_code == 429
     headers = {"Authorization": "Bearer other"}
-    qbo.box.store.db.execute("INSERT INTO tokens VALUES ('other', 'access', '77', 9e15, 0, NULL)")
+    qbo.sandbox.store.db.execute("INSERT INTO tokens VALUES ('other', 'access', '77', 9e15, 0, NULL)")
     other = await qbo.http.get("/v3/company/77/companyinfo/77", headers=headers)
     assert other.status_code == 200
 
 
 async def test_a_throttle_answers_json_or_xml_with_or_without_a_time(qbo: QuickBooks) -> None:
-    await qbo.turn(requests_per_minute=1)
+    await qbo.set(requests_per_minute=1)
     await company(qbo)
     plain = await company(qbo)
     assert plain.json()["Fault"]["Error"][0]["code"] == "3001"
     assert "retry-after" not in plain.headers
-    await qbo.turn(throttle_shape="xml", throttle_retry_after=7)
+    await qbo.set(throttle_shape="xml", throttle_retry_after=7)
     answer = await company(qbo)
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
     error = parsed(answer).find("q:Fault/q:Error", NS)
@@ -92,7 +92,7 @@ async def test_a_throttle_answers_json_or_xml_with_or_without_a_time(qbo: QuickB
 
 
 async def test_reads_are_metered_and_capped_and_writes_are_free(qbo: QuickBooks) -> None:
-    await qbo.turn(core_plus_per_month=4)
+    await qbo.set(core_plus_per_month=4)
     items: list[dict[str, Any]] = [
         {"bId": "1", "operation": "create", "Employee": {"GivenName": "Ana"}},
         {"bId": "2", "operation": "create", "Employee": {"GivenName": "Bea"}},
@@ -120,7 +120,7 @@ async def test_without_accept_an_answer_is_xml(qbo: QuickBooks) -> None:
         assert found is not None and found.get("domain") == "QBO"
         assert found.findtext("q:GivenName", namespaces=NS) == "Zoë <&>"
         assert found.findtext("q:PrimaryPhone/q:FreeFormNumber", namespaces=NS) == "1"
-    await qbo.turn(xml_without_accept=False)
+    await qbo.set(xml_without_accept=False)
     assert (await qbo.http.get(f"{BASE}/employee/1", headers={"Accept": "*/*"})).json()["Employee"]
 
 
@@ -210,7 +210,7 @@ async def test_a_scenario_changes_all_or_nothing(qbo: QuickBooks) -> None:
 
 async def test_a_storm_begins_and_ends(qbo: QuickBooks) -> None:
     now = [100.0]
-    qbo.box.faults.clock = lambda: now[0]
+    qbo.sandbox.faults.clock = lambda: now[0]
     rule = {"action": "status", "status": 429, "from_seconds": 5, "for_seconds": 10}
     await qbo.http.put("/admin/faults", json={"rules": [rule]})
     seen = []
@@ -220,7 +220,7 @@ async def test_a_storm_begins_and_ends(qbo: QuickBooks) -> None:
     assert seen == [200, 429, 429, 200]
 
 
-async def test_bad_calls_are_told_why(qbo: QuickBooks) -> None:
+async def test_bad_calls_say_why(qbo: QuickBooks) -> None:
     text = {"Content-Type": "text/plain", "Accept": "application/json"}
     plain = await qbo.http.post(f"{BASE}/employee", content=b"{}", headers=text)
     assert code(plain) == "1050"
@@ -250,7 +250,7 @@ async def test_a_lapsed_subscription_reads_and_refuses_writes(qbo: QuickBooks) -
 async def test_a_page_shows_what_calls_cost_and_how_near_the_limits_are(qbo: QuickBooks) -> None:
     auth = ("", "admin")
     assert "No call has come yet." in (await qbo.http.get("/usage", auth=auth)).text
-    await qbo.turn(**REAL)
+    await qbo.set(**REAL)
     for _ in range(3):
         await company(qbo)
     shown = (await qbo.http.get("/usage", auth=auth)).text

@@ -196,6 +196,11 @@ async def test_pages_walk_by_id_and_changes_since_a_time(linarc: httpx.AsyncClie
         "invalid_cursor",
         "cursor",
     )
+    assert refusal(await linarc.get(EMPLOYEES, params={"updated_since": ""})) == (
+        422,
+        "invalid_value",
+        "updated_since",
+    )
     assert refusal(await linarc.get(EMPLOYEES, params={"limit": "1001"})) == (422, "invalid_value", "limit")
 
 
@@ -204,8 +209,29 @@ async def test_deactivation_and_back(linarc: httpx.AsyncClient) -> None:
     made = await create(linarc, first_name="Ana")
     gone = (await linarc.post(f"{EMPLOYEES}/{made['id']}/deactivate", json={"end_date": "2026-11-20"})).json()
     assert (gone["state"], gone["end_date"]) == ("terminated", "2026-11-20")
+    more = {"end_date": "2026-11-20", "reason": "moved"}
+    answer = await linarc.post(f"{EMPLOYEES}/{made['id']}/deactivate", json=more)
+    assert refusal(answer) == (422, "unknown_field", "reason")
     back = (await linarc.post(f"{EMPLOYEES}/{made['id']}/reactivate")).json()
     assert (back["state"], back["end_date"]) == ("draft", None)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", EMPLOYEES, "GET, POST"),
+        ("PUT", f"{EMPLOYEES}/lin_000001", "GET, PATCH"),
+        ("PATCH", f"{EMPLOYEES}/lin_000001/deactivate", "POST"),
+        ("PATCH", "/api/v1/company", "GET"),
+    ],
+)
+async def test_a_method_that_an_address_does_not_take_is_answered_with_those_that_it_takes(
+    linarc: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    answer = await linarc.request(method, path, json={})
+    assert refusal(answer) == (405, "method_not_allowed", None)
+    assert answer.headers["allow"] == allowed
 
 
 @pytest.mark.asyncio
@@ -224,7 +250,7 @@ async def test_tenants_are_apart_and_keys_are_needed(linarc: httpx.AsyncClient) 
 
 
 @pytest.mark.asyncio
-async def test_faults_strike_as_told(linarc: httpx.AsyncClient) -> None:
+async def test_faults_strike_as_configured(linarc: httpx.AsyncClient) -> None:
     rules = [
         {"match": {"operation": "create", "nth": 2}, "action": "cut"},
         {"match": {"operation": "create"}, "action": "cut", "after_commit": True, "count": 1},

@@ -7,9 +7,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from sandbox.box import Sandbox
 from sandbox.linarc.accounts import Accounts, Refusal
 from sandbox.linarc.app import REAL, make_app
+from sandbox.state import Sandbox
 from sandbox.store import Store
 
 EMPLOYEES = "/api/v1/employees"
@@ -19,8 +19,8 @@ PASSWORD = "correct horse"
 class Linarc:
     """The sandbox, with the key of one company."""
 
-    def __init__(self, http: httpx.AsyncClient, box: Sandbox) -> None:
-        self.http, self.box, self.accounts = http, box, Accounts(box)
+    def __init__(self, http: httpx.AsyncClient, sandbox: Sandbox) -> None:
+        self.http, self.sandbox, self.accounts = http, sandbox, Accounts(sandbox)
 
     async def create(self, **fields: str) -> str:
         answer = await self.http.post(EMPLOYEES, json={"first_name": "Ana", **fields})
@@ -44,14 +44,15 @@ class Linarc:
 @pytest_asyncio.fixture
 async def linarc(tmp_path: Path) -> AsyncIterator[Linarc]:
     store = Store(tmp_path / "linarc.db")
-    app, box = make_app(store, {"acme": "key-a"})
+    app, sandbox = make_app(store, {"acme": "key-a"})
     headers = {"Authorization": "Bearer key-a"}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://linarc", headers=headers) as http:
-        yield Linarc(http, box)
+        yield Linarc(http, sandbox)
     store.close()
 
 
+@pytest.mark.behaviour("S8", "S9", "S10")
 async def test_only_an_invitation_that_is_accepted_lets_a_draft_in(linarc: Linarc) -> None:
     ana = await linarc.create(email="ana@example.com")
     assert await linarc.state(ana) == "draft"
@@ -67,6 +68,7 @@ async def test_only_an_invitation_that_is_accepted_lets_a_draft_in(linarc: Linar
         linarc.accounts.accept(token, "somebody else's")
 
 
+@pytest.mark.behaviour("S10")
 async def test_an_api_key_invites_nobody_and_sets_no_state(linarc: Linarc) -> None:
     ana = await linarc.create(email="ana@example.com")
     refused = await linarc.http.post(f"{EMPLOYEES}/{ana}/invite")
@@ -113,8 +115,8 @@ async def test_an_invitation_needs_an_address_and_a_password_some_length(linarc:
     assert (await linarc.http.post("/admin/employees/lin_9/invite")).status_code == 404
 
 
-async def test_too_many_calls_are_told_when_to_come_again(linarc: Linarc) -> None:
-    linarc.box.turn(REAL)
+async def test_too_many_calls_say_when_to_come_again(linarc: Linarc) -> None:
+    linarc.sandbox.set(REAL)
     statuses = []
     for _ in range(21):
         answer = await linarc.http.get("/api/v1/company")
@@ -122,7 +124,7 @@ async def test_too_many_calls_are_told_when_to_come_again(linarc: Linarc) -> Non
     assert statuses == [200] * 20 + [429]
     assert answer.headers["retry-after"] == "1"
     assert answer.json()["code"] == "rate_limited"
-    linarc.box.turn({"requests_per_second": 0, "requests_per_minute": 21})
+    linarc.sandbox.set({"requests_per_second": 0, "requests_per_minute": 21})
     answer = await linarc.http.get("/api/v1/company")
     assert (answer.status_code, 55 <= int(answer.headers["retry-after"]) <= 60) == (429, True)
 

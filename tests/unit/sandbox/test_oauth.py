@@ -53,7 +53,7 @@ async def test_a_person_approves_one_company_on_a_page(qbo: QuickBooks) -> None:
 
 
 async def test_the_page_approves_by_itself_when_switched(qbo: QuickBooks) -> None:
-    await qbo.turn(auto_approve=True)
+    await qbo.set(auto_approve=True)
     sent = await qbo.http.get("/connect/oauth2", params={**ASKED, "realm": "77"})
     assert httpx.URL(sent.headers["location"]).params["realmId"] == "77"
 
@@ -70,7 +70,7 @@ async def test_the_page_approves_by_itself_when_switched(qbo: QuickBooks) -> Non
     ],
 )
 async def test_a_wrong_request_sends_nobody_anywhere(qbo: QuickBooks, name: str, value: str) -> None:
-    await qbo.turn(auto_approve=True)
+    await qbo.set(auto_approve=True)
     shown = await qbo.http.get("/connect/oauth2", params={**ASKED, name: value})
     assert shown.status_code == 400
     assert "location" not in shown.headers
@@ -105,10 +105,10 @@ async def test_a_refresh_rotates_and_the_old_value_dies_at_once(qbo: QuickBooks)
 
 async def test_rotation_has_switches(qbo: QuickBooks) -> None:
     first = await connect(qbo)
-    await qbo.turn(rotate_refresh=False)
+    await qbo.set(rotate_refresh=False)
     same = (await refresh(qbo, first["refresh_token"])).json()
     assert same["refresh_token"] == first["refresh_token"]
-    await qbo.turn(rotate_refresh=True, old_refresh_dies=False, old_access_dies=True)
+    await qbo.set(rotate_refresh=True, old_refresh_dies=False, old_access_dies=True)
     other = (await refresh(qbo, first["refresh_token"])).json()
     assert other["refresh_token"] != first["refresh_token"]
     bearer = {"Authorization": f"Bearer {same['access_token']}"}
@@ -141,7 +141,7 @@ async def test_revoking_or_connecting_again_ends_both_tokens(qbo: QuickBooks) ->
     assert (await qbo.http.post("/v2/oauth2/tokens/revoke", json=body, auth=BASIC)).status_code == 400
 
 
-async def test_a_wrong_secret_or_grant_is_told_apart(qbo: QuickBooks) -> None:
+async def test_a_wrong_secret_or_grant_is_distinguished(qbo: QuickBooks) -> None:
     path = "/oauth2/v1/tokens/bearer"
     wrong = await qbo.http.post(path, data={"grant_type": "refresh_token"}, auth=("app", "no"))
     assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")

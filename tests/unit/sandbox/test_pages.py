@@ -76,7 +76,7 @@ async def test_a_person_is_added_found_and_edited(site: httpx.AsyncClient) -> No
     assert "Zoë" not in (await site.get("/people", params={"scope": "77"})).text
 
 
-async def test_what_the_system_refuses_is_told_beside_the_form(site: httpx.AsyncClient) -> None:
+async def test_what_the_system_refuses_is_reported_beside_the_form(site: httpx.AsyncClient) -> None:
     address = await add(site, "Ana", "Silva")
     form = form_of((await site.get(address)).text)
     keys = names((await site.get(address)).text)
@@ -127,8 +127,8 @@ async def test_an_administrator_invites_and_a_draft_stays_outside(tmp_path: Path
         page = await http.get("/people/lin_000001")
         assert "Send invitation" in page.text and 'class="state">draft<' in page.text
         sent = await http.post("/people/lin_000001/invite")
-        told = unescape((await http.get(sent.headers["location"])).text)
-        link = re.search(r"/accept\?token=([\w-]+)", told)
+        reported = unescape((await http.get(sent.headers["location"])).text)
+        link = re.search(r"/accept\?token=([\w-]+)", reported)
         assert link
         assert (await http.post("/login", data=door)).status_code == 403
         assert "Welcome, Ana" in (await http.get(link[0])).text

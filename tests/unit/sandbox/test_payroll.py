@@ -30,7 +30,7 @@ async def test_the_shown_name_is_computed_and_none_is_printed_on_cheques(payroll
 @pytest.mark.parametrize(
     ("fields", "expected", "element"),
     [
-        ({"SSN": "XXX-XX-XXXX"}, "2010", "SSN"),
+        ({"SSN": "123-45-6789"}, "2010", "SSN"),
         ({"Title": "Mr."}, "2010", "Title"),
         ({"Suffix": "II"}, "2010", "Suffix"),
         ({"BillRate": 92.5}, "2010", "BillRate"),

@@ -32,12 +32,16 @@ def test_a_whole_statement() -> None:
         "SELECT * FROM employee WHERE active in (TRUE, false) and givenname LIKE 'A%' "
         "ORDER BY FamilyName DESC, Id startposition 11 maxresults 5000",
         clamp=True,
+        by_id=True,
     )
     assert [c.name for c in query.conditions] == ["Active", "GivenName"]
     assert query.order == (("FamilyName", True), ("Id", False))
     assert (query.start, query.limit, query.count) == (11, 1000, False)
     assert parse("select count(*) from Employee").count
-    assert parse("select * from Employee orderby Id").limit == 100
+    assert parse("select * from Employee").limit == 100
+    columns = parse("select Id, DisplayName, MetaData.CreateTime from Employee where Id = 1").columns
+    assert columns == ("Id", "DisplayName", "MetaData")
+    assert only("select * from Employee where EmployeeNumber = '7'").values == ("7",)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,7 @@ def test_a_whole_statement() -> None:
     [
         "",
         "select",
-        "select Id from Employee",
+        "select Id DisplayName from Employee",
         "select * from Employee where",
         "select * from Employee where DisplayName = 'O''Brien'",
         r"select * from Employee where DisplayName = 'a\b'",
@@ -66,6 +70,8 @@ def test_bad_syntax_is_4000(text: str) -> None:
     [
         "select * from Employee where PrimaryEmailAddr = 'a@b.c'",
         "select * from Employee orderby HiredDate",
+        "select * from Employee orderby Id",
+        "select Id, Wage from Employee",
         "select * from Employee where Id > '5'",
         "select * from Employee where MetaData.LastUpdatedTime > '2026-11-01T08:00:00 00:00'",
         "select * from Employee startposition 0",

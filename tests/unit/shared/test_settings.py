@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from muster.data_dir import DataDir
 from muster.errors import StackError
-from muster.folder import Folder
 from muster.stack import Options, Stack
 from services.mapper.settings import Settings
 from shared.settings import variables
@@ -76,7 +76,7 @@ def test_a_service_says_what_is_wrong_in_a_line_each_and_ends() -> None:
 
 
 @pytest.mark.parametrize("key", [None, "short", "AAAA", "A" * 43 + "=,x"])
-def test_a_service_does_not_start_without_a_key_for_parked_messages(key: str | None) -> None:
+def test_a_service_does_not_start_without_a_key_for_dead_lettered_messages(key: str | None) -> None:
     given = {k: v for k, v in GIVEN.items() if k != "MUSTER_DEAD_LETTER_KEY"}
     ended = start(**given, **({} if key is None else {"MUSTER_DEAD_LETTER_KEY": key}))
     assert ended.returncode != 0
@@ -99,7 +99,7 @@ def test_a_service_in_the_stack_gets_only_what_it_reads(
     monkeypatch.setenv("MUSTER_RETRY_SECONDS", "9")
     monkeypatch.setenv("MUSTER_DATABASE__DSN", "postgresql://elsewhere/x")
     stack = Stack(tmp_path, Options(database="postgresql://owner:x@127.0.0.1:5/muster", kafka="127.0.0.1:6"))
-    stack._secrets = Folder(tmp_path).secrets()
+    stack._secrets = DataDir(tmp_path).secrets()
     mapper, syncer = (stack.environment(name, 0, 7) for name in ("mapper", "syncer"))
 
     assert "MUSTER_VAULT__KEY" not in mapper

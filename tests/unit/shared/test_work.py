@@ -1,4 +1,4 @@
-"""The loop of every worker, and the bell that wakes it."""
+"""The loop of every worker, and the wake-up that wakes it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 
 from shared.db import work
 from shared.db.leases import LeaseLostError
-from shared.db.work import Bell, keep_working
-from shared.errors import Unavailable
+from shared.db.work import Wakeup, keep_running, keep_working
+from shared.errors import ProcessMustEndError, Unavailable
 
 LONG = 60.0
 
 
 class Steps:
-    """What the steps come to, one after the other; the last is a bug, which ends the loop."""
+    """What the steps come to, one after the other; the last ends the process."""
 
     def __init__(self, *results: bool | Exception) -> None:
-        self.results = [*results, ZeroDivisionError()]
+        self.results = [*results, ProcessMustEndError()]
         self.times: list[float] = []
 
     async def __call__(self) -> bool:
@@ -37,9 +37,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., asyncio.Future[list[fl
     monkeypatch.setattr(work, "IDLE_SECONDS", 0.4)
     monkeypatch.setattr(work, "PAUSE_SECONDS", 0.2)
 
-    async def go(steps: Steps, bell: Bell | None = None, **more: float) -> list[float]:
-        with pytest.raises(ZeroDivisionError):
-            await keep_working("push", steps, bell or Bell(), **more)
+    async def go(steps: Steps, wakeup: Wakeup | None = None, **more: float) -> list[float]:
+        with pytest.raises(ProcessMustEndError):
+            await keep_working("push", steps, wakeup or Wakeup(), **more)
         return [round(10 * (b - a)) for a, b in zip(steps.times, steps.times[1:], strict=False)]
 
     return lambda *args, **more: asyncio.ensure_future(go(*args, **more))
@@ -58,10 +58,10 @@ async def test_with_nothing_to_do_it_rests_and_looks_again(
 
 
 async def test_a_ring_ends_the_rest(run: Callable[..., asyncio.Future[list[float]]]) -> None:
-    bell = Bell()
-    ended = run(Steps(False), bell)
+    wakeup = Wakeup()
+    ended = run(Steps(False), wakeup)
     await asyncio.sleep(0.1)
-    bell.ring()
+    wakeup.notify()
     assert await ended == [1]
 
 
@@ -71,20 +71,43 @@ async def test_what_a_repetition_may_cure_is_tried_again_after_one_pause(
     assert await run(Steps(Unavailable("database"))) == [2]
 
 
+async def test_a_bug_ends_one_step_and_the_pauses_grow_until_one_goes_well(
+    run: Callable[..., asyncio.Future[list[float]]],
+) -> None:
+    bug = ZeroDivisionError()
+    assert await run(Steps(bug, bug, bug, True, bug)) == [2, 4, 8, 0, 2]
+
+
+async def test_a_loop_that_a_bug_ends_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it returns, or says that the process must end."""
+    monkeypatch.setattr(work, "PAUSE_SECONDS", 0.01)
+    steps = Steps(ZeroDivisionError(), ExceptionGroup("tasks", [KeyError("x")]))
+
+    async def loop() -> None:
+        while await steps():
+            pass
+
+    with pytest.raises(ProcessMustEndError):
+        await keep_running("worker", loop)
+    assert len(steps.times) == 3
+
+    await keep_running("worker", Steps(False))
+
+
 async def test_a_lost_lease_is_somebody_elses_work(run: Callable[..., asyncio.Future[list[float]]]) -> None:
     assert await run(Steps(LeaseLostError())) == [4]
 
 
 async def test_a_ring_wakes_one_and_one_that_comes_early_is_not_lost() -> None:
     """Who was working when it rang looks once more before it waits."""
-    bell = Bell()
-    bell.ring()
-    bell.ring()
-    await asyncio.wait_for(bell.wait(LONG), 1)
+    wakeup = Wakeup()
+    wakeup.notify()
+    wakeup.notify()
+    await asyncio.wait_for(wakeup.wait(LONG), 1)
 
-    waiting = [asyncio.ensure_future(bell.wait(LONG)) for _ in range(2)]
+    waiting = [asyncio.ensure_future(wakeup.wait(LONG)) for _ in range(2)]
     await asyncio.sleep(0)
-    bell.ring()
+    wakeup.notify()
     done, idle = await asyncio.wait(waiting, timeout=0.2)
 
     assert (len(done), len(idle)) == (1, 1)
@@ -94,4 +117,4 @@ async def test_a_ring_wakes_one_and_one_that_comes_early_is_not_lost() -> None:
 
 async def test_without_a_ring_the_wait_ends_by_itself() -> None:
     """What nobody rings for is found all the same."""
-    await asyncio.wait_for(Bell().wait(0.01), 1)
+    await asyncio.wait_for(Wakeup().wait(0.01), 1)

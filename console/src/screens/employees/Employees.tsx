@@ -1,43 +1,75 @@
-import { useNavigate, useSearch } from "@tanstack/react-router";
-import { ArrowRight, Unplug } from "lucide-react";
-import { lazy, Suspense, useCallback, useMemo, useState } from "react";
-import type { Filter } from "../../api/queries";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { Unplug } from "lucide-react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import type { Status } from "../../api/client";
+import { counts, type Filter } from "../../api/queries";
 import { useCompany } from "../../company";
-import type { EmployeesSearch } from "../../router";
+import { type EmployeesSearch, rememberList, type View } from "../../search";
 import { NOTHING, type Selection } from "../../selection";
 import { text } from "../../text";
+import { useDialogAddress } from "../../ui/dialogAddress";
+import { Direction, Page } from "../../ui/Page";
 import { State } from "../../ui/State";
 import { Footer } from "./Footer";
+import { Fresh } from "./Fresh";
 import { Grid } from "./Grid";
 import { Tasks } from "./Tasks";
 import { Toolbar } from "./Toolbar";
+import { totalOf } from "./totals";
 
 const History = lazy(() => import("./History"));
-const Json = lazy(() => import("./Json"));
+const Json = lazy(() => import("./json/Json"));
+const ImportSelected = lazy(() => import("../import/ImportSelected"));
+const MappingDialog = lazy(() => import("../mapping/MappingDialog"));
+
+const ATTENTION: readonly Status[] = ["needs_action", "failed", "held"];
 
 /** The staging screen: who there is, how each stands, and the way to the destination. */
 export function Employees() {
   const { route } = useCompany();
+  if (route) return <Staged />;
   return (
-    <div className="employees">
-      <title>{text.title(text.employees.title)}</title>
-      {route ? (
-        <Staged />
-      ) : (
-        <State
-          icon={<Unplug size={28} aria-hidden="true" />}
-          title={text.employees.noRoute}
-          fix={text.employees.noRouteFix}
-        />
+    <Page title={text.employees.title}>
+      <State
+        icon={<Unplug size={28} aria-hidden="true" />}
+        title={text.employees.noRoute}
+        fix={text.employees.noRouteFix}
+      />
+    </Page>
+  );
+}
+
+/** The direction, and how many wait for a person. */
+function Lead({ q }: { q: string }) {
+  const found = useQuery(counts(useCompany().id, q)).data;
+  const waiting = found ? totalOf(found, ATTENTION) : 0;
+  return (
+    <>
+      <Direction />
+      {waiting > 0 && (
+        <>
+          <span aria-hidden="true">·</span>
+          <Link
+            from="/c/$company/employees"
+            to="."
+            search={(before) => ({ ...before, status: [...ATTENTION] })}
+            className="link"
+          >
+            {text.employees.waiting(waiting)}
+          </Link>
+        </>
       )}
-    </div>
+      <Fresh />
+    </>
   );
 }
 
 function Staged() {
-  const { route } = useCompany();
   const search = useSearch({ from: "/c/$company/employees" });
   const navigate = useNavigate({ from: "/c/$company/employees" });
+  const { id: companyId } = useCompany();
+  useEffect(() => rememberList(companyId, search), [companyId, search]);
   const [selection, setSelection] = useState<Selection>(NOTHING);
   const filter = useMemo<Filter>(
     () => ({ status: search.status ?? [], q: search.q ?? "" }),
@@ -57,25 +89,45 @@ function Staged() {
     },
     [change],
   );
-  const open = useCallback(
-    (record: string, view: "history" | "json") => change({ record, view }, false),
-    [change],
+  const shown = useRef<View>(search.view ?? "history");
+  const address = useDialogAddress(
+    search.record !== undefined,
+    useCallback(
+      (record: string | undefined, replace: boolean) =>
+        change({ record, view: record === undefined ? undefined : shown.current }, replace),
+      [change],
+    ),
   );
-  const close = useCallback(() => change({ record: undefined, view: undefined }, false), [change]);
+  const { close, go } = address;
+  const open = useCallback(
+    (record: string, view: View) => {
+      shown.current = view;
+      address.open(record);
+    },
+    [address.open],
+  );
+  const picking = useDialogAddress(
+    search.pick !== undefined,
+    useCallback(
+      (pick: string | undefined, replace: boolean) => change({ pick: pick ? "source" : undefined }, replace),
+      [change],
+    ),
+  );
 
   return (
-    <>
-      <div className="screen-head">
-        <div>
-          <h1>{text.employees.title}</h1>
-          <p className="route">
-            {route?.sourceLong}
-            <ArrowRight size={14} aria-label="→" />
-            {route?.destinationLong}
-          </p>
-        </div>
-        <Tasks filter={filter} selection={selection} onSelect={setSelection} />
-      </div>
+    <Page
+      fill
+      title={text.employees.title}
+      lead={<Lead q={filter.q} />}
+      actions={
+        <Tasks
+          filter={filter}
+          selection={selection}
+          onSelect={setSelection}
+          onPick={() => picking.open("source")}
+        />
+      }
+    >
       <Toolbar filter={filter} onFilter={refilter} />
       <Grid
         filter={filter}
@@ -88,8 +140,12 @@ function Staged() {
       <Footer filter={filter} sort={search.sort ?? "number"} />
       <Suspense>
         {search.record && search.view === "history" && <History record={search.record} onClose={close} />}
+        {search.record && search.view === "mapping" && (
+          <MappingDialog record={search.record} onGo={go} onClose={close} />
+        )}
         {search.record && search.view === "json" && <Json record={search.record} onClose={close} />}
+        {search.pick && <ImportSelected onClose={picking.close} />}
       </Suspense>
-    </>
+    </Page>
   );
 }

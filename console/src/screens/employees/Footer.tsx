@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { CircleAlert, CircleCheck, RefreshCw, X } from "lucide-react";
 import { useEffect } from "react";
 import { ProgressBar } from "react-aria-components/ProgressBar";
@@ -7,13 +8,14 @@ import { counts, type Filter, list, recentRuns, run as runQuery } from "../../ap
 import { useCompany } from "../../company";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { isOver, toneOf } from "../runs/text";
 import { totalOf } from "./totals";
 import { dismissRun, useWatched } from "./watched";
 
 /** Always the same height, so that nothing above it moves: how much is listed, and what runs. */
 export function Footer({ filter, sort }: { filter: Filter; sort: string }) {
   return (
-    <footer className="list-foot">
+    <footer className="below">
       <Listed filter={filter} sort={sort} />
       <Runs />
     </footer>
@@ -27,8 +29,8 @@ function Listed({ filter, sort }: { filter: Filter; sort: string }) {
   const found = useInfiniteQuery(options);
   const counted = useQuery(counts(company.id, filter.q));
   const pages = found.data?.pages;
-  const loaded = pages?.reduce((sum, page) => sum + page.ids.length, 0) ?? 0;
-  const listed = pages?.at(-1)?.total ?? 0;
+  const loaded = pages?.[0]?.ids.length ?? 0;
+  const listed = pages?.[0]?.total ?? 0;
   const total = counted.data ? totalOf(counted.data, filter.status) : listed;
   const stale = pages !== undefined && counted.data !== undefined && !found.isFetching && total !== listed;
   const calm = stale && filter.status.length === 0 && pages.length === 1;
@@ -59,7 +61,7 @@ function Listed({ filter, sort }: { filter: Filter; sort: string }) {
 
   return (
     <div className="listed">
-      <span className="muted">{pages ? text.list.loaded(Math.min(loaded, listed), listed) : ""}</span>
+      <span className="muted">{pages ? text.list.length(listed) : ""}</span>
       {stale && loaded > 0 && (
         <>
           <span role="status">{text.list.stale}</span>
@@ -72,8 +74,6 @@ function Listed({ filter, sort }: { filter: Filter; sort: string }) {
     </div>
   );
 }
-
-const isOver = (run: RunView) => run.state === "completed" || run.state === "failed";
 
 function Runs() {
   const { id } = useCompany();
@@ -92,20 +92,24 @@ function Runs() {
 }
 
 function RunStrip({ run, others, onDismiss }: { run: RunView; others: number; onDismiss: () => void }) {
-  const { route } = useCompany();
+  const { id, route } = useCompany();
   const words = text.runs;
   const title = words.title(run, route?.sourceLong ?? "", route?.destinationLong ?? "");
   const over = isOver(run);
   const skipped = Object.values(run.skipped).reduce((sum, one) => sum + one, 0);
-  const done = (run.counts.succeeded ?? 0) + (run.counts.failed ?? 0) + skipped;
+  const done = (run.counts.succeeded ?? 0) + (run.counts.failed ?? 0) + (run.counts.retrying ?? 0) + skipped;
   const total = run.counts.total ?? 0;
   let says: string;
   if (run.state === "failed") says = words.failed(run.reason ?? "");
+  else if (run.state === "cancelled") says = words.cancelled;
   else if (over)
-    says = run.kind === "sync" ? words.synced(run.counts, run.skipped) : words.imported(run.counts);
+    says =
+      run.kind === "sync"
+        ? words.synced(run.counts, run.skipped)
+        : words.imported(run.counts, run.reason ?? null);
   else if (run.state === "queued") says = words.queued;
   else says = run.kind === "sync" ? words.syncing(done, total) : words.reading(run.counts.read ?? 0);
-  const bad = run.state === "failed" || (run.counts.failed ?? 0) > 0;
+  const bad = toneOf(run) !== "synced";
   return (
     <div className="run">
       {over &&
@@ -114,7 +118,9 @@ function RunStrip({ run, others, onDismiss }: { run: RunView; others: number; on
         ) : (
           <CircleCheck size={16} className="good" aria-hidden="true" />
         ))}
-      <span className="run-title">{title}</span>
+      <Link to="/c/$company/runs" params={{ company: id }} search={{ run: run.run_id }} className="run-title">
+        {title}
+      </Link>
       {!over && (
         <ProgressBar
           aria-label={title}

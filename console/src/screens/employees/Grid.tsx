@@ -1,6 +1,15 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { ArrowDown, ArrowUp, Inbox, SearchX, ServerOff } from "lucide-react";
-import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import {
+  type HTMLAttributes,
+  memo,
+  type Ref,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useSyncExternalStore,
+} from "react";
 import {
   Cell,
   Column,
@@ -9,21 +18,29 @@ import {
   Table,
   TableBody,
   TableHeader,
-  TableLayout,
-  TableLoadMoreItem,
   Virtualizer,
 } from "react-aria-components";
 import { Collection } from "react-aria-components/Collection";
 import type { ApiError } from "../../api/client";
-import { type Filter, list } from "../../api/queries";
+import { type Filter, list, listed } from "../../api/queries";
 import { useCompany } from "../../company";
 import { loadFont } from "../../font";
-import type { EmployeesSearch } from "../../router";
-import { click, fromKeys, keysOf, type Selection } from "../../selection";
+import type { EmployeesSearch, View } from "../../search";
+import { click, EVERYTHING, fromKeys, keysOf, NOTHING, type Selection } from "../../selection";
 import { text } from "../../text";
+import { Box } from "../../ui/Box";
 import { Button } from "../../ui/Button";
-import { Spinner, State } from "../../ui/State";
-import { ActionsCell, NameCell, NumberCell, SelectAllBox, SerialCell, StatusCell, SyncedCell } from "./cells";
+import { Skeleton } from "../../ui/Skeleton";
+import { State } from "../../ui/State";
+import { columnsFor } from "./columns";
+import { rowHeight, useLook } from "./look";
+import { SelectionBar } from "./SelectionBar";
+import { useItems } from "./useItems";
+import { useKeys } from "./useKeys";
+import { useWindow } from "./useWindow";
+import { WindowLayout } from "./WindowLayout";
+import "../../ui/Grid.css";
+import "./Employees.css";
 
 interface GridProps {
   filter: Filter;
@@ -31,52 +48,54 @@ interface GridProps {
   selection: Selection;
   onSelect: (selection: Selection) => void;
   onFilter: (what: Partial<EmployeesSearch>) => void;
-  onOpen: (record: string, view: "history" | "json") => void;
+  onOpen: (record: string, view: View) => void;
 }
 
-interface Item {
-  id: string;
-  serial: number;
-}
-
-const narrow = window.matchMedia("(max-width: 760px)");
-const useNarrow = () =>
+/** What fits into the height that browsers give an element; more is found by a filter. */
+const MOST_ROWS = 250_000;
+const NARROW = window.matchMedia("(max-width: 640px)");
+const MEDIUM = window.matchMedia("(max-width: 1100px)");
+const useMedia = (media: MediaQueryList) =>
   useSyncExternalStore(
     (tell) => {
-      narrow.addEventListener("change", tell);
-      return () => narrow.removeEventListener("change", tell);
+      media.addEventListener("change", tell);
+      return () => media.removeEventListener("change", tell);
     },
-    () => narrow.matches,
+    () => media.matches,
   );
 
-/** The same object for the same row at the same place, so that only what moved is rendered again. */
-function useItems(pages: readonly { ids: string[] }[] | undefined): Item[] {
-  const known = useRef(new Map<string, Item>());
-  return useMemo(() => {
-    const ids = [...new Set(pages?.flatMap((page) => page.ids) ?? [])];
-    const before = known.current;
-    const items = ids.map((id, index) => {
-      const item = before.get(id);
-      return item?.serial === index + 1 ? item : { id, serial: index + 1 };
-    });
-    known.current = new Map(items.map((item) => [item.id, item]));
-    return items;
-  }, [pages]);
-}
+const HEADING = 32;
 
 export const Grid = memo(function Grid({ filter, sort, selection, onSelect, onFilter, onOpen }: GridProps) {
   const company = useCompany();
-  const small = useNarrow();
+  const small = useMedia(NARROW);
+  const medium = useMedia(MEDIUM);
+  const { density, hidden } = useLook();
   const found = useInfiniteQuery(list(company.id, company.rows, filter, sort));
-  const items = useItems(found.data?.pages);
-  useEffect(() => {
-    if (found.data) loadFont();
-  }, [found.data]);
-  const ids = useMemo(() => items.map((item) => item.id), [items]);
-  const keys = useMemo(() => keysOf(selection, ids), [selection, ids]);
+  const asked = useRef(filter); // what the rows in view were listed by: until new ones come, it is not the filter
+  if (!found.isPlaceholderData) asked.current = filter;
+  const pages = found.data?.pages;
+  const { ids, total } = useMemo(() => listed(pages), [pages]);
+  const grid = useRef<HTMLDivElement>(null);
+  const height = small ? 56 : rowHeight(density);
+  const { from, to, reveal } = useWindow(grid, height, HEADING);
+  const pinned = useRef<{ focused: string | null; anchor: string | null }>({ focused: null, anchor: null });
+  const items = useItems(ids, from, to, pinned);
+  const loaded = useMemo(() => items.map((item) => item.id), [items]);
+  const keys = useMemo(() => keysOf(selection, loaded), [selection, loaded]);
+  pinned.current.anchor = anchorOf(keys) ?? null;
   const anchor = useRef<string | null>(null);
   const now = useRef({ selection, ids });
   now.current = { selection, ids };
+  useEffect(() => {
+    if (found.data) loadFont();
+  }, [found.data]);
+
+  const { hasNextPage, isFetchingNextPage, isError, fetchNextPage } = found;
+  useEffect(() => {
+    // The ids of what comes next, before it is in view.
+    if (to > ids.length && hasNextPage && !isFetchingNextPage && !isError) void fetchNextPage();
+  }, [to, ids.length, hasNextPage, isFetchingNextPage, isError, fetchNextPage]);
 
   const pick = useCallback(
     (id: string, modifiers: { shift: boolean; ctrl: boolean }) => {
@@ -86,38 +105,73 @@ export const Grid = memo(function Grid({ filter, sort, selection, onSelect, onFi
     },
     [onSelect],
   );
+  const extend = useCallback(
+    (id: string) => {
+      anchor.current = pinned.current.anchor ?? anchor.current ?? pinned.current.focused;
+      pick(id, { shift: true, ctrl: true });
+    },
+    [pick],
+  );
+  const onKeyDownCapture = useKeys({ grid, ids, total, from, to, reveal, extend });
+
+  const mark = useCallback((id: string) => {
+    anchor.current = id;
+  }, []);
 
   const descriptor: SortDescriptor = {
     column: sort.replace(/^-/, ""),
     direction: sort.startsWith("-") ? "descending" : "ascending",
   };
   const layout = useMemo(
-    () => ({ rowHeight: small ? 56 : 40, headingHeight: 38, loaderHeight: 40 }),
-    [small],
+    () => ({ rowHeight: height, headingHeight: HEADING, total: Math.min(total, MOST_ROWS) }),
+    [height, total],
   );
-  const columns = useMemo(() => columnsFor(small), [small]);
+  const many = total > 99_999;
+  const columns = useMemo(() => columnsFor(small, medium, many, hidden), [small, medium, many, hidden]);
+  const chosen = chosenOf(selection);
 
   return (
-    <div className="panel" id="list" data-busy={found.isPlaceholderData || undefined}>
-      <Virtualizer layout={TableLayout} layoutOptions={layout}>
+    <div
+      className="panel employees-list"
+      id="list"
+      data-busy={found.isPlaceholderData || undefined}
+      data-density={density}
+      onFocusCapture={({ target }) => {
+        pinned.current.focused = target.closest<HTMLElement>("[role=row]")?.dataset.key ?? null;
+      }}
+      onKeyDownCapture={onKeyDownCapture}
+    >
+      <SelectionBar
+        filter={filter}
+        sort={sort}
+        selection={selection}
+        onSelect={onSelect}
+        onFilter={onFilter}
+        onShowAll={() => onFilter({ status: undefined, q: undefined })}
+      />
+      <Virtualizer layout={WindowLayout} layoutOptions={layout}>
         <Table
+          ref={grid as Ref<HTMLTableElement & HTMLDivElement>}
           aria-label={text.employees.grid}
           className="grid"
+          render={(props) => placed(props, { "aria-rowcount": total + 1 })}
           selectionMode="multiple"
           selectedKeys={keys}
-          onSelectionChange={(keys) => onSelect(fromKeys(selection, keys as "all" | Set<string>, ids))}
+          onSelectionChange={(keys) =>
+            onSelect(fromKeys(selection, keys as "all" | Set<string>, loaded, ids))
+          }
           sortDescriptor={descriptor}
           onSortChange={({ column, direction }) =>
             onFilter({ sort: `${direction === "descending" ? "-" : ""}${String(column)}` })
           }
         >
-          <TableHeader columns={columns}>
+          <TableHeader columns={columns} dependencies={[chosen]}>
             {(column) => (
               <Column {...column} className={`column ${column.id}`} textValue={column.label}>
                 {({ allowsSorting, sortDirection }) => (
                   <span className="column-label">
-                    {column.id === "serial" && <SelectAllBox />}
-                    <span>{column.label}</span>
+                    {column.id === "serial" && <EveryBox chosen={chosen} onSelect={onSelect} />}
+                    <span className="cut">{column.label}</span>
                     {allowsSorting && sortDirection === "ascending" && (
                       <ArrowUp size={13} aria-hidden="true" />
                     )}
@@ -140,27 +194,21 @@ export const Grid = memo(function Grid({ filter, sort, selection, onSelect, onFi
               />
             )}
           >
-            <Collection items={items} dependencies={[columns, filter.status]}>
+            <Collection items={items} dependencies={[columns, asked.current.status]}>
               {(item) => (
-                <Row columns={columns} className="row">
+                <Row
+                  columns={columns}
+                  className="row"
+                  render={(props) => placed(props, { "aria-rowindex": item.serial + 1 })}
+                >
                   {(column) => (
                     <Cell className={`cell ${column.id}`}>
-                      {column.cell({ ...item, filter, pick, onOpen, small })}
+                      {column.cell({ ...item, filter: asked.current, pick, mark, onOpen, small })}
                     </Cell>
                   )}
                 </Row>
               )}
             </Collection>
-            <TableLoadMoreItem
-              className="more"
-              isLoading={found.isFetchingNextPage}
-              onLoadMore={() => {
-                if (found.hasNextPage && !found.isFetchingNextPage) void found.fetchNextPage();
-              }}
-              scrollOffset={3}
-            >
-              <Spinner /> {text.employees.loadingMore}
-            </TableLoadMoreItem>
           </TableBody>
         </Table>
       </Virtualizer>
@@ -168,72 +216,31 @@ export const Grid = memo(function Grid({ filter, sort, selection, onSelect, onFi
   );
 });
 
-export interface CellProps extends Item {
-  filter: Filter;
-  small: boolean;
-  pick: (id: string, modifiers: { shift: boolean; ctrl: boolean }) => void;
-  onOpen: (record: string, view: "history" | "json") => void;
+/** An element of the grid with its place in, or the length of, the whole list, which the grid itself does not know. */
+const placed = (props: object, place: HTMLAttributes<HTMLDivElement>) => <div {...props} {...place} />;
+
+const anchorOf = (keys: "all" | Set<string>) =>
+  keys === "all" ? null : (keys as Set<string> & { anchorKey?: string | null }).anchorKey;
+
+type Chosen = "all" | "some" | "none";
+
+function chosenOf(selection: Selection): Chosen {
+  if (selection.all) return selection.except.size === 0 ? "all" : "some";
+  return selection.ids.size > 0 ? "some" : "none";
 }
 
-interface ColumnSpec {
-  id: string;
-  label: string;
-  width: number | `${number}fr`;
-  minWidth?: number;
-  allowsSorting?: boolean;
-  isRowHeader?: boolean;
-  cell: (props: CellProps) => ReactNode;
-}
-
-function columnsFor(small: boolean): ColumnSpec[] {
-  const c = text.employees.columns;
-  const serial: ColumnSpec = {
-    id: "serial",
-    label: c.serial,
-    width: small ? 64 : 94,
-    minWidth: 64,
-    cell: (p) => <SerialCell {...p} />,
-  };
-  const name: ColumnSpec = {
-    id: "name",
-    label: small ? c.nameShort : c.name,
-    width: "2fr",
-    minWidth: small ? 100 : 232,
-    allowsSorting: true,
-    isRowHeader: true,
-    cell: (p) => <NameCell {...p} />,
-  };
-  const status: ColumnSpec = {
-    id: "status",
-    label: c.status,
-    width: small ? 112 : "3.4fr",
-    minWidth: small ? 112 : 240,
-    allowsSorting: true,
-    cell: (p) => <StatusCell {...p} />,
-  };
-  const actions: ColumnSpec = {
-    id: "actions",
-    label: c.actions,
-    width: small ? 42 : 96,
-    minWidth: 42, // else it is 75
-    cell: (p) => <ActionsCell {...p} />,
-  };
-  if (small) return [serial, name, status, actions];
-  const number: ColumnSpec = {
-    id: "number",
-    label: c.number,
-    width: 128,
-    allowsSorting: true,
-    cell: (p) => <NumberCell {...p} />,
-  };
-  const synced: ColumnSpec = {
-    id: "synced_at",
-    label: c.synced,
-    width: 184,
-    allowsSorting: true,
-    cell: (p) => <SyncedCell {...p} />,
-  };
-  return [serial, number, name, status, synced, actions];
+/** Everything that matches, also what is not loaded. */
+function EveryBox({ chosen, onSelect }: { chosen: Chosen; onSelect: GridProps["onSelect"] }) {
+  const all = chosen === "all";
+  return (
+    <Box
+      slot={null}
+      aria-label={text.selection.every}
+      isSelected={all}
+      isIndeterminate={chosen === "some"}
+      onChange={() => onSelect(all ? NOTHING : EVERYTHING)}
+    />
+  );
 }
 
 interface NothingProps {
@@ -258,15 +265,7 @@ function Nothing({ pending, error, filtered, onAgain, onClear }: NothingProps) {
         <Button onPress={onAgain}>{text.errors.again}</Button>
       </State>
     );
-  if (pending)
-    return (
-      <div className="skeleton" aria-hidden="true">
-        {Array.from({ length: 12 }, (_, row) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity
-          <div key={row} className="skeleton-row" />
-        ))}
-      </div>
-    );
+  if (pending) return <Skeleton />;
   if (filtered)
     return (
       <State

@@ -1,80 +1,47 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { ChevronDown, Download, Send, Sparkles } from "lucide-react";
-import { lazy, Suspense, useRef, useState } from "react";
-import type { ApiError, ImportMode, Status } from "../../api/client";
-import { counts, type Filter, select, startImport, startSync } from "../../api/queries";
+import { useNavigate } from "@tanstack/react-router";
+import { ChevronDown, Download, ListChecks, Send, Sparkles } from "lucide-react";
+import { type ReactNode, useRef } from "react";
+import type { ApiError, ImportMode } from "../../api/client";
+import { counts, type Filter, startImport, startSync } from "../../api/queries";
 import { useCompany } from "../../company";
 import { newKey } from "../../key";
-import { count, EVERYTHING, NOTHING, type Selection } from "../../selection";
+import { count, NOTHING, type Selection } from "../../selection";
 import { n, text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Menu } from "../../ui/Menu";
 import { notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/State";
+import { makePlan } from "../plans/queries";
 import { totalOf } from "./totals";
 import { watchRun } from "./watched";
 
-const ConfirmSync = lazy(() => import("./ConfirmSync"));
-const ASK_ABOVE = 500;
+const ICONS: Record<ImportMode, ReactNode> = {
+  new: <Sparkles size={16} aria-hidden="true" />,
+  all: <Download size={16} aria-hidden="true" />,
+  selected: <ListChecks size={16} aria-hidden="true" />,
+};
 
 interface TasksProps {
   filter: Filter;
   selection: Selection;
   onSelect: (selection: Selection) => void;
+  /** Opens the dialog in which people of the source are picked. */
+  onPick: () => void;
 }
 
-/** A selection that the server holds, waiting for a yes. */
-export interface Fixed {
-  selectionId: string;
-  count: number;
-  counts: Partial<Record<Status, number>>;
-  filter: Filter | null;
-}
-
-export function Tasks({ filter, selection, onSelect }: TasksProps) {
+export function Tasks({ filter, selection, onSelect, onPick }: TasksProps) {
   const { mayChange } = useCompany();
   return (
-    <div className="tasks">
-      {mayChange ? (
-        <Selected filter={filter} selection={selection} onSelect={onSelect} />
-      ) : (
-        <span className="muted tasks-note">{text.errors.viewer}</span>
-      )}
-      <ImportMenu />
+    <>
+      {!mayChange && <span className="muted">{text.errors.viewer}</span>}
+      <ImportMenu onPick={onPick} />
       <SyncButton filter={filter} selection={selection} onSelect={onSelect} />
-    </div>
+    </>
   );
 }
 
-function Selected({ filter, selection, onSelect }: TasksProps) {
-  const found = useQuery(counts(useCompany().id, filter.q)).data;
-  const total = totalOf(found, filter.status);
-  const selected = count(selection, total);
-  const words = text.selection;
-  let says: string = words.none;
-  if (selection.all && selection.except.size > 0) says = words.butFew(selected, selection.except.size);
-  else if (selection.all) says = words.everything(selected);
-  else if (selected > 0) says = words.selected(selected);
-  return (
-    <div className="selected">
-      <span className={selected > 0 ? "selected-count" : "muted"} role="status">
-        {says}
-      </span>
-      {!(selection.all && selection.except.size === 0) && total > 0 && (
-        <Button look="quiet" onPress={() => onSelect(EVERYTHING)}>
-          {words.selectAll(total)}
-        </Button>
-      )}
-      {selected > 0 && (
-        <Button look="quiet" onPress={() => onSelect(NOTHING)}>
-          {words.clear}
-        </Button>
-      )}
-    </div>
-  );
-}
-
-function ImportMenu() {
+function ImportMenu({ onPick }: { onPick: () => void }) {
   const { id, route, mayChange } = useCompany();
   const client = useQueryClient();
   const begin = useMutation({
@@ -92,7 +59,7 @@ function ImportMenu() {
       trigger={
         <Button aria-label={text.imports.button} isDisabled={!mayChange} isPending={begin.isPending}>
           {begin.isPending ? <Spinner /> : <Download size={16} aria-hidden="true" />}
-          <span className="wide">{text.imports.button}</span>
+          {text.imports.button}
           <ChevronDown size={14} aria-hidden="true" />
         </Button>
       }
@@ -101,48 +68,40 @@ function ImportMenu() {
         id: mode,
         label,
         hint,
-        icon:
-          mode === "new" ? (
-            <Sparkles size={16} aria-hidden="true" />
-          ) : (
-            <Download size={16} aria-hidden="true" />
-          ),
+        icon: ICONS[mode],
       }))}
-      onAction={(mode) => begin.mutate(mode as ImportMode)}
+      onAction={(mode) => (mode === "selected" ? onPick() : begin.mutate(mode as ImportMode))}
     />
   );
 }
 
-function SyncButton({ filter, selection, onSelect }: TasksProps) {
-  const { id, route, mayChange } = useCompany();
+/** Opens the plan of what is selected; a few may be synced at once where the company's rules allow it. */
+function SyncButton({ filter, selection, onSelect }: Omit<TasksProps, "onPick">) {
+  const { id, route, view, mayChange } = useCompany();
   const client = useQueryClient();
+  const navigate = useNavigate();
   const found = useQuery(counts(id, filter.q)).data;
   const selected = count(selection, totalOf(found, filter.status));
-  const [fixed, setFixed] = useState<Fixed | null>(null);
-  // A second click on the same selection asks with the same key, so it is answered with the same run.
+  const direct = !selection.all && selected <= (view.route?.rules?.direct_sync ?? 0);
+  // A second click on the same selection asks with the same key, so it is answered with the same plan or run.
   const asked = useRef<{ selection: Selection; key: string } | null>(null);
   const busy = useRef(false);
 
   const begin = useMutation({
-    mutationFn: async (what: { record_ids: string[] } | { selection_id: string }) => {
+    mutationFn: async () => {
       if (asked.current?.selection !== selection) asked.current = { selection, key: newKey() };
-      return startSync(id, what, asked.current.key);
+      const { key } = asked.current;
+      if (direct) return (await startSync(id, { record_ids: [...selection.ids] }, key)).run_id;
+      const what = selection.all ? { filter, except: [...selection.except] } : { ids: [...selection.ids] };
+      const { plan_id } = await makePlan(id, what, key);
+      await navigate({ to: "/c/$company/plans/$plan", params: { company: id, plan: plan_id }, search: {} });
+      return null;
     },
-    onSuccess: ({ run_id }) => {
-      watchRun(id, run_id);
-      setFixed(null);
+    onSuccess: (run) => {
+      if (run === null) return;
+      watchRun(id, run);
       onSelect(NOTHING);
       void client.invalidateQueries({ queryKey: ["runs", id] });
-    },
-    onError: (error: ApiError) => notice.bad(says(error)),
-  });
-  const fix = useMutation({
-    mutationFn: async () => {
-      const what = selection.all
-        ? select(id, { filter, except: [...selection.except] })
-        : select(id, { ids: [...selection.ids] });
-      const { selection_id, count, counts } = await what;
-      setFixed({ selectionId: selection_id, count, counts, filter: selection.all ? filter : null });
     },
     onError: (error: ApiError) => notice.bad(says(error)),
   });
@@ -151,8 +110,7 @@ function SyncButton({ filter, selection, onSelect }: TasksProps) {
     if (busy.current || selected === 0) return;
     busy.current = true;
     try {
-      if (selection.all || selection.ids.size > ASK_ABOVE) await fix.mutateAsync();
-      else await begin.mutateAsync({ record_ids: [...selection.ids] });
+      await begin.mutateAsync();
     } catch {
       // It was said where it happened.
     } finally {
@@ -161,30 +119,17 @@ function SyncButton({ filter, selection, onSelect }: TasksProps) {
   }
 
   if (!route) return null;
-  const pending = begin.isPending || fix.isPending;
   return (
-    <>
-      <Button
-        look="primary"
-        isDisabled={!mayChange || selected === 0}
-        isPending={pending}
-        onPress={() => void press()}
-      >
-        {pending ? <Spinner /> : <Send size={16} aria-hidden="true" />}
-        {text.sync.button(route.destination)}
-        <span className="button-count">{selected > 0 ? n(selected) : ""}</span>
-      </Button>
-      <Suspense>
-        {fixed && (
-          <ConfirmSync
-            fixed={fixed}
-            busy={begin.isPending}
-            onYes={() => begin.mutate({ selection_id: fixed.selectionId })}
-            onClose={() => setFixed(null)}
-          />
-        )}
-      </Suspense>
-    </>
+    <Button
+      look="primary"
+      isDisabled={!mayChange || selected === 0}
+      isPending={begin.isPending}
+      onPress={() => void press()}
+    >
+      {begin.isPending ? <Spinner /> : <Send size={16} aria-hidden="true" />}
+      {text.sync.button(route.destination)}
+      <span className="button-count">{selected > 0 ? n(selected) : ""}</span>
+    </Button>
   );
 }
 

@@ -1,10 +1,16 @@
+import { lazy } from "react";
 import type { RecordView } from "../../api/client";
 import { useCompany } from "../../company";
+import { when } from "../../format";
+import type { View } from "../../search";
 import { STATUS, text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
-import type { CellProps } from "./Grid";
+import { answered } from "./answered";
+import type { CellProps } from "./types";
 import { useRetry } from "./useRetry";
+
+const DriftDialog = lazy(() => import("../drift/DriftDialog"));
 
 interface WhatToDoProps {
   row: RecordView;
@@ -15,13 +21,16 @@ interface WhatToDoProps {
 
 /** Why a record waits for a person, and what that person can do. */
 export default function WhatToDo({ row, name, onOpen, onClose }: WhatToDoProps) {
-  const { mayChange } = useCompany();
+  const { mayChange, route } = useCompany();
   const { ask } = useRetry(row);
   const mayRetry = mayChange && (row.status === "held" || row.destination_record_id !== null);
-  const see = (view: "history" | "json") => {
+  const isCase = row.status === "needs_action" && row.destination_record_id === null;
+  const see = (view: View) => {
     onClose();
     onOpen(row.record_id, view);
   };
+  if (row.reason === "changed_at_destination")
+    return <DriftDialog row={row} name={name} onHistory={() => see("history")} onClose={onClose} />;
   return (
     <Dialog
       size="small"
@@ -32,6 +41,11 @@ export default function WhatToDo({ row, name, onOpen, onClose }: WhatToDoProps) 
         <>
           <Button onPress={() => see("history")}>{text.actions.history}</Button>
           <Button onPress={() => see("json")}>{text.actions.json}</Button>
+          {isCase && (
+            <Button look="primary" onPress={() => see("mapping")}>
+              {text.status.decide}
+            </Button>
+          )}
           {mayRetry && (
             <Button
               look="primary"
@@ -54,6 +68,13 @@ export default function WhatToDo({ row, name, onOpen, onClose }: WhatToDoProps) 
             {row.fix}
           </p>
         )}
+        {row.answer && (
+          <p className="fix">
+            <span>{text.status.answer}</span>
+            {answered(route?.destinationLong ?? "", row.answer)}
+          </p>
+        )}
+        {row.retry_at && <p>{text.status.retryAt(when(row.retry_at))}</p>}
         {row.field && (
           <p className="fix">
             <span>{text.status.field}</span>

@@ -1,18 +1,21 @@
-import { Braces, Check, Ellipsis, History, Minus, RotateCw } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { Braces, Ellipsis, GitCompareArrows, History, RotateCw } from "lucide-react";
+import { lazy, Suspense, type SyntheticEvent, useState } from "react";
 import { Button as AriaButton } from "react-aria-components/Button";
-import { Checkbox } from "react-aria-components/Checkbox";
 import type { RecordView, Status } from "../../api/client";
 import type { Filter } from "../../api/queries";
 import { useCompany } from "../../company";
 import { exactly, when } from "../../format";
 import { useRow } from "../../live";
+import { VIEWS, type View } from "../../search";
 import { STATUS, text } from "../../text";
+import { Box } from "../../ui/Box";
 import { Button } from "../../ui/Button";
 import { Menu } from "../../ui/Menu";
 import { Spinner } from "../../ui/State";
+import "../../ui/Status.css";
 import { Tooltip } from "../../ui/Tooltip";
-import type { CellProps } from "./Grid";
+import { answered } from "./answered";
+import type { CellProps } from "./types";
 import { useRetry } from "./useRetry";
 
 const WhatToDo = lazy(() => import("./WhatToDo"));
@@ -20,35 +23,52 @@ const WhatToDo = lazy(() => import("./WhatToDo"));
 const useRecord = (id: string) => useRow(useCompany().rows, id);
 const nameOf = (row: RecordView) => row.name || text.employees.noName;
 
+const LOUD: readonly Status[] = ["needs_action", "failed", "held"];
+const needsSomebody = (row: RecordView) => LOUD.includes(row.status);
+
+/** Whether a person must decide who this is at the destination. */
+const isCase = (row: RecordView) => row.status === "needs_action" && row.destination_record_id === null;
+
 /** A row that no longer matches the filter stays where it is until the list is refreshed. */
 const isOut = (row: RecordView, filter: Filter) =>
   filter.status.length > 0 && !filter.status.includes(row.status);
 
-const Box = () => (
-  <Checkbox slot="selection" className="checkbox">
-    {({ isIndeterminate, isSelected }) => (
-      <span className="box">
-        {isIndeterminate ? (
-          <Minus size={12} strokeWidth={3.5} />
-        ) : (
-          isSelected && <Check size={12} strokeWidth={3.5} />
-        )}
-      </span>
-    )}
-  </Checkbox>
-);
+const SelectionBox = () => <Box slot="selection" />;
 
-export const SelectAllBox = Box;
+/** Ticks one; with Shift, all from the one before it. */
+function SpanningBox({ id, pick, mark }: Pick<CellProps, "id" | "pick" | "mark">) {
+  const keep = (event: SyntheticEvent & { shiftKey: boolean }) => {
+    if (!event.shiftKey) return;
+    event.stopPropagation();
+    event.preventDefault();
+  };
+  return (
+    <span
+      onPointerDownCapture={keep}
+      onMouseDownCapture={keep}
+      onPointerUpCapture={keep}
+      onClickCapture={(event) => {
+        if (event.shiftKey) pick(id, { shift: true, ctrl: true });
+        else mark(id);
+        keep(event);
+      }}
+    >
+      <SelectionBox />
+    </span>
+  );
+}
 
-export function SerialCell({ id, serial, pick }: CellProps) {
+export function SerialCell({ id, serial, pick, mark }: CellProps) {
   const row = useRecord(id);
   return (
     <span className="serial-cell">
-      <Box />
+      <SpanningBox id={id} pick={pick} mark={mark} />
       <AriaButton
         className="serial-button"
         aria-label={text.employees.row(serial, row ? nameOf(row) : "")}
-        onPress={(e) => pick(id, { shift: e.shiftKey, ctrl: e.ctrlKey || e.metaKey })}
+        onPress={(e) =>
+          pick(id, { shift: e.shiftKey, ctrl: e.ctrlKey || e.metaKey || e.pointerType === "touch" })
+        }
       >
         {serial}
       </AriaButton>
@@ -66,11 +86,17 @@ export function NumberCell({ id, filter }: CellProps) {
 
 export function NameCell({ id, filter, small }: CellProps) {
   const row = useRecord(id);
-  if (!row) return null;
+  if (!row) return <span className="person-coming">{text.employees.coming}</span>;
   return (
     <span className={isOut(row, filter) ? "person out" : "person"} title={nameOf(row)}>
       <span className="person-name">{nameOf(row)}</span>
-      {small && <small>{row.number ?? text.employees.noNumber}</small>}
+      {small && (
+        <small>
+          {[row.number ?? text.employees.noNumber, needsSomebody(row) && row.reason_text]
+            .filter(Boolean)
+            .join(" · ")}
+        </small>
+      )}
     </span>
   );
 }
@@ -90,43 +116,80 @@ export function SyncedCell({ id, filter }: CellProps) {
   );
 }
 
-export function StatusCell({ id, filter, small, onOpen }: CellProps) {
+export function StatusCell({ id, filter, onOpen }: CellProps) {
   const row = useRecord(id);
   if (!row) return null;
   const out = isOut(row, filter);
+  const words = out ? text.employees.moved(STATUS[row.status]) : STATUS[row.status];
+  if (needsSomebody(row)) return <Loud row={row} words={words} onOpen={onOpen} />;
   return (
-    <span className={out ? "status-cell moved" : "status-cell"}>
-      <Pill
-        row={row}
-        onOpen={onOpen}
-        words={out ? text.employees.moved(STATUS[row.status]) : STATUS[row.status]}
-      />
-      {!small && row.status !== "synced" && row.reason_text && (
-        <span className="reason" title={row.reason_text}>
-          {row.reason_text}
-        </span>
-      )}
-    </span>
-  );
-}
-
-function Pill({ row, words, onOpen }: { row: RecordView; words: string; onOpen: CellProps["onOpen"] }) {
-  const { mayChange } = useCompany();
-  if (row.status === "failed" && mayChange) return <Failed row={row} words={words} />;
-  if (row.status === "needs_action" || row.status === "held" || row.status === "failed")
-    return <Why row={row} words={words} onOpen={onOpen} />;
-  return (
-    <span className={`pill ${row.status}`}>
+    <span
+      className={`status-label ${row.status}${row.status === "syncing" ? "" : " dotted"}${out ? " moved" : ""}`}
+    >
       {row.status === "syncing" && <Spinner size={12} />}
       {words}
     </span>
   );
 }
 
+function Loud({ row, words, onOpen }: { row: RecordView; words: string; onOpen: CellProps["onOpen"] }) {
+  const { mayChange } = useCompany();
+  if (row.status === "failed" && mayChange) return <Failed row={row} words={words} />;
+  return <Why row={row} words={words} onOpen={onOpen} />;
+}
+
+/** Why somebody must act, and one link that says what happens. */
+export function ReasonCell({ id, onOpen }: CellProps) {
+  const row = useRecord(id);
+  const { mayChange } = useCompany();
+  const [open, setOpen] = useState(false);
+  if (!row || !needsSomebody(row)) return null;
+  const reason = row.retry_at
+    ? `${row.reason_text} ${text.status.retryAt(when(row.retry_at))}`
+    : row.reason_text;
+  return (
+    <span className="reason-cell">
+      <span className="reason-text" title={reason}>
+        {reason}
+      </span>
+      {row.status === "failed" && mayChange ? (
+        <RetryLink row={row} />
+      ) : (
+        <AriaButton
+          className="link"
+          onPress={() => (isCase(row) ? onOpen(row.record_id, "mapping") : setOpen(true))}
+        >
+          {isCase(row)
+            ? text.status.choose
+            : row.status === "held"
+              ? text.status.review
+              : text.status.whatToDo}
+          <span className="unseen">{text.status.about(nameOf(row))}</span>
+        </AriaButton>
+      )}
+      <Suspense>
+        {open && <WhatToDo row={row} name={nameOf(row)} onOpen={onOpen} onClose={() => setOpen(false)} />}
+      </Suspense>
+    </span>
+  );
+}
+
+function RetryLink({ row }: { row: RecordView }) {
+  const { queued, ask } = useRetry(row);
+  return (
+    <AriaButton className="link" onPress={ask}>
+      {queued ? text.status.queued : text.status.again}
+      <span className="unseen">{text.status.about(nameOf(row))}</span>
+    </AriaButton>
+  );
+}
+
 function Reason({ row, then }: { row: RecordView; then: string }) {
+  const { route } = useCompany();
   return (
     <>
       <span>{row.reason_text || STATUS[row.status as Status]}</span>
+      {row.answer && <small>{answered(route?.destinationLong ?? "", row.answer)}</small>}
       <small>{then}</small>
     </>
   );
@@ -135,15 +198,16 @@ function Reason({ row, then }: { row: RecordView; then: string }) {
 /** The reason on hover and focus; a click tries this one again, apart from all others. */
 function Failed({ row, words }: { row: RecordView; words: string }) {
   const { queued, ask } = useRetry(row);
+  const then = row.retry_at ? text.status.retryNow(when(row.retry_at)) : text.status.retry;
   return (
-    <Tooltip text={<Reason row={row} then={text.status.retry} />}>
+    <Tooltip text={<Reason row={row} then={then} />}>
       <AriaButton
-        className="pill failed button-pill"
+        className="status-label pill failed"
         aria-label={text.status.retryLabel(nameOf(row), row.reason_text)}
         onPress={ask}
       >
-        {queued ? text.status.queued : words}
         {queued ? <Spinner size={12} /> : <RotateCw size={12} aria-hidden="true" />}
+        {queued ? text.status.queued : words}
       </AriaButton>
     </Tooltip>
   );
@@ -156,7 +220,7 @@ function Why({ row, words, onOpen }: { row: RecordView; words: string; onOpen: C
     <>
       <Tooltip text={<Reason row={row} then={text.status.why} />}>
         <AriaButton
-          className={`pill ${row.status} button-pill`}
+          className={`status-label pill dotted ${row.status}`}
           aria-label={text.status.whyLabel(STATUS[row.status], nameOf(row), row.reason_text)}
           onPress={() => setOpen(true)}
         >
@@ -170,38 +234,46 @@ function Why({ row, words, onOpen }: { row: RecordView; words: string; onOpen: C
   );
 }
 
+const VIEW_ICONS = { history: History, mapping: GitCompareArrows, json: Braces };
+
 export function ActionsCell({ id, small, onOpen }: CellProps) {
   const row = useRecord(id);
   if (!row) return null;
-  const { history, json, of, menu } = text.actions;
+  const { of, menu } = text.actions;
   if (small)
     return (
       <Menu
         label={menu(nameOf(row))}
         trigger={
           <Button look="icon" aria-label={menu(nameOf(row))}>
-            <Ellipsis size={17} aria-hidden="true" />
+            <Ellipsis size={16} aria-hidden="true" />
           </Button>
         }
-        items={[
-          { id: "history", label: history, icon: <History size={16} aria-hidden="true" /> },
-          { id: "json", label: json, icon: <Braces size={16} aria-hidden="true" /> },
-        ]}
-        onAction={(view) => onOpen(id, view as "history" | "json")}
+        items={VIEWS.map((view) => {
+          const Icon = VIEW_ICONS[view];
+          return { id: view, label: text.actions[view], icon: <Icon size={16} aria-hidden="true" /> };
+        })}
+        onAction={(view) => onOpen(id, view as View)}
       />
     );
   return (
     <span className="actions-cell">
-      <Tooltip text={history}>
-        <Button look="icon" aria-label={of(history, nameOf(row))} onPress={() => onOpen(id, "history")}>
-          <History size={16} aria-hidden="true" />
-        </Button>
-      </Tooltip>
-      <Tooltip text={json}>
-        <Button look="icon" aria-label={of(json, nameOf(row))} onPress={() => onOpen(id, "json")}>
-          <Braces size={16} aria-hidden="true" />
-        </Button>
-      </Tooltip>
+      {VIEWS.map((view) => {
+        const Icon = VIEW_ICONS[view];
+        return (
+          <Tooltip key={view} text={text.actions[view]}>
+            <Button
+              look="icon"
+              small
+              tone={view === "mapping" && isCase(row) ? "loud" : undefined}
+              aria-label={of(text.actions[view], nameOf(row))}
+              onPress={() => onOpen(id, view)}
+            >
+              <Icon size={16} aria-hidden="true" />
+            </Button>
+          </Tooltip>
+        );
+      })}
     </span>
   );
 }

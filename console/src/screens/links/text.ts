@@ -1,0 +1,20 @@
+/** The fewest characters of a password. */
+export const LEAST = 12;
+
+export const words = {
+  join: "Join a company",
+  joinLead: (company: string, role: string) => `You are invited to ${company} as ${role}.`,
+  hasAccount: "You have an account. Enter its password.",
+  newAccount: "Choose a name and a password of at least 12 characters.",
+  name: "Your name",
+  email: "E-mail address",
+  password: "Password",
+  joinButton: "Join",
+  reset: "New password",
+  resetLead: "Choose a password of at least 12 characters. You are signed out everywhere else.",
+  resetButton: "Set the password",
+  short: "A password has at least 12 characters.",
+  noName: "Enter your name.",
+  done: "The password is set. Sign in with it.",
+  toSignIn: "Go to sign-in",
+};

@@ -1,0 +1,181 @@
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { type KeyboardEvent, useCallback, useState } from "react";
+import type { ApiError } from "../../api/client";
+import { useCompany } from "../../company";
+import { text } from "../../text";
+import { Button } from "../../ui/Button";
+import { notice } from "../../ui/Notice";
+import { Search } from "../../ui/Search";
+import { Spinner, State } from "../../ui/State";
+import { exclude, planRecords } from "./queries";
+import { isOpen, type PlanRecord, type PlanSearch, type PlanView } from "./types";
+import { Changed } from "./Value";
+import { ACTION, OUTCOME, words } from "./words";
+
+const SHOWN = 2;
+
+interface RecordsProps {
+  plan: PlanView;
+  search: PlanSearch;
+  onSearch: (what: Partial<PlanSearch>) => void;
+  chosen: string | null;
+  onChoose: (record: PlanRecord) => void;
+  /** Of a held plan of the rules: the records that are to be released. */
+  ticked: ReadonlySet<string>;
+  onTick: (ticked: ReadonlySet<string>) => void;
+}
+
+/** What the plan does with each record. A tick says that it is written; without it the row stays, struck. */
+export function Records({ plan, search, onSearch, chosen, onChoose, ticked, onTick }: RecordsProps) {
+  const { id, mayChange } = useCompany();
+  const client = useQueryClient();
+  const version = `${plan.state} ${plan.ready} ${JSON.stringify(plan.outcomes ?? {})}`;
+  const found = useInfiniteQuery(planRecords(id, plan.plan_id, search, version));
+  const records = found.data?.pages.flatMap((page) => page.items) ?? [];
+  // What was just ticked shows at once; the plan's own word comes a moment later.
+  const [asked, setAsked] = useState<ReadonlyMap<string, boolean>>(new Map());
+  const amend = useMutation({
+    mutationFn: ({ record, out }: { record: string; out: boolean }) =>
+      exclude(id, plan.plan_id, [record], out),
+    onMutate: ({ record, out }) => setAsked((before) => new Map(before).set(record, out)),
+    onError: (error: ApiError, { record }) => {
+      setAsked((before) => {
+        const after = new Map(before);
+        after.delete(record);
+        return after;
+      });
+      notice.bad(error.kind === "offline" ? text.errors.offline : text.errors.message(error.message));
+    },
+    onSuccess: () => setTimeout(() => void client.invalidateQueries({ queryKey: ["plan", id] }), 400),
+  });
+  const find = useCallback((q: string) => onSearch({ q: q || undefined }), [onSearch]);
+  const rules = plan.kind === "rules";
+  const tick = (record: PlanRecord, on: boolean) => {
+    if (!rules) {
+      amend.mutate({ record: record.record_id, out: !on });
+      return;
+    }
+    const after = new Set(ticked);
+    if (on) after.add(record.record_id);
+    else after.delete(record.record_id);
+    onTick(after);
+  };
+  return (
+    <section className="plan-records" aria-label={words.records}>
+      <div className="plan-find">
+        <Search label={words.search} value={search.q ?? ""} onSearch={find} />
+      </div>
+      {found.isError && <State alert title={found.error.message} />}
+      {found.isPending && (
+        <div className="centre">
+          <Spinner size={20} />
+        </div>
+      )}
+      {found.data && records.length === 0 && <p className="centre">{words.none_here}</p>}
+      <ul className="plan-rows" onKeyDown={walk}>
+        {records.map((record) => {
+          const out = rules ? false : (asked.get(record.record_id) ?? record.excluded ?? false);
+          const writes = rules
+            ? record.outcome === "held"
+            : record.action !== "blocked" && record.action !== "no_change";
+          return (
+            <Row
+              key={record.record_id}
+              record={record}
+              out={out}
+              isChosen={chosen === record.record_id}
+              box={mayChange && isOpen(plan) && plan.ready && writes}
+              on={rules ? ticked.has(record.record_id) : !out}
+              onTick={(on) => tick(record, on)}
+              onChoose={() => onChoose(record)}
+            />
+          );
+        })}
+      </ul>
+      {found.hasNextPage && (
+        <Button isPending={found.isFetchingNextPage} onPress={() => void found.fetchNextPage()}>
+          {words.showMore}
+        </Button>
+      )}
+    </section>
+  );
+}
+
+/** ↑ and ↓ go to the same control of the row before or after. */
+function walk(event: KeyboardEvent<HTMLUListElement>) {
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const here = event.target as HTMLElement;
+  const kind = here.matches("input") ? "input" : "button";
+  const all = [...event.currentTarget.querySelectorAll<HTMLElement>(`li ${kind}`)];
+  const next = all[all.indexOf(here) + (event.key === "ArrowDown" ? 1 : -1)];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+}
+
+interface RowProps {
+  record: PlanRecord;
+  out: boolean;
+  isChosen: boolean;
+  box: boolean;
+  on: boolean;
+  onTick: (on: boolean) => void;
+  onChoose: () => void;
+}
+
+function Row({ record, out, isChosen, box, on, onTick, onChoose }: RowProps) {
+  const name = record.name || record.number || record.remote_id;
+  return (
+    <li className={`plan-row ${record.action}${out ? " out" : ""}${isChosen ? " chosen" : ""}`}>
+      <span className="plan-box">
+        {box && (
+          <input
+            type="checkbox"
+            aria-label={words.include(name)}
+            checked={on}
+            onChange={(event) => onTick(event.target.checked)}
+          />
+        )}
+      </span>
+      <button type="button" className="plan-name" aria-expanded={isChosen} onClick={onChoose}>
+        <span>{name}</span>
+        <small className="muted">{record.number ?? ""}</small>
+      </button>
+      <span className={`plan-action ${record.action}`}>{out ? words.takenOut : ACTION[record.action]}</span>
+      <span className="plan-what">
+        <What record={record} />
+      </span>
+    </li>
+  );
+}
+
+function What({ record }: { record: PlanRecord }) {
+  if (record.outcome === "skipped")
+    return (
+      <span>
+        {OUTCOME.skipped}: {words.skipped(record.outcome_reason ?? "")}
+      </span>
+    );
+  if (record.outcome === "held" && record.outcome_reason === "moved") return <span>{words.heldMoved}</span>;
+  if (record.reason_text && record.action === "blocked")
+    return (
+      <span>
+        {record.reason_text} {record.fix}
+      </span>
+    );
+  const changes = Object.entries(record.fields ?? {});
+  const hidden = record.hidden?.length ?? 0;
+  return (
+    <>
+      {changes.slice(0, SHOWN).map(([field, change]) => (
+        <span key={field} className="plan-field">
+          <span className="muted">{words.field(field)}</span>
+          <Changed change={change} created={record.action === "create"} />
+        </span>
+      ))}
+      {changes.length > SHOWN && <span className="muted">{words.more(changes.length - SHOWN)}</span>}
+      {hidden > 0 && <span className="muted">{words.hiddenMore(hidden)}</span>}
+      {record.outcome && <span className="muted">{OUTCOME[record.outcome] ?? record.outcome}</span>}
+    </>
+  );
+}

@@ -1,0 +1,169 @@
+import { n } from "../../text";
+
+/** What the Rules screen says. */
+export const words = {
+  title: "Rules",
+  lead: (version: number) => `Version ${version} · administrators change them, everybody sees them`,
+  may: (names: readonly string[]) =>
+    names.length === 0
+      ? "A Company Administrator may change this."
+      : names.length === 1
+        ? `${names[0]} may change this.`
+        : `${names[0]} and ${n(names.length - 1)} ${names.length === 2 ? "other" : "others"} may change this.`,
+  noRoute: "No source of truth yet",
+  noRouteFix: "A Company Administrator connects both systems and says which one is the source of truth.",
+  tabs: {
+    source: "Source of truth",
+    automation: "Automation",
+    mapping: "Field mapping",
+    people: "People",
+    matching: "Matching",
+    limits: "Safety limits",
+    versions: "Versions",
+  },
+  source: {
+    label: "Source of truth",
+    hint: "Its values win; the other system is kept the same. Open plans are set aside when it changes.",
+  },
+  switches: {
+    auto_create: ["Auto-Create", "People who are new at the source appear in staging by themselves."],
+    auto_update: ["Auto-Update", "Edits at the source appear in staging by themselves."],
+    auto_sync: [
+      "Auto-Sync",
+      "What appears in staging by itself is synced by itself, within the safety limits.",
+    ],
+    create_missing: ["Create missing people", "Who matches nobody at the destination is created there."],
+    confirm_matches: ["Confirm matches", "A certain match is linked only when a person has confirmed it."],
+  } as Record<string, readonly [string, string]>,
+  limits: {
+    direct: [
+      "Records synced without a plan",
+      "Up to so many are written at once when somebody presses Sync; more open a plan first. 0: always a plan.",
+    ],
+    first_sync: ["Hold the first sync", "The company's first plan waits for a release, whatever its size."],
+    changed: ["Many changes", "Over so many linked people with another name, number or pay."],
+    changed_percent: [
+      "A large share of changes",
+      "Over so many percent of all linked people, in the same fields.",
+    ],
+    deactivated: ["Many deactivations", "Over so many people who would be made inactive."],
+    pay_factor: ["A jump in pay", "Any pay that would rise or fall by more than this factor."],
+    of: (limit: string) => `Limit: ${limit}`,
+  } as const,
+  file: {
+    export: "Export YAML",
+    import: "Import YAML",
+    read: "The file is read. Look at the dry run, then save.",
+  },
+  people: {
+    scope: "Who takes part",
+    scopeHint:
+      "People who fulfil all conditions are synced. The others are Excluded: never pushed, and never deactivated.",
+    everybody: "Everybody takes part.",
+    add: "Add a condition",
+    field: (at: number) => `Field of condition ${at}`,
+    how: (at: number) => `How condition ${at} compares`,
+    values: (at: number) => `Values of condition ${at}`,
+    remove: (at: number) => `Remove condition ${at}`,
+    is: "is one of",
+    isNot: "is none of",
+    yes: "Yes",
+    no: "No",
+    empty: "no value",
+    valuesHint: "Values, with commas between them",
+    name: "When a name is taken",
+    nameHint:
+      "The destination keeps display names unique. A new person whose name is taken gets this display name, such as {name} ({number}); without a rule, or where display names are read-only, a person decides.",
+    nameNone: "A person decides",
+  },
+  columns: {
+    destination: "Destination field",
+    how: "How",
+    from: "From",
+    mode: "When",
+    clear: "May clear",
+    here: "Sample: source",
+    sent: "Sample: sent",
+  },
+  how: { source: "Copy", constant: "Constant", template: "Template", never: "Not sent" } as Record<
+    string,
+    string
+  >,
+  modes: { always: "Always", on_create: "On creation", only_if_empty: "Only if empty" } as Record<
+    string,
+    string
+  >,
+  of: (what: string, field: string) => `${what} of ${field}`,
+  templateHint: "Names of fields in braces, such as {title} ({number})",
+  sample: (name: string) => `Sample: ${name}`,
+  undo: "Undo this change",
+  trial: {
+    title: "Dry run",
+    nothing: "Change a rule to see what it would do to every record.",
+    running: "Trying it out…",
+    against: (version: number) => `Your changes against version ${version}:`,
+    records: (count: number, complete: boolean) =>
+      complete ? `${n(count)} records` : `the first ${n(count)} records`,
+    effects: {
+      excluded: "would be excluded",
+      blocked: "would be blocked",
+      cleared: "would lose a value",
+      created: "would be created",
+      updated: "would be updated",
+      released: "would go on",
+      settled: "would have nothing to do",
+      unchanged: "stay as they are",
+    } as Record<string, string>,
+    safe: "Saving writes nothing anywhere. Records that differ become Needs Sync.",
+    discard: "Discard",
+    save: (version: number) => `Save as version ${version}`,
+    saved: (version: number) => `Version ${version} is saved.`,
+    more: "and others",
+  },
+  versions: {
+    version: (version: number) => `Version ${version}`,
+    none: "Nothing moved.",
+    restore: "Roll back to this",
+    restored: (from: number, version: number) => `Version ${from} stands again, as version ${version}.`,
+    older: "Older versions",
+    compare: "Compare with",
+    compared: (one: number, other: number) => `Version ${one} and version ${other}`,
+    same: "They are the same.",
+    close: "Close the comparison",
+    changed: (before: string, after: string) => `${before} → ${after}`,
+    nothing: "nothing",
+  },
+} as const;
+
+/** A setting's value in words. */
+export function valueWords(value: unknown): string {
+  if (value === null || value === undefined) return words.versions.nothing;
+  if (typeof value === "boolean") return value ? "on" : "off";
+  if (typeof value !== "object") return value === "" ? words.versions.nothing : String(value);
+  if (Array.isArray(value)) return value.map(conditionWords).join("; ") || words.versions.nothing;
+  const entry = value as { source?: string; constant?: string; template?: string; mode?: string };
+  const origin = entry.source ?? (entry.constant ? `“${entry.constant}”` : entry.template);
+  return [origin, entry.mode && entry.mode !== "always" ? entry.mode.replaceAll("_", " ") : ""]
+    .filter(Boolean)
+    .join(", ");
+}
+
+function conditionWords(one: { field?: string; values?: string[]; excluded?: boolean }): string {
+  const { is, isNot, empty } = words.people;
+  const values = (one.values ?? []).map((value) => value || empty).join(", ");
+  return `${(one.field ?? "").replaceAll("_", " ")} ${one.excluded ? isNot : is} ${values}`;
+}
+
+export function settingWords(what: string): string {
+  const known =
+    words.switches[what]?.[0] ?? { scope: words.people.scope, same_name: words.people.name }[what];
+  if (known) return known;
+  if (what === "direct_sync") return words.limits.direct[0];
+  const limit = words.limits[what.replace(/^limits\./, "") as "changed"];
+  if (what.startsWith("limits.") && limit) return limit[0];
+  const plain = what
+    .replace(/^mapping\./, "Mapping of ")
+    .replace(/^connection\./, "Connection to ")
+    .replaceAll("_", " ");
+  return plain.charAt(0).toUpperCase() + plain.slice(1);
+}

@@ -1,0 +1,120 @@
+import { type FormEvent, useId, useState } from "react";
+import { Form } from "react-aria-components/Form";
+import { Input, Label, TextField } from "react-aria-components/TextField";
+import { useCompany } from "../../company";
+import { text } from "../../text";
+import { Box } from "../../ui/Box";
+import { Button } from "../../ui/Button";
+import { type Action, DAYS, type Day, type NewSchedule, words } from "./text";
+
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const INTERVALS = [15, 30, 60, 240, 720, 1440] as const;
+
+/** What to start, and at an interval or at a time of some days. */
+export function Add({ onSave }: { onSave: (body: NewSchedule) => Promise<unknown> }) {
+  const { route } = useCompany();
+  const ids = { action: useId(), how: useId(), minutes: useId() };
+  const names = words.actions(route?.source ?? text.nav.source, route?.destination ?? text.nav.destination);
+  const [action, setAction] = useState<Action>("import_new");
+  const [isTimed, setTimed] = useState(false);
+  const [minutes, setMinutes] = useState<number>(60);
+  const [days, setDays] = useState<readonly Day[]>(DAYS);
+  const [wrong, setWrong] = useState("");
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const given = new FormData(event.currentTarget);
+    if (isTimed && days.length === 0) return setWrong(words.noDay);
+    setWrong("");
+    const at = String(given.get("at") ?? "").slice(0, 5);
+    const timing = isTimed
+      ? { at, days: [...days], time_zone: String(given.get("zone") ?? "").trim() || "UTC" }
+      : { every_minutes: minutes, days: [...DAYS], time_zone: "UTC" };
+    await onSave({ action, timing, active: true }).catch(() => {}); // it has been said
+  }
+
+  return (
+    <section className="card section" aria-labelledby="add-schedule">
+      <h2 id="add-schedule">{words.add}</h2>
+      <Form className="row-form" onSubmit={(event) => void submit(event)}>
+        <div className="field short">
+          <label htmlFor={ids.action}>{words.action}</label>
+          <select
+            id={ids.action}
+            className="select"
+            value={action}
+            onChange={(event) => setAction(event.target.value as Action)}
+          >
+            {Object.entries(names).map(([one, label]) => (
+              <option key={one} value={one}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </div>
+        <div className="field short">
+          <label htmlFor={ids.how}>{words.how}</label>
+          <select
+            id={ids.how}
+            className="select"
+            value={isTimed ? "at" : "every"}
+            onChange={(event) => setTimed(event.target.value === "at")}
+          >
+            <option value="every">{words.every}</option>
+            <option value="at">{words.at}</option>
+          </select>
+        </div>
+        {isTimed ? (
+          <>
+            <TextField name="at" type="time" isRequired defaultValue="06:00" className="field short">
+              <Label>{words.time}</Label>
+              <Input className="input" />
+            </TextField>
+            <TextField name="zone" isRequired defaultValue={ZONE} className="field">
+              <Label>{words.zone}</Label>
+              <Input className="input" />
+            </TextField>
+            <fieldset className="field short schedule-days">
+              <legend>{words.days}</legend>
+              {DAYS.map((day) => (
+                <Box
+                  key={day}
+                  isSelected={days.includes(day)}
+                  onChange={(chosen) =>
+                    setDays(chosen ? [...days, day] : days.filter((other) => other !== day))
+                  }
+                >
+                  {words.day[day]}
+                </Box>
+              ))}
+            </fieldset>
+          </>
+        ) : (
+          <div className="field short">
+            <label htmlFor={ids.minutes}>{words.every}</label>
+            <select
+              id={ids.minutes}
+              className="select"
+              value={minutes}
+              onChange={(event) => setMinutes(Number(event.target.value))}
+            >
+              {INTERVALS.map((one) => (
+                <option key={one} value={one}>
+                  {words.everyMinutes(one)}
+                </option>
+              ))}
+            </select>
+          </div>
+        )}
+        <Button look="primary" type="submit">
+          {words.save}
+        </Button>
+      </Form>
+      {wrong && (
+        <p className="form-error" role="alert">
+          {wrong}
+        </p>
+      )}
+    </section>
+  );
+}

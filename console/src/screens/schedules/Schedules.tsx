@@ -1,0 +1,160 @@
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { type ApiError, api, ok } from "../../api/client";
+import type { components } from "../../api/schema";
+import { useCompany } from "../../company";
+import { when } from "../../format";
+import { text } from "../../text";
+import { Button } from "../../ui/Button";
+import { notice } from "../../ui/Notice";
+import { Page } from "../../ui/Page";
+import { State } from "../../ui/State";
+import { Add } from "./Add";
+import { type Action, DAYS, type Day, type NewSchedule, words } from "./text";
+import "../../ui/Field.css";
+import "../../ui/Panel.css";
+import "../../ui/Table.css";
+
+type Schedule = components["schemas"]["ScheduleView"];
+
+const schedules = (company: string) =>
+  queryOptions({
+    queryKey: ["schedules", company],
+    queryFn: () => ok(api.GET("/v1/companies/{company}/schedules", { params: { path: { company } } })),
+    refetchInterval: 30_000,
+  });
+
+/** Imports and syncs that start by themselves: when, what became of the last one, and another one. */
+export function Schedules() {
+  const { id, view } = useCompany();
+  const client = useQueryClient();
+  const found = useQuery(schedules(id));
+  const isAdmin = view.role === "admin";
+  const act = useMutation({
+    mutationFn: (what: () => Promise<unknown>) => what(),
+    onError: (error: ApiError) => notice.bad(text.errors.message(error.message)),
+    onSettled: () => client.invalidateQueries({ queryKey: ["schedules", id] }),
+  });
+  const save = (schedule: string, body: NewSchedule) =>
+    act.mutateAsync(() =>
+      ok(
+        api.PUT("/v1/companies/{company}/schedules/{schedule}", {
+          params: { path: { company: id, schedule } },
+          body,
+        }),
+      ),
+    );
+  const drop = (schedule: string) =>
+    act.mutate(() =>
+      ok(
+        api.DELETE("/v1/companies/{company}/schedules/{schedule}", {
+          params: { path: { company: id, schedule } },
+        }),
+      ),
+    );
+  return (
+    <Page title={words.title} lead={words.lead}>
+      {isAdmin && <Add onSave={(body) => save(crypto.randomUUID(), body)} />}
+      <section className="card section" aria-label={words.title}>
+        {found.isError && <State alert title={text.errors.title} fix={found.error.message} />}
+        {found.data?.length === 0 && <State title={words.none} fix={words.noneFix} />}
+        {found.data && found.data.length > 0 && (
+          <table className="table">
+            <thead>
+              <tr>
+                <th scope="col">{words.action}</th>
+                <th scope="col">{words.timing}</th>
+                <th scope="col">{words.next}</th>
+                <th scope="col">{words.last}</th>
+                {isAdmin && (
+                  <th scope="col">
+                    <span className="unseen">{words.remove}</span>
+                  </th>
+                )}
+              </tr>
+            </thead>
+            <tbody>
+              {found.data.map((one) => (
+                <Line
+                  key={one.schedule_id}
+                  one={one}
+                  onToggle={
+                    isAdmin
+                      ? () =>
+                          void save(one.schedule_id, {
+                            action: one.action as Action,
+                            timing: one.timing,
+                            active: !one.active,
+                          }).catch(() => {})
+                      : null
+                  }
+                  onRemove={() => drop(one.schedule_id)}
+                />
+              ))}
+            </tbody>
+          </table>
+        )}
+      </section>
+    </Page>
+  );
+}
+
+function spoken({ every_minutes, at, days, time_zone }: Schedule["timing"]) {
+  if (every_minutes) return words.everyMinutes(every_minutes);
+  const chosen = DAYS.filter((day) => days?.includes(day));
+  const named =
+    chosen.length === DAYS.length ? words.daily : chosen.map((day: Day) => words.day[day]).join(", ");
+  return words.atTime(at ?? "", named, time_zone ?? "UTC");
+}
+
+interface LineProps {
+  one: Schedule;
+  /** Null for those who may only look. */
+  onToggle: (() => void) | null;
+  onRemove: () => void;
+}
+
+function Line({ one, onToggle, onRemove }: LineProps) {
+  const { id, route } = useCompany();
+  const names = words.actions(route?.source ?? text.nav.source, route?.destination ?? text.nav.destination);
+  const name = names[one.action as Action];
+  return (
+    <tr>
+      <td className="strong">{name}</td>
+      <td>{spoken(one.timing)}</td>
+      <td className="num">{one.active ? when(one.next_at) : words.paused}</td>
+      <td>
+        {one.last_at ? when(one.last_at) : words.never}
+        {one.last_problem && <div className="tone needs_action">{one.last_problem}</div>}
+        {one.last_run_id && !one.last_problem && (
+          <div>
+            <Link
+              to="/c/$company/runs"
+              params={{ company: id }}
+              search={{ run: one.last_run_id }}
+              className="link"
+            >
+              {words.run}
+            </Link>
+          </div>
+        )}
+      </td>
+      {onToggle && (
+        <td>
+          <div className="row-actions">
+            <Button
+              small
+              aria-label={text.actions.of(one.active ? words.pause : words.resume, name)}
+              onPress={onToggle}
+            >
+              {one.active ? words.pause : words.resume}
+            </Button>
+            <Button small tone="danger" aria-label={text.actions.of(words.remove, name)} onPress={onRemove}>
+              {words.remove}
+            </Button>
+          </div>
+        </td>
+      )}
+    </tr>
+  );
+}

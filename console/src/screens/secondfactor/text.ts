@@ -1,0 +1,23 @@
+export const words = {
+  title: "Second factor",
+  lead: "A code of an authenticator app besides your password: who learns the password alone gets in nowhere.",
+  required: "This Muster asks everyone with a password for one. Set it up to go on.",
+  on: (left: number) => `Your second factor is set up. ${left} of 10 recovery codes are left.`,
+  password: "Your password",
+  begin: "Set up",
+  scan: "Scan this with an authenticator app, such as 1Password, Google Authenticator or FreeOTP.",
+  picture: "QR code of the secret",
+  typed: "Or type this secret into it:",
+  code: "The six digits that it shows",
+  confirm: "Confirm",
+  codes: "Your recovery codes",
+  codesLead:
+    "Each signs you in once when the authenticator is not at hand. They are shown only now: print them, or put them into a safe place.",
+  copy: "Copy",
+  copied: "The recovery codes are copied.",
+  done: "I have kept them",
+  off: "Take it off",
+  offCode: "A code, or a recovery code",
+  offDone: "The second factor is taken off.",
+  wrongPassword: "Enter your password.",
+};

@@ -1,0 +1,26 @@
+import type { Status } from "./api/client";
+
+export const VIEWS = ["history", "mapping", "json"] as const;
+/** What is open about one record. */
+export type View = (typeof VIEWS)[number];
+
+/** What the address of the Employees screen holds. */
+export interface EmployeesSearch {
+  status?: Status[] | undefined;
+  q?: string | undefined;
+  sort?: string | undefined;
+  record?: string | undefined;
+  view?: View | undefined;
+  /** The source's people are shown to be picked from. */
+  pick?: "source" | undefined;
+}
+
+let last: { company: string; search: EmployeesSearch } | null = null;
+
+/** Keeps the list's filter and order for the way back from another screen. */
+export function rememberList(company: string, search: EmployeesSearch): void {
+  last = { company, search: { status: search.status, q: search.q, sort: search.sort } };
+}
+
+/** The company's list as it was last shown. */
+export const lastList = (company: string): EmployeesSearch => (last?.company === company ? last.search : {});

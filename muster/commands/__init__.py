@@ -1,0 +1,1 @@
+"""The groups of commands of `muster`, and what they do."""

@@ -1,0 +1,72 @@
+"""`muster users`: who may see a company, over the public API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from muster.client import AsyncClient
+from muster.commands.api import AsJson, Place, over_the_api, show
+from muster.commands.common import console
+from muster.errors import StackError
+
+app = typer.Typer(no_args_is_help=True, help="A company's people: see, invite and remove them.")
+Who = Annotated[str, typer.Argument(help="An e-mail address.")]
+
+
+@app.command("list")
+@over_the_api
+def show_all(
+    place: Place,
+    as_json: AsJson = False,
+) -> None:
+    """The company's people, their roles, and when they were last here."""
+
+    async def ask(client: AsyncClient, path: str) -> Any:
+        return (await client.call("GET", f"{path}/members"))["items"]
+
+    found = place.run(ask)
+    rows = ((one["email"], one["name"], one["role"], one["seen_at"] or "never") for one in found)
+    show(found, ("E-mail", "Name", "Role", "Last here"), rows, as_json=as_json)
+
+
+@app.command()
+@over_the_api
+def invite(
+    place: Place,
+    who: Who,
+    role: Annotated[str, typer.Option(help="viewer, operator or admin.")] = "viewer",
+    as_json: AsJson = False,
+) -> None:
+    """Invite a person. The link is for them alone, and is shown this once: send it to them."""
+
+    async def ask(client: AsyncClient, path: str) -> Any:
+        return await client.call("POST", f"{path}/invitations", json={"email": who, "role": role})
+
+    made = place.run(ask)
+    if as_json:
+        console.print_json(data=made)
+        return
+    console.print(f"{made['email']} may join as {made['role']} until {made['expires_at']}:")
+    console.print(made["link"], soft_wrap=True, highlight=False)
+
+
+@app.command()
+@over_the_api
+def remove(
+    place: Place,
+    who: Who,
+) -> None:
+    """Take a person's membership away."""
+
+    async def ask(client: AsyncClient, path: str) -> None:
+        members = (await client.call("GET", f"{path}/members"))["items"]
+        found = next((one for one in members if one["email"] == who), None)
+        if found is None:
+            msg = f"{who} is not one of the company's people. `muster users list` shows them."
+            raise StackError(msg)
+        await client.call("DELETE", f"{path}/members/{found['user_id']}")
+
+    place.run(ask)
+    console.print(f"{who} may not see the company any more.")

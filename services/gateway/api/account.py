@@ -1,0 +1,180 @@
+"""One's own account: sessions and password; and links for those who have lost theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter, Request
+from pydantic import Field, field_validator
+
+from services.gateway.api.common import (
+    Deps,
+    Input,
+    NewPassword,
+    SignedIn,
+    Token,
+    anyone,
+    count_guess,
+    must_wait,
+    own_account,
+    page_address,
+    signed_in,
+    source_of,
+)
+from services.gateway.core import bucket, secret_hash
+from services.gateway.store import attempts, users
+from services.gateway.store.audit import INSTALLATION, Entry, add_entry
+from shared.contracts.people import ResetMade, SessionList
+from shared.http.problems import ProblemError
+
+OPEN = "/v1/password-resets/"
+"""What a person who cannot sign in may ask."""
+
+
+class PasswordChange(Input):
+    """The password one has, and the new one."""
+
+    current: str = Field(min_length=1, max_length=500)
+    new: NewPassword
+
+
+class Formats(Input):
+    """How times and numbers are shown to one; empty: as the browser has it."""
+
+    time_zone: str = Field(max_length=64, description="A name of the IANA database, such as `Europe/Berlin`.")
+    language: str = Field(max_length=35, pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name and name not in available_timezones():
+            msg = "this is no time zone"
+            raise ValueError(msg)
+        return name
+
+
+class ResetFor(Input):
+    """Who has lost the password."""
+
+    email: str = Field(min_length=3, max_length=254)
+
+
+class Reset(Input):
+    """The new password."""
+
+    password: NewPassword
+
+
+def make(deps: Deps) -> list[APIRouter]:
+    """What a person may do about their own account."""
+    mine = APIRouter(prefix="/v1/me", tags=["account"])
+    _sessions(mine, deps)
+    _formats(mine, deps)
+    _password(mine, deps)
+    resets = APIRouter(prefix="/v1/password-resets", tags=["account"])
+    _resets(resets, deps)
+    return [mine, resets]
+
+
+def _sessions(routes: APIRouter, deps: Deps) -> None:
+    @routes.get("/sessions", response_model=SessionList)
+    async def my_sessions(request: Request) -> dict[str, Any]:
+        """Where one is signed in: since when, last seen when, from which address and with which browser."""
+        _, user, current = await own_account(deps, request)
+        limits = (deps.settings.session_idle_minutes, deps.settings.session_hours)
+        async with deps.database.system() as tx:
+            rows = await users.list_sessions(tx, user, current, *limits)
+        return {"items": [dict(row.items()) for row in rows]}
+
+    @routes.delete("/sessions", status_code=204)
+    async def end_other_sessions(request: Request, _: SignedIn = anyone(deps)) -> None:
+        """Sign out everywhere else."""
+        person, user, current = await own_account(deps, request)
+        async with deps.database.system() as tx:
+            ended = await users.end_other_sessions(tx, user, current)
+            entry = Entry("session.ended", person.actor, source_of(request), person.actor, "all others")
+            await add_entry(tx, [INSTALLATION], entry)
+        deps.on_ended([users.session_credential(one) for one in ended])
+
+    @routes.delete("/sessions/{session}", status_code=204)
+    async def end_session(session: UUID, request: Request, _: SignedIn = anyone(deps)) -> None:
+        """Sign out elsewhere."""
+        person, user, _hash = await own_account(deps, request)
+        async with deps.database.system() as tx:
+            ended = await users.end_one_session(tx, user, session)
+            if ended is None:
+                raise ProblemError("not-found", "There is no such session of yours.")
+            entry = Entry("session.ended", person.actor, source_of(request), f"session:{session}")
+            await add_entry(tx, [INSTALLATION], entry)
+        deps.on_ended([users.session_credential(ended)])
+
+
+def _formats(routes: APIRouter, deps: Deps) -> None:
+    @routes.put("/formats", status_code=204)
+    async def save_formats(body: Formats, request: Request) -> None:
+        """Choose the time zone, and the language whose formats numbers and dates have."""
+        _, user, _current = await own_account(deps, request)
+        async with deps.database.system() as tx:
+            await users.save_formats(tx, user, body.time_zone, body.language)
+
+
+def _password(routes: APIRouter, deps: Deps) -> None:
+    @routes.put("/password", status_code=204)
+    async def change_password(body: PasswordChange, request: Request) -> None:
+        """Change one's password. Other sessions end."""
+        person, user, current = await own_account(deps, request)
+        mine = bucket(deps.settings.sign_in_tries, "password", str(user), source_of(request).address)
+        async with deps.database.system() as tx:
+            if seconds := await attempts.begin_attempt(tx, [mine]):
+                raise must_wait(seconds)
+            hashed = await users.password_of(tx, user)
+        if not await asyncio.to_thread(users.is_password, hashed, body.current):
+            raise ProblemError("forbidden", "The password you have is another one.")
+        made = await asyncio.to_thread(users.HASHER.hash, body.new)
+        async with deps.database.system() as tx:
+            await attempts.forgive_attempts(tx, mine, [])
+            ended = await users.set_password(tx, user, made, keep=current)
+            await add_entry(
+                tx, [INSTALLATION], Entry("password.changed", person.actor, source_of(request), person.actor)
+            )
+        deps.on_ended([users.session_credential(one) for one in ended])
+
+
+def _resets(routes: APIRouter, deps: Deps) -> None:
+    @routes.post("", status_code=201, response_model=ResetMade)
+    async def make_reset(body: ResetFor, request: Request) -> dict[str, Any]:
+        """A link by which a person sets a new password, shown this once. For an administrator of this Muster."""
+        person, _ = await signed_in(deps, request)
+        if not person.superuser:
+            raise ProblemError("forbidden", "Only an administrator of this Muster makes such a link.")
+        token, hours = secrets.token_urlsafe(32), deps.settings.reset_hours
+        async with deps.database.system() as tx:
+            user = await users.find_user(tx, body.email)
+            if user is None:
+                raise ProblemError("not-found", "Nobody has this address.")
+            await users.add_reset(tx, secret_hash(token), user["user_id"], hours)
+            subject = f"user:{user['user_id']}"
+            await add_entry(
+                tx, [INSTALLATION], Entry("password.reset", person.actor, source_of(request), subject, "link")
+            )
+        link = page_address(deps, request, f"/reset/{token}")
+        return {"link": link, "expires_in_hours": hours}
+
+    @routes.post("/{token}", status_code=204)
+    async def reset_password(token: Token, body: Reset, request: Request) -> None:
+        """Set a new password by a link. Every session of the person ends."""
+        made = await asyncio.to_thread(users.HASHER.hash, body.password)
+        async with deps.database.system() as tx:
+            user = await users.take_reset(tx, secret_hash(token))
+            ended = await users.set_password(tx, user, made) if user else []
+            if user:
+                entry = Entry("password.reset", f"user:{user}", source_of(request), f"user:{user}", "set")
+                await add_entry(tx, [INSTALLATION], entry)
+        if user is None:
+            await count_guess(deps, request)
+            raise ProblemError("gone", "This link was used or has expired. Ask for a new one.")
+        deps.on_ended([users.session_credential(one) for one in ended])

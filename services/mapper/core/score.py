@@ -1,0 +1,298 @@
+"""How likely two records are one person, in bits (log2 of a likelihood ratio), and what holds an automatic link back.
+
+The weights are Fellegi-Sunter weights that were set beforehand and are the same for every company; what a company adds is how
+common each value is in its own directories. Nothing is learnt from people's decisions. docs/matching.md has the table.
+"""
+
+# ruff: noqa: PLR2004  (bits and bounds; docs/matching.md has the table)
+
+from __future__ import annotations
+
+from datetime import date
+from math import log2
+from typing import NamedTuple
+
+from rapidfuzz.distance import OSA
+
+from services.mapper.core.counts import Counts
+from services.mapper.core.levels import (
+    FIRST_BITS,
+    GOOD_NAME,
+    LAST_BITS,
+    MIDDLE_MAY_REPLACE,
+    email_slipped,
+    first_level,
+    last_level,
+)
+from services.mapper.core.names import is_listed, skeleton
+from services.mapper.core.places import Places
+from services.mapper.core.profile import Profile
+from services.mapper.core.vetoes import Part, vetoes_of
+
+PRIOR = 0.6
+"""The share of source records that are expected to have a counterpart at the destination."""
+LINK_BITS = 6.0
+MARGIN_BITS = 6.0
+"""By how much a pair that links is ahead of every other pair of its two records."""
+CASE_BITS = -7.0
+_SLACK = 5.0
+"""What fields that are only similar may add to a bound."""
+_ESTABLISHED = 4
+_SHORT = 6
+
+
+class Score(NamedTuple):
+    """A compared pair. The parts and the start value add up to `bits`."""
+
+    bits: float
+    start: float
+    parts: tuple[Part, ...]
+    vetoes: tuple[str, ...] = ()
+    extra: float = 0.0
+    """Bits that are needed beyond the usual bound of a link."""
+
+    def level(self, field: str) -> str:
+        """The level of one field; `missing` when it says nothing."""
+        return next((p.level for p in self.parts if p.field == field), "missing")
+
+
+def start_bits(counts: Counts) -> float:
+    """Where every sum starts: any destination record could be the one."""
+    return -log2(counts.size() / PRIOR)
+
+
+_INACTIVE = Part("active", "inactive", -0.5)
+
+
+class Names(NamedTuple):
+    """How the names of two records agree."""
+
+    first: Part
+    last: Part
+
+
+class Scorer:
+    """Scores pairs with one company's counts. Not safe for use by several threads; cheap to make."""
+
+    def __init__(self, counts: Counts) -> None:
+        self.counts = counts
+        self.start = start_bits(counts)
+        self._firsts: dict[tuple[str, str], Part] = {}
+        self._lasts: dict[tuple[str, str], Part] = {}
+        self._shares: dict[tuple[str, str], float] = {}
+        self._places = Places(self._share)
+
+    def candidate(self, a: Profile, b: Profile) -> Score | None:
+        """The score of a pair that a person should see, or None. Most pairs are ruled out by a bound of their sum."""
+        names = self._names_of(a, b)
+        bound, certain = self._bound(a, b)
+        if bound + names.first.bits + names.last.bits < CASE_BITS and not certain:
+            return None
+        score = self._score(a, b, names)
+        return score if certain or score.bits >= CASE_BITS else None
+
+    def _bound(self, a: Profile, b: Profile) -> tuple[float, bool]:
+        """At least what everything but the names adds to the start, and whether the number or e-mail address is equal."""
+        bits, certain = self.start + _SLACK, False
+        x, y = a.number_digits, b.number_digits
+        if x and y:
+            if x == y:
+                bits, certain = bits + 12.0, True
+            elif len(x) < _SHORT or len(y) < _SHORT:
+                bits -= 4.0
+        if a.email and a.email == b.email:
+            bits, certain = bits + 12.0, True
+        if a.phones and b.phones and any(x[-7:] == y[-7:] for x in a.phones for y in b.phones):
+            bits += 11.0
+        if a.born and b.born:
+            bits += self._born_bound(a.born, b.born)
+        if a.hired and a.hired == b.hired:
+            bits += 7.0
+        if a.gender and b.gender and a.gender != b.gender:
+            bits -= 4.0
+        return bits + self._places.bound(a, b), certain
+
+    def _born_bound(self, x: date, y: date) -> float:
+        if x == y:
+            return 13.0
+        return 0.0 if x.year == y.year or x.month == y.month or x.day == y.day else -7.0
+
+    def score(self, a: Profile, b: Profile) -> Score:
+        """Compare a source record `a` with a destination record `b`."""
+        return self._score(a, b, self._names_of(a, b))
+
+    def _score(self, a: Profile, b: Profile, names: Names) -> Score:
+        parts = [names.first, names.last]
+        self._identity(a, b, names, parts)
+        self._contact(a, b, parts)
+        self._dates(a, b, parts)
+        parts += self._places.parts(a, b)
+        if a.active and not b.active:
+            parts.append(_INACTIVE)
+        bits = self.start
+        for part in parts:
+            bits += part.bits
+        vetoes, extra = vetoes_of(a, b, parts, self.counts) if bits >= LINK_BITS else ((), 0.0)
+        return Score(bits, self.start, tuple(parts), vetoes, extra)
+
+    def _names_of(self, a: Profile, b: Profile) -> Names:
+        first = self._firsts.get((a.first, b.first)) or self._first(a.first, b.first)
+        last = self._lasts.get((a.last, b.last)) or self._last(a.last, b.last)
+        if first.bits > 0 and last.bits > 0:
+            return Names(first, last)
+        if first.level in MIDDLE_MAY_REPLACE and _middle_in_use(a, b):
+            u = max(self._share("first", a.first), self._share("first", b.first))
+            return Names(Part("first_name", "middle_in_use", FIRST_BITS["middle_in_use"](u)), last)
+        if first.level == "missing" or last.level == "missing":
+            one_sided = (
+                (not a.first or not a.last or not b.first or not b.last)
+                and (a.first or a.last)
+                and (b.first or b.last)
+            )
+            return self._one_name(a, b, Names(first, last)) if one_sided else Names(first, last)
+        if first.bits <= 0 or last.bits <= 0:
+            return self._crosswise(a, b, Names(first, last))
+        return Names(first, last)
+
+    def _crosswise(self, a: Profile, b: Profile, straight: Names) -> Names:
+        """First and last name in each other's place, or one name that moved to the other place."""
+        if skeleton(a.first)[:1] != skeleton(b.last)[:1] and skeleton(a.last)[:1] != skeleton(b.first)[:1]:
+            return straight
+        one, two = self._last(a.first, b.last), self._last(a.last, b.first)
+        if (
+            one.level in GOOD_NAME
+            and two.level in GOOD_NAME
+            and one.bits + two.bits - 4 > straight.first.bits + straight.last.bits
+        ):
+            return Names(
+                Part("first_name", "swapped", one.bits - 2), Part("last_name", "swapped", two.bits - 2)
+            )
+        moved = max((p for p in (one, two) if p.level == "equal"), key=lambda p: p.bits, default=None)
+        if moved is not None and straight.first.bits < 0 and straight.last.bits < 0:
+            value = a.first if moved is one else a.last
+            u = max(self._share("first", value), self._share("last", value))
+            return Names(
+                Part("first_name", "moved", 0.0), Part("last_name", "moved", log2(0.03 / (2 * u + 0.0005)))
+            )
+        return straight
+
+    def _one_name(self, a: Profile, b: Profile, straight: Names) -> Names:
+        pairs = [(a.first, b.first), (a.last, b.last), (a.first, b.last), (a.last, b.first)]
+        best = max((self._last(x, y) for x, y in pairs if x and y), key=lambda p: p.bits)
+        if best.bits <= straight.first.bits + straight.last.bits:
+            return straight
+        return Names(Part("first_name", "missing", 0.0), Part("last_name", best.level, best.bits - 0.5))
+
+    def _last(self, a: str, b: str) -> Part:
+        known = self._lasts.get((a, b))
+        if known is None:
+            level, word = last_level(a, b)
+            u = 1.0
+            if word:
+                u = self._share("word", word)
+            elif level not in ("missing", "differs"):
+                u = max(self._share("last", a), self._share("last", b))
+            known = self._lasts[a, b] = Part("last_name", level, LAST_BITS[level](u))
+        return known
+
+    def _first(self, a: str, b: str) -> Part:
+        level = first_level(a, b)
+        if level in ("slip", "alike") and self._established(a) and self._established(b):
+            level = "two_names"
+        u = max(self._share("first", a), self._share("first", b)) if a and b else 1.0
+        known = self._firsts[a, b] = Part("first_name", level, FIRST_BITS[level](u))
+        return known
+
+    def _share(self, field: str, value: str) -> float:
+        known = self._shares.get((field, value))
+        if known is None:
+            known = self._shares[field, value] = self.counts.share(field, value)
+        return known
+
+    def _established(self, name: str) -> bool:
+        return is_listed(name) or self.counts.values.get(("first", name), 0) >= _ESTABLISHED
+
+    def _identity(self, a: Profile, b: Profile, names: Names, parts: list[Part]) -> None:
+        if a.middle and b.middle and names.first.level in GOOD_NAME:
+            equal = a.middle[0] == b.middle[0]
+            parts.append(Part("middle_name", "equal" if equal else "differs", 2.0 if equal else -2.5))
+        if a.generation or b.generation:
+            if a.generation == b.generation:
+                parts.append(Part("suffix", "equal", 2.0))
+            else:
+                one_sided = not a.generation or not b.generation
+                parts.append(
+                    Part("suffix", "one_sided" if one_sided else "differs", -1.0 if one_sided else -8.0)
+                )
+        if a.gender and b.gender and a.gender != b.gender:
+            parts.append(Part("gender", "differs", -4.0))
+        if a.number and b.number:
+            parts.append(self._number(a, b))
+
+    def _number(self, a: Profile, b: Profile) -> Part:
+        if a.number_digits == b.number_digits:
+            bits = min(12.0, self._unique("number", a.number_digits, 0.85))
+            if a.number_text != b.number_text and self.counts.values.get(("number", a.number_digits), 0) > 2:
+                return Part("number", "zeros", bits - MARGIN_BITS)
+            return (
+                Part("number", "equal", bits) if a.number == b.number else Part("number", "digits", bits - 2)
+            )
+        x, y = a.number_digits.replace("-", ""), b.number_digits.replace("-", "")
+        if min(len(x), len(y)) >= 6:
+            edits = OSA.distance(x, y, score_cutoff=2)
+            if edits <= 2:
+                return Part("number", "slip", 4.0) if edits <= 1 else Part("number", "near", 0.0)
+        return Part("number", "differs", -4.0)
+
+    def _unique(self, field: str, value: str, m: float) -> float:
+        return log2(m * self.counts.size() / self.counts.holders(field, value))
+
+    def _contact(self, a: Profile, b: Profile, parts: list[Part]) -> None:
+        if a.email and b.email:
+            if a.email == b.email:
+                parts.append(Part("email", "equal", min(12.0, self._unique("email", a.email, 0.8))))
+            else:
+                slip = email_slipped(a.email, b.email)
+                parts.append(Part("email", "slip" if slip else "differs", 4.0 if slip else -0.7))
+        if a.phones and b.phones:
+            parts.append(self._phones(a.phones, b.phones))
+
+    def _phones(self, mine: tuple[str, ...], theirs: tuple[str, ...]) -> Part:
+        equal = [x for x in mine for y in theirs if x == y or (x[-7:] == y[-7:] and min(len(x), len(y)) < 10)]
+        if equal:
+            return Part("phone", "equal", max(min(11.0, self._unique("phone", x, 0.7)) for x in equal))
+        if any(len(x) == len(y) and OSA.distance(x, y, score_cutoff=1) <= 1 for x in mine for y in theirs):
+            return Part("phone", "slip", 4.0)
+        return Part("phone", "differs", -1.0)
+
+    def _dates(self, a: Profile, b: Profile, parts: list[Part]) -> None:
+        if a.born and b.born:
+            parts.append(self._born(a.born, b.born))
+        if a.hired and b.hired:
+            if a.hired == b.hired:
+                bits = min(7.0, log2(0.6 / self._share("hired", a.hired.isoformat())))
+                parts.append(Part("hire_date", "equal", bits))
+            else:
+                near = abs((a.hired - b.hired).days) <= 31
+                parts.append(Part("hire_date", "near" if near else "differs", 2.0 if near else -1.0))
+
+    def _born(self, x: date, y: date) -> Part:
+        if x == y:
+            many = self.counts.holders("born", x.isoformat())
+            return Part("birth_date", "equal", 13.0 - max(0.0, log2(many / 4)))
+        a, b = f"{x:%Y%m%d}", f"{y:%Y%m%d}"
+        if x.year == y.year and (x.month, x.day) == (y.day, y.month):
+            return Part("birth_date", "slip", 5.0)
+        digits = sum(p != q for p, q in zip(a, b, strict=True))
+        if digits == 1 and x.year == y.year:
+            return Part("birth_date", "slip", 5.0)
+        if digits == 1:
+            return Part("birth_date", "slip", 5.0) if a[:3] == b[:3] else Part("birth_date", "near", 0.0)
+        if digits == 2 or (x.month, x.day) == (y.month, y.day):
+            return Part("birth_date", "near", 0.0)
+        return Part("birth_date", "differs", -7.0)
+
+
+def _middle_in_use(a: Profile, b: Profile) -> bool:
+    """Whether one record's given name is the other's middle name, written out."""
+    return (len(a.middle) > 1 and a.middle == b.first) or (len(b.middle) > 1 and b.middle == a.first)

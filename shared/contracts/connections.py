@@ -1,0 +1,60 @@
+"""Connections of a company, as the API shows them."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from shared.contracts.views import View
+
+
+class BudgetView(View):
+    """What an account's system allows, and what has been used. Limits of 0 are none; `metered_*` are CorePlus calls."""
+
+    requests_per_minute: int
+    requests_per_second: int
+    batches_per_minute: int
+    concurrent: int
+    reserved: int
+    """Of `concurrent`, held by Muster's processes now."""
+    wait_seconds: float
+    paused_until: datetime | None
+    """The system asked Muster to wait until then."""
+    month: date
+    unmetered: int
+    metered: int
+    metered_per_month: int
+    last_at: datetime | None
+    """The last call."""
+    in_minute: int
+    """Calls in the minute of the last one; 0 when that is over."""
+
+
+class AccountView(View):
+    """A company's directory in one system, how its connection is and what to do about it."""
+
+    account_id: UUID
+    system: str
+    environment: str
+    tenant_id: str
+    name: str
+    base_url: str
+    connected: bool
+    features: tuple[str, ...]
+    state: str
+    state_text: str
+    fix: str
+    problem: str
+    warning: str
+    warning_text: str
+    reconnect_by: datetime | None
+    """A person must connect it again before then, unless it is renewed by use."""
+    renewed_at: datetime | None
+    """When the key or the tokens were given or last replaced."""
+    token_until: datetime | None
+    """When the access token ends; it is renewed before that."""
+    budget: BudgetView
+
+
+class AccountEnded(AccountView):
+    """A connection that has ended. `revoked` is false where the system did not answer; then end it there as well."""
+
+    revoked: bool

@@ -1,0 +1,116 @@
+"""What the services publish to each other: facts, in the past tense, complete, additive within a version.
+
+The wire type is the class's name in kebab dots (`EmployeeChanged` → `employee.changed`). Who, when and why travel in
+`Message`, outside the body. An event's `record_id` is the Kafka key unless its class says otherwise.
+"""
+
+from shared.contracts.events.employees import (
+    DirectoryComplete,
+    EmployeeChanged,
+    EmployeeRemoved,
+    EmployeeStaged,
+    EmployeeUnreadable,
+)
+from shared.contracts.events.hints import SourceChanged, ViewChanged
+from shared.contracts.events.imports import (
+    ImportCancelled,
+    ImportCompleted,
+    ImportFailed,
+    ImportProgressed,
+    ImportStarted,
+)
+from shared.contracts.events.links import (
+    SITUATIONS,
+    Candidate,
+    Decided,
+    DecisionMade,
+    DirectoryMatched,
+    Evidence,
+    MatchFailed,
+    RecordDeleted,
+    RecordDisputed,
+    RecordExcluded,
+    RecordLinked,
+    RecordUnlinked,
+    RecordUnmatched,
+)
+from shared.contracts.events.messages import Body, Message, bodies
+from shared.contracts.events.pushes import (
+    Basis,
+    DirectoryWanted,
+    PushAdopted,
+    PushEvent,
+    PushFailed,
+    PushHeld,
+    PushPlanned,
+    PushSucceeded,
+    RecordStatus,
+    StatusChanged,
+)
+from shared.contracts.events.settings import SettingsChanged
+from shared.contracts.events.syncs import (
+    AboutPlan,
+    PlanAmended,
+    PlanApproved,
+    PlanCancelled,
+    PlanCreated,
+    PlanExpired,
+    PlanHeld,
+    PlanReleased,
+    SyncCompleted,
+    SyncProgressed,
+    SyncStarted,
+)
+
+__all__ = [
+    "SITUATIONS",
+    "AboutPlan",
+    "Basis",
+    "Body",
+    "Candidate",
+    "Decided",
+    "DecisionMade",
+    "DirectoryComplete",
+    "DirectoryMatched",
+    "DirectoryWanted",
+    "EmployeeChanged",
+    "EmployeeRemoved",
+    "EmployeeStaged",
+    "EmployeeUnreadable",
+    "Evidence",
+    "ImportCancelled",
+    "ImportCompleted",
+    "ImportFailed",
+    "ImportProgressed",
+    "ImportStarted",
+    "MatchFailed",
+    "Message",
+    "PlanAmended",
+    "PlanApproved",
+    "PlanCancelled",
+    "PlanCreated",
+    "PlanExpired",
+    "PlanHeld",
+    "PlanReleased",
+    "PushAdopted",
+    "PushEvent",
+    "PushFailed",
+    "PushHeld",
+    "PushPlanned",
+    "PushSucceeded",
+    "RecordDeleted",
+    "RecordDisputed",
+    "RecordExcluded",
+    "RecordLinked",
+    "RecordStatus",
+    "RecordUnlinked",
+    "RecordUnmatched",
+    "SettingsChanged",
+    "SourceChanged",
+    "StatusChanged",
+    "SyncCompleted",
+    "SyncProgressed",
+    "SyncStarted",
+    "ViewChanged",
+    "bodies",
+]

@@ -1,0 +1,244 @@
+"""Single sign-on against a certified provider: who gets in, as what, and who does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import time
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from services.gateway.store import members
+from shared.http import oidc
+from shared.settings import SsoSettings
+from tests.integration.gateway.conftest import EMAIL, PASSWORD
+from tests.support.oidc import SECRET, Idp, follow, provider
+
+if TYPE_CHECKING:
+    from tests.integration.gateway.conftest import World
+
+pytestmark = pytest.mark.asyncio
+CALLBACK = "http://gateway.example/v1/sign-in/sso/callback"
+
+
+@pytest.fixture(scope="module")
+def idp() -> Iterator[Idp]:
+    with provider(CALLBACK) as running:
+        yield running
+
+
+@pytest.fixture
+def sso(idp: Idp) -> SsoSettings:
+    """Rules are added once there are companies."""
+    return SsoSettings(
+        issuer=idp.issuer,
+        client_id="muster",
+        client_secret=SecretStr(SECRET),
+        name="Site ID",
+        break_glass=EMAIL,
+    )
+
+
+async def begun(world: World, idp: Idp, page: str = "/") -> str:
+    """The address at which the browser comes back from the provider."""
+    sent = await world.http.get("/v1/sign-in/sso", params={"next": page})
+    assert sent.status_code == 303
+    return await follow(idp.issuer, sent.headers["location"])
+
+
+async def signed_in(world: World, idp: Idp, page: str = "/") -> str:
+    """The page that the whole way ends at."""
+    world.http.cookies.delete("muster_session")
+    return await back(world, await begun(world, idp, page))
+
+
+async def back(world: World, url: str) -> str:
+    answer = await world.http.get(url)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+async def refused(world: World) -> None:
+    """Nobody is signed in."""
+    assert (await world.http.get("/v1/session")).status_code == 401
+
+
+async def company(world: World, sso: SsoSettings, *rules: str) -> str:
+    """A company, and what groups give in it."""
+    await world.administrator()
+    path = await world.company(route=False)
+    sso.roles = ",".join(f"{rule}@{path.rsplit('/', 1)[-1]}" for rule in rules)
+    return path
+
+
+async def test_a_group_lets_a_person_in_with_its_role(world: World, idp: Idp, sso: SsoSettings) -> None:
+    path = await company(world, sso, "Payroll=viewer", "Payroll Leads=operator")
+    await idp.person("mara", "Payroll", "Payroll Leads", "Others")
+
+    assert await signed_in(world, idp, f"{path}/x") == f"{path}/x"
+    me = await world.call("GET", "/v1/session")
+    assert (me["email"], me["name"]) == ("mara@site.example", "Mara")
+    assert [(c["company_id"], c["role"]) for c in me["companies"]] == [(path.rsplit("/", 1)[-1], "operator")]
+    offered = await world.call("GET", "/v1/sign-in/options")
+    assert offered == {"sso": "Site ID", "password": True}
+    await world.sign_in()
+    entries = (await world.call("GET", f"{path}/audit"))["items"]
+    assert [(e["action"], e["detail"]) for e in entries if e["actor"] == me["actor"]] == [
+        ("session.started", "sso")
+    ]
+    assert ("role.changed", "operator") in [(e["action"], e["detail"]) for e in entries]
+
+
+async def test_groups_may_stand_in_the_user_information_only(
+    world: World, idp: Idp, sso: SsoSettings
+) -> None:
+    await company(world, sso, "Payroll=viewer")
+    await idp.tell(in_userinfo=True)
+    await idp.person("ines", "Payroll")
+    assert await signed_in(world, idp) == "/"
+    assert len((await world.call("GET", "/v1/session"))["companies"]) == 1
+    await idp.tell(in_userinfo=False)
+
+
+NOW = int(time())
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "audience": {"claims": {"aud": "somebody-else"}},
+    "party": {"claims": {"aud": ["muster", "somebody-else"], "azp": "somebody-else"}},
+    "expired": {"claims": {"exp": NOW - 3_600, "iat": NOW - 7_200}},
+    "issuer": {"claims": {"iss": "https://elsewhere.example"}},
+    "nonce": {"claims": {"nonce": "of another attempt"}},
+    "no algorithm": {"header": {"alg": "none"}},
+    "a symmetric one": {"header": {"alg": "HS256"}},
+    "forged": {"header": {"forged": True}},
+    "another key": {"header": {"kid": "no key of it"}},
+}
+
+
+async def test_an_id_token_that_is_not_right_lets_nobody_in(world: World, idp: Idp, sso: SsoSettings) -> None:
+    await company(world, sso, "Payroll=viewer")
+    await idp.person("mara", "Payroll")
+    for what, over in WRONG.items():
+        await idp.tell(**over)
+        assert await signed_in(world, idp) == "/sign-in?problem=not_valid", what
+        await refused(world)
+        assert await signed_in(world, idp) == "/", (
+            what
+        )  # the control: the next one is as the provider makes it
+
+
+async def test_rotated_keys_are_read_again_and_old_ones_open_nothing(
+    world: World, idp: Idp, sso: SsoSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc, "PAUSE_SECONDS", 0.0)
+    await company(world, sso, "Payroll=viewer")
+    await idp.person("mara", "Payroll")
+    assert await signed_in(world, idp) == "/"
+    await idp.tell(rotate=True)
+    assert await signed_in(world, idp) == "/"
+
+
+async def test_a_code_opens_once(world: World, idp: Idp, sso: SsoSettings) -> None:
+    """Neither in the attempt that it came with, nor in a new one."""
+    await company(world, sso, "Payroll=viewer")
+    await idp.person("mara", "Payroll")
+    world.http.cookies.delete("muster_session")
+    url = httpx.URL(await begun(world, idp))
+    assert await back(world, str(url)) == "/"
+    world.http.cookies.delete("muster_session")
+    assert await back(world, str(url)) == "/sign-in?problem=mixed_up"
+    again = httpx.URL(await begun(world, idp)).copy_set_param("code", url.params["code"])
+    assert await back(world, str(again)) == "/sign-in?problem=not_valid"
+    await refused(world)
+
+
+async def test_an_answer_to_another_browsers_attempt_is_mixed_up(
+    world: World, idp: Idp, sso: SsoSettings
+) -> None:
+    await company(world, sso, "Payroll=viewer")
+    await idp.person("mara", "Payroll")
+    url = await begun(world, idp)
+    async with world.elsewhere("192.0.2.9") as other:
+        assert (await other.get(url)).headers["location"] == "/sign-in?problem=mixed_up"
+    world.http.cookies.delete("muster_session")
+    theirs = str(httpx.URL(url).copy_set_param("iss", "https://elsewhere.example"))
+    assert await back(world, theirs) == "/sign-in?problem=mixed_up"
+    await refused(world)
+    old = await begun(world, idp)
+    await world.age("UPDATE gateway.sign_ins SET created_at = created_at - interval '11 minutes'")
+    assert await back(world, old) == "/sign-in?problem=mixed_up"
+
+
+async def test_a_role_goes_with_its_group(world: World, idp: Idp, sso: SsoSettings) -> None:
+    """At the next sign-in, for every session of the person; what an administrator gave stays."""
+    path = await company(world, sso, "Payroll=operator")
+    given = await world.company(route=False)
+    await idp.person("otto", "Payroll")
+    assert await signed_in(world, idp) == "/"
+    me = await world.call("GET", "/v1/session")
+    cookie = world.http.cookies["muster_session"]
+    async with world.database.system() as tx:
+        user, there = UUID(me["actor"].partition(":")[2]), UUID(given.rsplit("/", 1)[-1])
+        await members.add_member(tx, there, user, "viewer")
+
+    await idp.person("otto", "Others")
+    assert await signed_in(world, idp) == "/"
+    async with world.elsewhere("192.0.2.9") as other:
+        other.cookies["muster_session"] = cookie
+        assert (await other.get(path)).status_code == 404
+        assert (await other.get(given)).status_code == 200
+    async with world.database.system() as tx:
+        await members.drop_member(tx, there, user)
+    assert await signed_in(world, idp) == "/sign-in?problem=no_role"
+    await refused(world)
+
+
+async def test_an_account_is_not_taken_over_by_an_address_that_nobody_verified(
+    world: World, idp: Idp, sso: SsoSettings
+) -> None:
+    await company(world, sso, "Payroll=viewer")
+    await idp.person("eve", "Payroll", email=EMAIL, email_verified=False)
+    assert await signed_in(world, idp) == "/sign-in?problem=address_not_verified"
+    await idp.person("ann", email=EMAIL)
+    assert await signed_in(world, idp) == "/"
+    assert (await world.call("GET", "/v1/session"))["superuser"] is True
+
+
+async def test_who_refuses_at_the_provider_is_not_signed_in(world: World, idp: Idp, sso: SsoSettings) -> None:
+    await company(world, sso, "Payroll=viewer")
+    await idp.tell(person=None)
+    assert await signed_in(world, idp) == "/sign-in?problem=refused"
+
+
+async def test_enforced_passwords_open_nothing_but_the_glass(world: World, sso: SsoSettings) -> None:
+    path = await company(world, sso, "Payroll=viewer")
+    link = (
+        await world.call(
+            "POST", f"{path}/invitations", json={"email": "p@x.example", "role": "viewer"}, expected=201
+        )
+    )["link"]
+    joining = {"name": "P", "password": "long enough, this"}
+    await world.call("POST", f"/v1/invitations/{link.rsplit('/', 1)[-1]}", json=joining, expected=201)
+    sso.enforced = True
+    assert (await world.sign_in("long enough, this", "p@x.example")).status_code == 403
+    assert (await world.sign_in("wrong password", "p@x.example")).status_code == 401
+    assert (await world.sign_in(PASSWORD)).status_code == 201
+    assert (await world.call("GET", "/v1/sign-in/options"))["password"] is False
+
+
+async def test_while_the_provider_is_away_the_page_says_so(world: World, sso: SsoSettings) -> None:
+    await world.administrator()
+    sso.issuer = "http://127.0.0.1:9"
+    answer = await world.http.get("/v1/sign-in/sso")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?problem=unavailable")
+
+
+async def test_nobody_is_sent_elsewhere_afterwards(world: World, idp: Idp, sso: SsoSettings) -> None:
+    await company(world, sso, "Payroll=viewer")
+    await idp.person("mara", "Payroll")
+    for page in ("//evil.example", "https://evil.example", "/\\evil.example"):
+        assert await signed_in(world, idp, page) == "/"
