@@ -42,7 +42,8 @@ def _row(account: dict[str, Any]) -> tuple[str, ...]:
     budget = account["budget"]
     calls = f"{budget['metered']:,} metered, {budget['unmetered']:,} not"
     system = f"{account['system']} ({account['environment']})"
-    return account["account_id"], system, account["name"], account["state"], account["fix"], calls
+    to_do = account["fix"] or account["warning_text"]
+    return account["account_id"], system, account["name"], account["state"], to_do, calls
 
 
 @app.command()

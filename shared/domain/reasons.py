@@ -297,8 +297,12 @@ DIRECTORIES: dict[str, Reason] = {
         "{system} showed less than half of the people that it had before. Nobody was marked as gone.",
         "Check in {system} that its people are there, and what the connected user may see; then import all again.",
     ),
+    "calls_running_out": Reason(
+        "The calls that {system} allows this month will run out before its end, at the pace of the month so far.",
+        "Import all less often, or agree on more calls with {system}. Muster already looks for changes less often by itself.",
+    ),
 }
-"""What was wrong with the last complete read of a directory, for its account and its import; texts may name {system}."""
+"""What is wrong with a directory though its connection is well, for its account and its import; texts may name {system}."""
 
 
 def connection_words(state: str, system: str) -> Reason:
@@ -307,7 +311,7 @@ def connection_words(state: str, system: str) -> Reason:
 
 
 def directory_words(warning: str, system: str) -> Reason:
-    """What was wrong with the last complete read of a directory, in words; empty ones when nothing was."""
+    """What is wrong with a directory, in words; empty ones when nothing is."""
     return _named(DIRECTORIES.get(warning, Reason("", "")), system)
 
 

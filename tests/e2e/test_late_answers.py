@@ -95,14 +95,14 @@ async def test_what_is_pushed_while_the_directory_is_half_read_waits_and_creates
     await eventually(lambda: _half_read(fleet), within=120)
     before = await _at_quickbooks(fleet)
 
-    asked = await fleet.client.call("POST", f"{fleet.path}/syncs", json={"filter": {}})
+    pushing = await fleet.push_many(fleet.company)
     await asyncio.sleep(4)
 
     assert await _half_read(fleet)  # however often the held page was asked for again meanwhile
     assert await _at_quickbooks(fleet) == before
     assert {r["status"] for r in await _records(fleet)} <= {"syncing", "needs_sync", "needs_action"}
     late.quickbooks.let_go()
-    run = await fleet.ended(asked["run_id"])
+    run = await fleet.ended(pushing)
     await eventually(lambda: _settled(fleet), within=60)
 
     assert run["counts"]["succeeded"] > 20, run  # the others moved meanwhile, or need somebody: judged below

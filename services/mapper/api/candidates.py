@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel
 
 from services.mapper import core, store
-from services.mapper.api.common import MAX_QUERY, bare, person, route_of, shown
+from services.mapper.api.common import MAX_QUERY, person, route_of, shown
 from services.mapper.core import Compared, Facts, Score
 from services.mapper.store import MatchState, cases
 from services.mapper.store.cases import Ends
@@ -142,7 +142,7 @@ def add(routes: APIRouter, database: Database, scoring: Scoring) -> None:
         """At most 50 records of the destination by name, number or e-mail address, the nearest first, typing slips or not."""
         async with database.transaction([company]) as tx:
             ends, _ = await route_of(tx, company)
-            found = await cases.search(tx, ends, bare(q[:MAX_QUERY]))
+            found = await cases.search(tx, ends, q[:MAX_QUERY])
         return DirectoryView(items=tuple(person(row, row["linked_to"]) for row in found))
 
 

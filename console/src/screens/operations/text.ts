@@ -1,3 +1,4 @@
+import { onDay } from "../../format";
 import { n } from "../../text";
 
 const NUMBER = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
@@ -56,6 +57,8 @@ export const words = {
   left: "% left",
   calls: (count: number) => `${n(count)} calls this month`,
   noLimit: "no monthly limit",
+  ends: (iso: string) =>
+    Date.parse(iso) <= Date.now() ? "used up until next month" : `runs out about ${onDay(iso)}`,
   results: "Results",
   synced: "synced",
   needs: "needs action",
