@@ -13,8 +13,8 @@ from services.history.api.common import (
     cursor_of,
     worded,
 )
-from services.history.core.fold import Run
 from services.history.core.operations import SPANS, points, within
+from services.history.core.run_rows import Run
 from services.history.core.show import Cursor
 from services.history.store import operations, runs
 from services.history.store.runs import RunFilter
