@@ -17,7 +17,7 @@ from httpx import AsyncClient as AsyncHttp
 
 from muster.client import ApiError, AsyncClient, Client
 from shared.standard_webhooks import new_secret, signed_headers
-from tests.integration.gateway.test_endpoints import _delivering, _endpoint
+from tests.integration.gateway.test_endpoints import _endpoint
 from tests.integration.gateway.test_stream import Copies, copies, idle
 from tests.support.client_twin import CLIENT, make
 from tests.support.eventually import eventually
@@ -117,24 +117,22 @@ async def test_a_receiver_written_from_the_page_verifies_and_resumes(copies: Cop
         "events.db": str(tmp_path / "events.db"),
         "8080": "0",
     }
-    async with _delivering(world) as deliveries:
-        (before,) = await world.staged(path, "Before")
-        async with _receiving(given) as program:
-            await eventually(lambda: _has(tmp_path, before))
-            made = await _endpoint(world, path, program["url"])
-            program["SECRET"] = made["secret"]
-            (delivered,) = await world.staged(path, "Delivered")
-            deliveries.moved(UUID(_company(path)))
-            await eventually(lambda: _has(tmp_path, before, delivered))
-            async with AsyncHttp() as http:
-                body = b'{"id": 99, "type": "forged", "record_id": null}'
-                forged = signed_headers([new_secret()], "e", datetime.now(UTC), body)
-                for headers in (forged, {}):
-                    answer = await http.post(program["url"], content=body, headers=headers)
-                    assert answer.status_code == 401
-        (missed,) = await world.staged(path, "Missed")
-        async with _receiving(given):
-            await eventually(lambda: _has(tmp_path, before, delivered, missed))
+    (before,) = await world.staged(path, "Before")
+    async with _receiving(given) as program:
+        await eventually(lambda: _has(tmp_path, before))
+        made = await _endpoint(world, path, program["url"])
+        program["SECRET"] = made["secret"]
+        (delivered,) = await world.staged(path, "Delivered")
+        await eventually(lambda: _has(tmp_path, before, delivered))
+        async with AsyncHttp() as http:
+            body = b'{"id": 99, "type": "forged", "record_id": null}'
+            forged = signed_headers([new_secret()], "e", datetime.now(UTC), body)
+            for headers in (forged, {}):
+                answer = await http.post(program["url"], content=body, headers=headers)
+                assert answer.status_code == 401
+    (missed,) = await world.staged(path, "Missed")
+    async with _receiving(given):
+        await eventually(lambda: _has(tmp_path, before, delivered, missed))
 
 
 @asynccontextmanager
