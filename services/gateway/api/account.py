@@ -136,6 +136,8 @@ def _password(routes: APIRouter, deps: Deps) -> None:
             raise ProblemError("forbidden", "The password you have is another one.")
         made = await asyncio.to_thread(users.HASHER.hash, body.new)
         async with deps.database.system() as tx:
+            if await users.password_of(tx, user) != hashed:
+                raise ProblemError("conflict", "Your password was changed meanwhile. Try again.")
             await attempts.forgive_attempts(tx, mine, [])
             ended = await users.set_password(tx, user, made, keep=current)
             await add_entry(

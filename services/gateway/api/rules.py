@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -121,7 +122,8 @@ def _now(routes: APIRouter, deps: Deps) -> None:
         async with deps.database.transaction([company]) as tx:
             (settings,) = await companies.load_companies(tx, [company])
         try:
-            draft = WholeRules.model_validate(rules_files.read(body.text, settings))
+            found = await asyncio.to_thread(rules_files.read, body.text, settings)
+            draft = WholeRules.model_validate(found)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"]))

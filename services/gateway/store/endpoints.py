@@ -16,6 +16,8 @@ from shared.db.tx import Record, Tx
 
 MOST_WAITING = 1_000
 """Deliveries that wait for one address; while there are more, no further ones are noted, and none is lost."""
+COMPANY_MOST, ENDPOINT_MOST = 10, 5
+"""Deliveries of one company, and to one of its addresses, that are tried at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,25 +211,47 @@ class Due:
 
 
 _CLAIM = """
+WITH chosen AS (
+    SELECT r.company_id, r.endpoint_id, r.delivery_id FROM (
+        SELECT w.company_id, w.endpoint_id, w.delivery_id, e.claimed_at,
+               row_number() OVER (PARTITION BY w.company_id ORDER BY e.claimed_at, w.delivery_id) AS place
+        FROM endpoints e CROSS JOIN LATERAL (
+            SELECT o.company_id, o.endpoint_id, o.delivery_id FROM deliveries o
+            WHERE o.company_id = e.company_id AND o.endpoint_id = e.endpoint_id
+              AND o.state = 'waiting' AND o.next_try_at <= now()
+            ORDER BY o.delivery_id
+            LIMIT greatest(0, $5 - (SELECT count(*) FROM unnest($3::uuid[]) AS f (endpoint_id) WHERE f.endpoint_id = e.endpoint_id))
+        ) w WHERE e.state = 'active'
+    ) r
+    WHERE r.place <= $4 - (SELECT count(*) FROM unnest($2::uuid[]) AS f (company_id) WHERE f.company_id = r.company_id)
+    ORDER BY r.claimed_at, r.place LIMIT $1
+), taken AS (
+    SELECT d.company_id, d.endpoint_id, d.delivery_id FROM deliveries d
+    JOIN chosen USING (company_id, endpoint_id, delivery_id)
+    WHERE d.state = 'waiting' AND d.next_try_at <= now() FOR UPDATE OF d SKIP LOCKED
+), noted AS (
+    UPDATE endpoints e SET claimed_at = now() FROM (
+        SELECT company_id, endpoint_id FROM endpoints
+        WHERE (company_id, endpoint_id) IN (SELECT company_id, endpoint_id FROM taken) FOR NO KEY UPDATE SKIP LOCKED
+    ) f WHERE e.company_id = f.company_id AND e.endpoint_id = f.endpoint_id
+)
 UPDATE deliveries d SET lease_token = lease_token + 1, next_try_at = now() + interval '45 seconds'
-FROM (
-    SELECT w.company_id, w.endpoint_id, w.delivery_id FROM (
-        SELECT company_id, endpoint_id FROM endpoints WHERE state = 'active'
-    ) e CROSS JOIN LATERAL (
-        SELECT * FROM deliveries o WHERE o.company_id = e.company_id AND o.endpoint_id = e.endpoint_id
-          AND o.state = 'waiting' AND o.next_try_at <= now()
-        ORDER BY o.delivery_id LIMIT 10 FOR UPDATE SKIP LOCKED
-    ) w LIMIT 50
-) t JOIN endpoints e ON e.company_id = t.company_id AND e.endpoint_id = t.endpoint_id
+FROM taken t JOIN endpoints e ON e.company_id = t.company_id AND e.endpoint_id = t.endpoint_id
 WHERE d.company_id = t.company_id AND d.endpoint_id = t.endpoint_id AND d.delivery_id = t.delivery_id
 RETURNING d.company_id, d.endpoint_id, d.delivery_id, d.lease_token, d.event_id, d.body, d.tries, d.created_at,
     e.url, e.key_id, e.sealed
 """
 
 
-async def claim_deliveries(tx: Tx) -> list[Due]:
-    """Deliveries that are due, at most ten for each address, so that a slow one delays nobody else."""
-    return [Due(**dict(row.items())) for row in await tx.fetch(_CLAIM)]
+async def claim_deliveries(tx: Tx, room: int, under_way: Collection[Due]) -> list[Due]:
+    """Deliveries that are due, for the addresses that have waited longest: as many as there is room for.
+
+    With those that are `under_way` in this process they are at most `COMPANY_MOST` of a company and `ENDPOINT_MOST` of an
+    address, so that what answers slowly, or never, delays nobody else.
+    """
+    ends = [d.company_id for d in under_way], [d.endpoint_id for d in under_way]
+    rows = await tx.fetch(_CLAIM, room, *ends, COMPANY_MOST, ENDPOINT_MOST)
+    return [Due(**dict(row.items())) for row in rows]
 
 
 _RECORD = """

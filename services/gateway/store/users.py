@@ -165,11 +165,11 @@ async def take_reset(tx: Tx, token_hash: bytes) -> UUID | None:
     return row["user_id"] if row is not None and row["fresh"] else None
 
 
-_HASH = "SELECT password_hash FROM users WHERE user_id = $1"
+_HASH = "SELECT password_hash FROM users WHERE user_id = $1 FOR SHARE"
 
 
 async def password_of(tx: Tx, user: UUID) -> str:
-    """The hash of a person's password."""
+    """The hash of a person's password, which stays until `tx` ends."""
     hashed: str = await tx.fetchval(_HASH, user)
     return hashed
 
