@@ -21,7 +21,7 @@ class _Plain(yaml.SafeLoader):
     """YAML without anchors, aliases and merge keys: a few lines of these stand for gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise yaml.composer.ComposerError(None, None, _SHARED, event.start_mark)
         return super().compose_node(parent, index)

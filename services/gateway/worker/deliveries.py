@@ -13,9 +13,9 @@ import httpx
 
 from services.gateway.core import good_secrets
 from services.gateway.settings import Settings
-from services.gateway.store import endpoints
+from services.gateway.store import deliveries, endpoints
 from services.gateway.store.audit import Entry, Source, add_entry
-from services.gateway.store.endpoints import Due
+from services.gateway.store.deliveries import Due
 from shared.backoff import backoff_seconds
 from shared.clock import Clock
 from shared.db.seal import Sealer, SealError
@@ -106,7 +106,9 @@ class Deliveries:
                 continue
             if page["next"] > place:
                 async with self._database.transaction([company]) as tx:
-                    await endpoints.note_deliveries(tx, company, endpoint, place, page["next"], page["items"])
+                    await deliveries.note_deliveries(
+                        tx, company, endpoint, place, page["next"], page["items"]
+                    )
                 self._sending.notify()
             if page["next"] < page["head"]:
                 self._moved.add(company)
@@ -122,7 +124,7 @@ class Deliveries:
         if (room := AT_ONCE - len(self._under_way)) == 0:
             return False
         async with self._database.system() as tx:
-            due = await endpoints.claim_deliveries(tx, room, self._under_way.values())
+            due = await deliveries.claim_deliveries(tx, room, self._under_way.values())
         for one in due:
             task = group.create_task(self._deliver(one))
             self._under_way[task] = one
@@ -146,7 +148,7 @@ class Deliveries:
         state = "delivered" if delivered else "failed" if age > _GIVE_UP else "waiting"
         gone = answer == str(_GONE)
         async with self._database.transaction([due.company_id]) as tx:
-            after = await endpoints.record_try(
+            after = await deliveries.record_try(
                 tx, due, answer, state, backoff_seconds(due.tries + 1, first=5, most=3600), gone=gone
             )
             if after == "disabled" and not delivered:
@@ -187,7 +189,7 @@ class Deliveries:
     async def _prune(self) -> None:
         while True:
             async with self._database.system() as tx:
-                await endpoints.prune_deliveries(tx, _KEPT_DAYS)
+                await deliveries.prune_deliveries(tx, _KEPT_DAYS)
             await asyncio.sleep(_PRUNE_SECONDS)
 
 

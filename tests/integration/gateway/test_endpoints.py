@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.gateway.settings import Settings
-from services.gateway.store.endpoints import COMPANY_MOST, ENDPOINT_MOST
+from services.gateway.store.deliveries import COMPANY_MOST, ENDPOINT_MOST
 from services.gateway.worker import Deliveries, deliveries
 from shared.clock import SystemClock
 from shared.http.internal import Internal
@@ -233,7 +233,9 @@ async def test_an_address_that_cannot_be_called_stops_nobody_elses(admin: World)
         async with _delivering(admin):
 
             async def both() -> Any:
-                items = (await admin.call("GET", f"{path}/endpoints/{bad['endpoint_id']}/deliveries"))["items"]
+                items = (await admin.call("GET", f"{path}/endpoints/{bad['endpoint_id']}/deliveries"))[
+                    "items"
+                ]
                 return receiver.received and items and items[0]["tries"] and items
 
             (failed,) = await eventually(both)
@@ -241,9 +243,7 @@ async def test_an_address_that_cannot_be_called_stops_nobody_elses(admin: World)
         assert (failed["state"], failed["answer"]) == ("waiting", "it could not be sent")
 
 
-async def test_who_does_not_answer_delays_nobody_else(
-    admin: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_does_not_answer_delays_nobody_else(admin: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three addresses of one company hang, and more waits for each than may be under way."""
     monkeypatch.setattr(deliveries, "_TIMEOUT", None)
     monkeypatch.setattr(deliveries, "_TOTAL_SECONDS", None)
