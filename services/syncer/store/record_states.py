@@ -131,7 +131,7 @@ SELECT s.company_id, s.record_id, s.situation, s.link_rev, s.link_source_rev, s.
                AND (s.create_asked_at IS NULL OR s.create_asked_at <= n.finished_at)) AS created_before,
        (SELECT c.call_id FROM creations n JOIN calls c ON c.company_id = n.company_id AND c.call_id = n.call_id
         WHERE n.company_id = s.company_id AND n.record_id = s.record_id AND n.remote_id IS NULL
-          AND c.state IN ('sending', 'unknown', 'given_up') LIMIT 1) AS unknown_call,
+          AND n.account_id = ANY ($3::uuid[]) AND c.state IN ('sending', 'unknown', 'given_up') LIMIT 1) AS unknown_call,
        s.status, s.reason, s.field, s.retry_at, s.status_rev, s.synced_at, s.sent, s.answered, s.failure, s.automatic_rev,
        s.ignored, s.writes,
        EXISTS (SELECT FROM plans p JOIN plan_records r ON r.company_id = p.company_id AND r.plan_id = p.plan_id

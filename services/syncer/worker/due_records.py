@@ -8,6 +8,7 @@ from services.syncer import core, deciding
 from services.syncer.store import record_states
 from shared.db.companies import load_settings
 from shared.db.tx import Database
+from shared.db.work import for_each_company
 from shared.domain.values import Lane
 from shared.errors import Unavailable, where
 from shared.messaging.outbox import Outbox
@@ -27,15 +28,17 @@ class DueRecords:
         """Decide one chunk of due records again, with the same core and under the same lock as the handlers."""
         async with self._database.system() as tx:
             companies = await record_states.companies_due(tx)
-        for company in companies:
-            try:
-                await self._decide_chunk(company, DUE_CHUNK)
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001  (a bug that one record met must not stop the others)
-                log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
-                await self._decide_apart(company)
-        return bool(companies)
+        return await for_each_company("decide", companies, self._decide)
+
+    async def _decide(self, company: UUID) -> bool:
+        try:
+            return await self._decide_chunk(company, DUE_CHUNK)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (a bug that one record met must not stop the others)
+            log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
+            await self._decide_apart(company)
+            return True
 
     async def _decide_chunk(self, company: UUID, most: int) -> bool:
         async with self._database.locked([company]) as tx:
