@@ -328,7 +328,15 @@ async def mark_automatic_due(tx: Tx, company: UUID) -> None:
     tx.made_due(RECORDS)
 
 
-_NEXT_DUE = "SELECT DISTINCT company_id FROM records WHERE due"
+_NEXT_DUE = """
+WITH RECURSIVE waiting AS (
+    (SELECT company_id FROM records WHERE due ORDER BY company_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.company_id FROM records r WHERE r.due AND r.company_id > w.company_id ORDER BY r.company_id LIMIT 1)
+    FROM waiting w WHERE w.company_id IS NOT NULL
+)
+SELECT company_id FROM waiting WHERE company_id IS NOT NULL
+"""
 
 
 async def companies_due(tx: Tx) -> list[UUID]:
@@ -338,12 +346,12 @@ async def companies_due(tx: Tx) -> list[UUID]:
 
 _TAKE_DUE = """
 UPDATE records SET due = false WHERE (company_id, record_id) IN (
-    SELECT company_id, record_id FROM records WHERE company_id = ANY ($1::uuid[]) AND due
-    ORDER BY record_id LIMIT $2 FOR UPDATE)
+    SELECT company_id, record_id FROM records WHERE company_id = $1 AND due
+    ORDER BY company_id, record_id LIMIT $2 FOR UPDATE)
 RETURNING record_id
 """
 
 
-async def take_due(tx: Tx, limit: int) -> list[UUID]:
-    """The next records to decide again."""
-    return [row["record_id"] for row in await tx.fetch(_TAKE_DUE, list(tx.companies), limit)]
+async def take_due(tx: Tx, company: UUID, limit: int) -> list[UUID]:
+    """The company's next records to decide again."""
+    return [row["record_id"] for row in await tx.fetch(_TAKE_DUE, company, limit)]

@@ -42,7 +42,7 @@ class DueRecords:
 
     async def _decide_chunk(self, company: UUID, most: int) -> bool:
         async with self._database.locked([company]) as tx:
-            records = await record_states.take_due(tx, most)
+            records = await record_states.take_due(tx, company, most)
             states = await record_states.load_states(tx, records, await load_settings(tx, [company]))
             decisions = [core.decide(state, lane=Lane.BULK) for state in states.values()]
             await deciding.save(tx, self._outbox, decisions, lambda _: None)
@@ -63,7 +63,7 @@ class DueRecords:
     async def _show_failed(self, company: UUID) -> None:
         """The next due record is due no more, and shows that it could not be decided, if it can be loaded at all."""
         async with self._database.locked([company]) as tx:
-            records = await record_states.take_due(tx, 1)
+            records = await record_states.take_due(tx, company, 1)
             settings = await load_settings(tx, [company])
             try:
                 states = await record_states.load_states(tx, records, settings)
