@@ -28,6 +28,11 @@ function make({ time_zone, language }: Formats) {
     short: time({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }),
     day: time({ year: "numeric", month: "short", day: "numeric" }),
     year: time({ year: "numeric" }),
+    clock: new Intl.DateTimeFormat("en-US", {
+      ...zone,
+      ...{ year: "numeric", month: "numeric", day: "numeric" },
+      ...{ hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23" },
+    }),
   };
 }
 
@@ -72,3 +77,22 @@ export const shortly = (iso: string) => {
 
 /** The day alone. */
 export const onDay = (iso: string) => made.day.format(new Date(iso));
+
+/** What a clock on the wall shows at this moment, as if it were UTC. */
+function wall(at: number): number {
+  const part = Object.fromEntries(
+    made.clock.formatToParts(at).map(({ type, value }) => [type, Number(value)]),
+  );
+  const { year = 0, month = 1, day = 1, hour, minute, second } = part;
+  return Date.UTC(year, month - 1, day, hour, minute, second);
+}
+
+const DAY_MS = 86_400_000;
+
+/** When the day began that is the first of the last so many, today among them; so the same filter is the same query all day. */
+export function sinceOf(days: string, now = Date.now()): string {
+  const midnight = Math.floor(wall(now) / DAY_MS) * DAY_MS - (Number(days) - 1) * DAY_MS;
+  const offset = (at: number) => wall(at) - at;
+  // Clocks may have been changed between midnight and what is midnight in UTC: look at the offset there once more.
+  return new Date(midnight - offset(midnight - offset(midnight))).toISOString();
+}

@@ -1,4 +1,4 @@
-/** All text of the console. Reasons, fixes and names of fields come from the API. */
+/** Text that several screens share; each screen's own is in its text.ts or words.ts. Reasons and fixes come from the API. */
 import type { ImportMode, RunView, Status } from "./api/client";
 import { n } from "./format";
 

@@ -5,7 +5,7 @@ import { api, ok } from "../../api/client";
 import { people } from "../../api/queries";
 import type { components } from "../../api/schema";
 import { useCompany } from "../../company";
-import { exactly, when } from "../../format";
+import { exactly, sinceOf, when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Select } from "../../ui/Fields";
@@ -22,17 +22,14 @@ import { ACTIONS, type Action, type AuditSearch, actionsOf, DAYS, KINDS, words }
 
 type Entry = components["schemas"]["AuditEntry"];
 const PAGE = 100;
-const DAY_MS = 86_400_000;
 
 /** The filter as the API takes it. */
 function wanted({ what, who, days }: AuditSearch) {
-  const day = new Date(Date.now() - (Number(days) - 1) * DAY_MS);
-  day.setHours(0, 0, 0, 0);
   const action = actionsOf(what);
   return {
     ...(action.length > 0 && { action }),
     ...(who && { who }),
-    ...(days && { since: day.toISOString() }),
+    ...(days && { since: sinceOf(days) }),
   };
 }
 

@@ -11,7 +11,8 @@ export const words = {
         ? `${names[0]} may change this.`
         : `${names[0]} and ${n(names.length - 1)} ${names.length === 2 ? "other" : "others"} may change this.`,
   noRoute: "No source of truth yet",
-  noRouteFix: "A Company Administrator connects both systems and says which one is the source of truth.",
+  noRouteFix:
+    "Connect both systems on the Connections page, then choose which one is the source of truth. Only a Company Administrator can do this.",
   tabs: {
     source: "Source of truth",
     automation: "Automation",
@@ -23,6 +24,7 @@ export const words = {
   },
   source: {
     label: "Source of truth",
+    save: "Save source of truth",
     hint: "Its values win; the other system is kept the same. Open plans are set aside when it changes.",
   },
   switches: {
@@ -114,7 +116,7 @@ export const words = {
       settled: "would have nothing to do",
       unchanged: "stay as they are",
     } as Record<string, string>,
-    safe: "Saving writes nothing anywhere. Records that differ become Needs Sync.",
+    safe: "Saving itself writes nothing. Records that differ become Needs Sync; with Auto-Sync on, those that webhooks or sweeps brought are then synced within the safety limits.",
     discard: "Discard",
     save: (version: number) => `Save as version ${version}`,
     saved: (version: number) => `Version ${version} is saved.`,
