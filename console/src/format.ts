@@ -23,6 +23,10 @@ function make({ time_zone, language }: Formats) {
   const time = (how: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale, { ...how, ...zone });
   return {
     number: new Intl.NumberFormat(locale),
+    brief: new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 }),
+    tenths: new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
+    percent: new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 2 }),
+    minute: time({ hour: "2-digit", minute: "2-digit" }),
     when: time({ dateStyle: "medium", timeStyle: "short" }),
     exactly: time({ dateStyle: "full", timeStyle: "long" }),
     short: time({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }),
@@ -65,6 +69,14 @@ export function setFormats({ time_zone, language }: Formats): void {
 }
 
 export const n = (value: number) => made.number.format(value);
+/** At most two digits that matter. */
+export const brief = (value: number) => made.brief.format(value);
+export const tenths = (value: number) => made.tenths.format(value);
+export const percent = (share: number) => made.percent.format(share);
+/** The time of day alone. */
+export const atMinute = (iso: string) => made.minute.format(new Date(iso));
+/** The time zone in which times are shown. */
+export const timeZone = () => made.minute.resolvedOptions().timeZone;
 export const when = (iso: string) => made.when.format(new Date(iso));
 export const exactly = (iso: string) => `${made.exactly.format(new Date(iso))} (${iso})`;
 

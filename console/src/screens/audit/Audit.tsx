@@ -6,8 +6,8 @@ import { people } from "../../api/queries";
 import type { components } from "../../api/schema";
 import { useCompany } from "../../company";
 import { exactly, sinceOf, when } from "../../format";
-import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { Select } from "../../ui/Fields";
 import { Menu } from "../../ui/Menu";
 import { Page } from "../../ui/Page";
@@ -69,7 +69,7 @@ function Log() {
     <Page title={words.title} lead={words.lead} actions={<Export search={search} />}>
       <Filters search={search} />
       <Section title={KINDS.find(([kind]) => kind === (search.what ?? ""))?.[1] ?? words.title}>
-        {found.isError && <State alert title={text.errors.title} fix={found.error.message} />}
+        {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
         {found.isPending && <Skeleton rows={8} />}
         {found.data && items.length === 0 && (
           <State title={words.none} fix={words.noneFix}>

@@ -5,9 +5,9 @@ import { FileTrigger } from "react-aria-components/FileTrigger";
 import { Label, Radio, RadioGroup } from "react-aria-components/RadioGroup";
 import type { ApiError } from "../../api/client";
 import { useCompany } from "../../company";
-import { text } from "../../text";
 import { Box } from "../../ui/Box";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { Spinner, State } from "../../ui/State";
@@ -32,9 +32,7 @@ export function Rules() {
   if (found.isError)
     return (
       <Page title={words.title}>
-        <State alert title={text.errors.title} fix={(found.error as ApiError).message || text.errors.offline}>
-          <Button onPress={() => void found.refetch()}>{text.errors.again}</Button>
-        </State>
+        <Failed error={found.error} onAgain={found.refetch} />
       </Page>
     );
   if (!found.data)

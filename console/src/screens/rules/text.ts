@@ -51,6 +51,7 @@ export const words = {
     deactivated: ["Many deactivations", "Over so many people who would be made inactive."],
     pay_factor: ["A jump in pay", "Any pay that would rise or fall by more than this factor."],
     of: (limit: string) => `Limit: ${limit}`,
+    wrong: (min: number, max: number) => `Enter a number from ${n(min)} to ${n(max)}.`,
   } as const,
   file: {
     export: "Export YAML",
@@ -96,6 +97,7 @@ export const words = {
     string
   >,
   of: (what: string, field: string) => `${what} of ${field}`,
+  constantHint: "The value for everyone",
   templateHint: "Names of fields in braces, such as {title} ({number})",
   sample: (name: string) => `Sample: ${name}`,
   undo: "Undo this change",
@@ -126,6 +128,9 @@ export const words = {
     version: (version: number) => `Version ${version}`,
     none: "Nothing moved.",
     restore: "Roll back to this",
+    restoreSure: (version: number) => `Roll back to version ${version}?`,
+    restoreMeans: (from: number, version: number) =>
+      `All rules of version ${from} are restored as version ${version}. Open plans may no longer hold.`,
     restored: (from: number, version: number) => `Version ${from} stands again, as version ${version}.`,
     older: "Older versions",
     compare: "Compare with",
