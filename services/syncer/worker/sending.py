@@ -10,7 +10,7 @@ from uuid import UUID
 
 from opentelemetry.trace import Span
 
-from services.syncer import core, deciding
+from services.syncer import core
 from services.syncer.core import Push, RecordState, Turn
 from services.syncer.settings import Settings
 from services.syncer.store import calls, names, plans, push_queue, record_states
@@ -18,6 +18,7 @@ from services.syncer.store.calls import Call
 from services.syncer.worker.applying import Applier
 from services.syncer.worker.call_results import CallResult, CallResults
 from services.syncer.worker.claiming import CLAIM, Claimed, Claimer
+from services.syncer.worker.due_records import DueRecords
 from services.syncer.worker.holders import Directory, find_holders
 from services.syncer.worker.names import NameReader
 from services.syncer.worker.recording import Outcome, Recorder
@@ -31,14 +32,13 @@ from shared.db.tx import Database
 from shared.db.work import IDLE_SECONDS, keep_working
 from shared.domain.employee import Remote, Unread
 from shared.domain.settings import Account
-from shared.domain.values import Action, Lane
+from shared.domain.values import Action, Holder
 from shared.errors import MusterError, RateLimited, Rejected, Unavailable, Unexpected, where
 from shared.messaging.outbox import Outbox
 from shared.systems import SYSTEMS
 from shared.telemetry import traces
 from shared.telemetry.logs import log
 
-DUE_CHUNK = 500
 CALLS_AT_ONCE = 64
 """So few that the slowest system takes them within a lease."""
 
@@ -69,6 +69,7 @@ class Sender:
         self._recorder = Recorder(outbox, clock, settings)
         self._claimer = Claimer(database, outbox, self._recorder)
         self._names = NameReader(database, connectors, clock)
+        self._due = DueRecords(database, outbox)
         self._applier = Applier(database, outbox, self._recorder)
         self._call_results = CallResults(database, self._recorder)
         self._served: dict[tuple[UUID, UUID], float] = {}
@@ -103,51 +104,8 @@ class Sender:
         return await self._names.step()
 
     async def decide_due(self) -> bool:
-        """Decide one chunk of due records again, with the same core and under the same lock as the handlers."""
-        async with self._database.system() as tx:
-            companies = await record_states.companies_due(tx)
-        for company in companies:
-            try:
-                await self._decide_chunk(company, DUE_CHUNK)
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001  (a bug that one record met must not stop the others)
-                log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
-                await self._decide_apart(company)
-        return bool(companies)
-
-    async def _decide_chunk(self, company: UUID, most: int) -> bool:
-        async with self._database.locked([company]) as tx:
-            records = await record_states.take_due(tx, most)
-            states = await record_states.load_states(tx, records, await load_settings(tx, [company]))
-            decisions = [core.decide(state, lane=Lane.BULK) for state in states.values()]
-            await deciding.save(tx, self._outbox, decisions, lambda _: None)
-        return bool(records)
-
-    async def _decide_apart(self, company: UUID) -> None:
-        """A chunk's records one by one; one that fails again shows it."""
-        for _ in range(DUE_CHUNK):
-            try:
-                if not await self._decide_chunk(company, 1):
-                    return
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001
-                log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
-                await self._show_failed(company)
-
-    async def _show_failed(self, company: UUID) -> None:
-        """The next due record is due no more, and shows that it could not be decided, if it can be loaded at all."""
-        async with self._database.locked([company]) as tx:
-            records = await record_states.take_due(tx, 1)
-            settings = await load_settings(tx, [company])
-            try:
-                states = await record_states.load_states(tx, records, settings)
-            except (TypeError, ValueError, KeyError):
-                log.error("work.failed", operation="decide", outcome="not shown", count=len(records))
-                return
-            failed = [core.failed(state) for state in states.values()]
-            await deciding.save(tx, self._outbox, failed, lambda _: None)
+        """Decide one chunk of due records again."""
+        return await self._due.step()
 
     async def step(self) -> bool:
         """Settle one unknown call, or send the next pushes of the queue served longest ago; False when nothing is due."""
@@ -269,10 +227,18 @@ class Sender:
             settings = (await load_settings(tx, [call.company_id])).get(call.company_id)
             pushes = await calls.members(tx, call)
         account = settings.account(call.account_id) if settings else None
+        if call.attempts > self._settings.send_attempts and call.age_seconds > PATIENCE_SECONDS:
+            await self._call_failed(call, Unavailable("tried too often", outcome_unknown=True), again=True)
+            return
         if account is None:
             raise Unavailable("the account of a call is not known yet")
         with _traced("push again", pushes):
-            await self._settle_or_repeat(call, pushes, account)
+            try:
+                await self._settle_or_repeat(call, pushes, account)
+            except (MusterError, LeaseLostError):
+                raise
+            except Exception as error:  # noqa: BLE001  (a bug ends this call after some tries)
+                await self._call_failed(call, Unexpected(error, outcome_unknown=True), again=True)
 
     async def _settle_or_repeat(self, call: Call, pushes: Sequence[Push], account: Account) -> None:
         connector = await self._connectors.get(account, call.company_id)
@@ -334,8 +300,18 @@ class Sender:
             await self._call_failed(call, known, again=again)
             return
         members = {str(push.push_id): push for push in pushes}
-        holders = await find_holders(Directory(self._database, connector, call), members, written)
+        holders = await self._holders(connector, call, members, written)
         await self._record(CallResult(call, members, written, requested_at, answered_at, holders=holders))
+
+    async def _holders(
+        self, connector: Connector, call: Call, members: Mapping[str, Push], written: Sequence[Written]
+    ) -> Mapping[UUID, Holder]:
+        """Who has what was refused; an answer is recorded even where that cannot be told."""
+        try:
+            return await find_holders(Directory(self._database, connector, call), members, written)
+        except Exception as error:  # noqa: BLE001
+            log.error("work.failed", operation="holders", outcome=type(error).__name__, where=where(error))
+            return {}
 
     async def _record(self, result: CallResult) -> None:
         """An answer that a bug keeps from being recorded leaves its call's outcome unknown: repeated, then given up."""
