@@ -2,12 +2,12 @@ import { type FormEvent, useId, useState } from "react";
 import { Form } from "react-aria-components/Form";
 import { Input, Label, TextField } from "react-aria-components/TextField";
 import { useCompany } from "../../company";
+import { timeZone } from "../../format";
 import { text } from "../../text";
 import { Box } from "../../ui/Box";
 import { Button } from "../../ui/Button";
 import { type Action, DAYS, type Day, type NewSchedule, type Schedule, words } from "./text";
 
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const INTERVALS = [15, 30, 60, 240, 720, 1440] as const;
 
 interface Props {
@@ -84,7 +84,7 @@ export function ScheduleForm({ one, onSave }: Props) {
             <TextField
               name="zone"
               isRequired
-              defaultValue={one?.timing.at ? one.timing.time_zone : ZONE}
+              defaultValue={one?.timing.at ? one.timing.time_zone : timeZone()}
               className="field"
             >
               <Label>{words.zone}</Label>

@@ -7,9 +7,11 @@ import { when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { State } from "../../ui/State";
+import { Sure } from "../../ui/Sure";
 import { ScheduleForm } from "./ScheduleForm";
 import { type Action, DAYS, type Day, type NewSchedule, type Schedule, words } from "./text";
 import "../../ui/Field.css";
@@ -29,6 +31,7 @@ export function Schedules() {
   const client = useQueryClient();
   const found = useQuery(schedules(id));
   const isAdmin = view.role === "admin";
+  const [dropping, setDropping] = useState<Schedule | null>(null);
   const act = useMutation({
     mutationFn: (what: () => Promise<unknown>) => what(),
     onError: (error: ApiError) => notice.bad(text.errors.message(error.message)),
@@ -60,7 +63,7 @@ export function Schedules() {
         </section>
       )}
       <section className="card section" aria-label={words.title}>
-        {found.isError && <State alert title={text.errors.title} fix={found.error.message} />}
+        {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
         {found.data?.length === 0 && <State title={words.none} fix={words.noneFix} />}
         {found.data && found.data.length > 0 && (
           <table className="table">
@@ -83,11 +86,21 @@ export function Schedules() {
                   key={one.schedule_id}
                   one={one}
                   onSave={isAdmin ? (body) => save(one.schedule_id, body) : null}
-                  onRemove={() => drop(one.schedule_id)}
+                  onRemove={() => setDropping(one)}
                 />
               ))}
             </tbody>
           </table>
+        )}
+        {dropping && (
+          <Sure
+            title={words.removeSure}
+            action={words.remove}
+            onSure={() => drop(dropping.schedule_id)}
+            onClose={() => setDropping(null)}
+          >
+            <p>{words.removeMeans(spoken(dropping.timing))}</p>
+          </Sure>
         )}
       </section>
     </Page>
