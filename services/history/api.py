@@ -14,7 +14,7 @@ from services.history.core import chain, show
 from services.history.core.chain import Entry
 from services.history.core.entries import EntryFilter, Group, chosen
 from services.history.core.feed import NOT_FED, feed_event
-from services.history.core.fold import Run, searchable
+from services.history.core.fold import Run
 from services.history.core.operations import SPANS, points, within
 from services.history.core.show import Cursor
 from services.history.settings import Settings
@@ -31,6 +31,7 @@ from shared.db.companies import load_settings
 from shared.db.tx import Database, Record, Tx
 from shared.domain.employee import Employee
 from shared.domain.reasons import free_name, held_by
+from shared.domain.search import pattern
 from shared.domain.values import Holder, Status
 from shared.http.auth import internal_only
 from shared.http.problems import ProblemError
@@ -410,8 +411,7 @@ def _number(after: str | None) -> int | None:
 def _filter(statuses: list[Status], q: str | None) -> Filter:
     if q is not None and "\0" in q:
         raise ProblemError("invalid", "`q` has a character that cannot be searched for.")
-    text = searchable(q or "")
-    return Filter([s.value for s in statuses], show.like(text) if text else None)
+    return Filter([s.value for s in statuses], pattern(q))
 
 
 async def _names(tx: Tx, company: UUID) -> Names:

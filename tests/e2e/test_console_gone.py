@@ -18,7 +18,7 @@ async def test_who_has_really_left_is_marked_as_gone_once_the_number_is_confirme
     """Nobody before: the import says how many are missing, and where to confirm it."""
     page, path = console.page, staging.path
     started = await staging.client.call("POST", f"{path}/imports", json={"mode": "all"})
-    known = (await staging.ended(started["run_id"]))["counts"]["staged"]
+    known = (await staging.ended(started["run_id"]))["counts"]["read"]
     url = f"{staging.stack.urls['sandbox_linarc']}/admin/faults"
     rules = [answers("query", NOBODY["linarc"])]
     (await staging.http.put(url, json={"rules": rules})).raise_for_status()

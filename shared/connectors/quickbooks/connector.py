@@ -312,7 +312,7 @@ class QuickBooks:
         found = []
         for kind in ("Vendor", "Customer") if field == "display_name" else ():
             answer = await self._query(
-                f"select * from {kind} where DisplayName = {literal(value)} and {_ANYBODY}"
+                f"select * from {kind} where DisplayName in ({literal(value)}, {literal(f'{value} (deleted)')}) and {_ANYBODY}"
             )
             found += _holders(kind, answer)
         return found
