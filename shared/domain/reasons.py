@@ -294,15 +294,20 @@ CONNECTIONS: dict[str, Reason] = {
 """How a connection is, as people see it; texts may name {system}. Only `connected` is used for calls."""
 DIRECTORIES: dict[str, Reason] = {
     "directory_short": Reason(
-        "{system} showed less than half of the people that it had before. Nobody was marked as gone.",
-        "Check in {system} that its people are there, and what the connected user may see; then import all again.",
+        "{system} showed less than half of the people that it had before: {count} of {total} were not there. "
+        "Nobody was marked as gone.",
+        "Check in {system} that its people are there, and what the connected user may see; then import all again. "
+        "If they have really left, confirm under Connections that {count} are gone.",
     ),
     "calls_running_out": Reason(
         "The calls that {system} allows this month will run out before its end, at the pace of the month so far.",
         "Import all less often, or agree on more calls with {system}. Muster already looks for changes less often by itself.",
     ),
 }
-"""What is wrong with a directory though its connection is well, for its account and its import; texts may name {system}."""
+"""What is wrong with a directory though its connection is well, for its account and its import.
+
+Texts may name {system}, and {count} of {total} people.
+"""
 
 
 def connection_words(state: str, system: str) -> Reason:
@@ -310,13 +315,13 @@ def connection_words(state: str, system: str) -> Reason:
     return _named(CONNECTIONS.get(state, CONNECTIONS["reconnect"]), system)
 
 
-def directory_words(warning: str, system: str) -> Reason:
-    """What is wrong with a directory, in words; empty ones when nothing is."""
-    return _named(DIRECTORIES.get(warning, Reason("", "")), system)
+def directory_words(warning: str, system: str, count: int, total: int) -> Reason:
+    """What was wrong with the last complete read of a directory, in words; empty ones when nothing was."""
+    return _named(DIRECTORIES.get(warning, Reason("", "")), system, count=f"{count:,}", total=f"{total:,}")
 
 
-def _named(known: Reason, system: str) -> Reason:
-    return Reason(known.text.format(system=system), known.fix.format(system=system))
+def _named(known: Reason, system: str, **counts: str) -> Reason:
+    return Reason(known.text.format(system=system, **counts), known.fix.format(system=system, **counts))
 
 
 _FIELDS: Mapping[str, str] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""How people search: names, numbers and addresses, however they are written. Pure."""
+"""Text that people search: what is searched and what is asked for, alike. `muster.searchable` is the same in SQL."""
 
 import unicodedata
 
@@ -21,7 +21,7 @@ def searchable(text: str) -> str:
     return " ".join(bare.lower().split())
 
 
-def like_pattern(text: str | None) -> str | None:
-    """What is asked for, as a LIKE pattern over searchable texts; None for nothing."""
-    bare = searchable(text or "")
-    return "%" + bare.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%" if bare else None
+def pattern(text: str | None) -> str | None:
+    """What is asked for, as a LIKE pattern that finds it anywhere in a searchable text; None for nothing."""
+    asked = searchable(text or "")
+    return "%" + asked.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%" if asked else None

@@ -103,7 +103,8 @@ async def shown(deps: Deps, company: UUID, account: Account, health: Health | No
     words = connection_words(state, label)
     budget = await deps.limits.budget(company, account)
     warning = (health.warning if health else "") or ("calls_running_out" if budget.lasts_until else "")
-    about = directory_words(warning, label)
+    count, total = (health.warning_count, health.warning_total) if health else (0, 0)
+    about = directory_words(warning, label, count, total)
     return {
         **account.model_dump(mode="json"),
         "state": state,
@@ -112,6 +113,8 @@ async def shown(deps: Deps, company: UUID, account: Account, health: Health | No
         "problem": health.problem if health else "",
         "warning": warning,
         "warning_text": f"{about.text} {about.fix}".strip(),
+        "warning_count": count,
+        "warning_total": total,
         "reconnect_by": health.reconnect_by if health else None,
         "renewed_at": health.renewed_at if health and state != "disconnected" else None,
         "token_until": health.expires_at if health else None,

@@ -18,7 +18,7 @@ from shared.db.companies import load_settings
 from shared.db.tx import Database, Record
 from shared.domain.employee import Employee
 from shared.domain.reasons import free_name, held_by
-from shared.domain.search import like_pattern
+from shared.domain.search import pattern
 from shared.domain.values import Holder, Status
 from shared.http.problems import ProblemError
 from shared.systems.words import Names, names, reason_words
@@ -170,7 +170,7 @@ def _following(rows: Sequence[Record], limit: int, sort: str) -> str | None:
 def _filter(statuses: list[Status], q: str | None) -> Filter:
     if q is not None and "\0" in q:
         raise ProblemError("invalid", "`q` has a character that cannot be searched for.")
-    return Filter([s.value for s in statuses], like_pattern(q))
+    return Filter([s.value for s in statuses], pattern(q))
 
 
 def _view(row: Record, called: Names) -> RecordView:

@@ -26,7 +26,7 @@ from shared.contracts.cases import (
     PersonView,
 )
 from shared.db.tx import Database, Record, Tx
-from shared.domain.search import like_pattern
+from shared.domain.search import pattern
 from shared.systems.words import Names, reason_words
 
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -51,7 +51,7 @@ def _cases(routes: APIRouter, database: Database, scoring: Scoring) -> None:
         limit: Limit = 50,
     ) -> CasePage:
         """One page of the source records that need a person's decision, by name, each with its best candidate."""
-        place, wanted = after_of(after), Wanted(like_pattern(q), reason, postponed)
+        place, wanted = after_of(after), Wanted(pattern(q), reason, postponed)
         async with database.transaction([company]) as tx:
             ends, called = await route_of(tx, company)
             found = await cases.cases(tx, ends, wanted, place, limit)
@@ -112,7 +112,7 @@ def _links(routes: APIRouter, database: Database) -> None:
         place = after_of(after)
         async with database.transaction([company]) as tx:
             ends, _ = await route_of(tx, company)
-            found = await cases.links(tx, ends, like_pattern(q), origin, place, limit)
+            found = await cases.links(tx, ends, pattern(q), origin, place, limit)
         items = tuple(_link(row) for row in found.rows[:limit])
         return LinkPage(items=items, next=next_of(found, limit), total=found.total, counts=found.counts)
 
@@ -166,7 +166,7 @@ def _others(routes: APIRouter, database: Database) -> None:
         place = after_of(after)
         async with database.transaction([company]) as tx:
             ends, _ = await route_of(tx, company)
-            found = await cases.orphans(tx, ends, like_pattern(q), place, limit, active=active)
+            found = await cases.orphans(tx, ends, pattern(q), place, limit, active=active)
         items = tuple(person(row) for row in found.rows[:limit])
         return PersonPage(items=items, next=next_of(found, limit), total=found.total)
 
@@ -178,7 +178,7 @@ def _others(routes: APIRouter, database: Database) -> None:
         place = after_of(after)
         async with database.transaction([company]) as tx:
             ends, _ = await route_of(tx, company)
-            found = await cases.excluded(tx, ends, like_pattern(q), place, limit)
+            found = await cases.excluded(tx, ends, pattern(q), place, limit)
         items = tuple(
             ExcludedView(
                 record=person(row, row["linked_to"]),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.db.tx import Record, Tx
-from shared.domain.search import like_pattern, searchable
+from shared.domain.search import pattern, searchable
 
 
 class Place(NamedTuple):
@@ -265,4 +265,4 @@ async def search(tx: Tx, ends: Ends, text: str) -> list[Record]:
     wanted = searchable(text)
     groups = _DIGITS.findall(wanted)
     digits = groups[0].lstrip("0") if len(groups) == 1 else ""
-    return await tx.fetch(_SEARCH, *ends, wanted, like_pattern(text) or "%", digits)
+    return await tx.fetch(_SEARCH, *ends, wanted, pattern(text) or "%", digits)

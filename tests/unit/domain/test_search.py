@@ -1,8 +1,10 @@
-"""What people type, and what they find with it."""
+"""What people search, and what they ask for."""
+
+from __future__ import annotations
 
 import pytest
 
-from shared.domain.search import like_pattern, searchable
+from shared.domain.search import pattern, searchable
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,6 @@ def test_search_ignores_accents_case_apostrophes_and_extra_blanks(text: str, fou
     assert searchable(text) == found
 
 
-def test_what_is_typed_stands_for_itself() -> None:
-    assert like_pattern(r"50%_\x") == r"%50\%\_\\x%"
-    assert like_pattern(" ") is like_pattern(None) is None
+def test_a_pattern_finds_only_what_was_typed() -> None:
+    assert pattern(r"10%_\x") == r"%10\%\_\\x%"
+    assert pattern(" ' ") is None and pattern(None) is None
