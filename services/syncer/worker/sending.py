@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from opentelemetry.trace import Span
 from services.syncer import core
 from services.syncer.core import Push, RecordState, Turn
 from services.syncer.settings import Settings
-from services.syncer.store import calls, names, plans, push_queue, record_states
+from services.syncer.store import calls, names, plans, push_queue, record_states, retention
 from services.syncer.store.calls import Call
 from services.syncer.worker.applying import Applier
 from services.syncer.worker.call_results import CallResult, CallResults
@@ -29,11 +29,11 @@ from shared.connectors.ports import Connector, PreparedCall, Write, Written
 from shared.db.companies import load_settings
 from shared.db.leases import LEASE_SECONDS, LeaseLostError
 from shared.db.tx import Database
-from shared.db.work import IDLE_SECONDS, keep_working
+from shared.db.work import IDLE_SECONDS, keep_running, keep_working
 from shared.domain.employee import Remote, Unread
 from shared.domain.settings import Account
-from shared.domain.values import Action
-from shared.errors import MusterError, RateLimited, Rejected, Unavailable, Unexpected
+from shared.domain.values import Action, Holder
+from shared.errors import MusterError, RateLimited, Rejected, Unavailable, Unexpected, where
 from shared.messaging.outbox import Outbox
 from shared.systems import SYSTEMS
 from shared.telemetry import traces
@@ -42,6 +42,7 @@ from shared.telemetry.logs import log
 CALLS_AT_ONCE = 64
 """So few that the slowest system takes them within a lease."""
 
+FORGET_SECONDS = 3600.0
 PATIENCE_SECONDS = 3600.0
 """So long a call of unknown outcome is tried again whenever the system asks to wait; then it is given up like others."""
 
@@ -94,6 +95,21 @@ class Sender:
             group.create_task(keep_working("push", self.decide_due, records))
             group.create_task(keep_working("names", self.read_names, self._database.wakeups[names.LISTS]))
             group.create_task(keep_working("plan", self.apply_plans, self._database.wakeups[plans.PLANS]))
+            group.create_task(keep_running("forget", self._keep_forgetting))
+
+    async def _keep_forgetting(self) -> None:
+        while True:
+            await asyncio.sleep(FORGET_SECONDS)
+            with suppress(Unavailable):
+                await self.forget_old()
+
+    async def forget_old(self) -> None:
+        """Delete what has been over for long."""
+        for forget in (retention.forget_plans, retention.forget_pushes):
+            more = True
+            while more:
+                async with self._database.system() as tx:
+                    more = await forget(tx, self._settings.push_days)
 
     async def apply_plans(self) -> bool:
         """Make pushes of one chunk of the approved plans, and close those whose time is over."""
@@ -227,10 +243,18 @@ class Sender:
             settings = (await load_settings(tx, [call.company_id])).get(call.company_id)
             pushes = await calls.members(tx, call)
         account = settings.account(call.account_id) if settings else None
+        if call.attempts > self._settings.send_attempts and call.age_seconds > PATIENCE_SECONDS:
+            await self._call_failed(call, Unavailable("tried too often", outcome_unknown=True), again=True)
+            return
         if account is None:
             raise Unavailable("the account of a call is not known yet")
         with _traced("push again", pushes):
-            await self._settle_or_repeat(call, pushes, account)
+            try:
+                await self._settle_or_repeat(call, pushes, account)
+            except (MusterError, LeaseLostError):
+                raise
+            except Exception as error:  # noqa: BLE001  (a bug ends this call after some tries)
+                await self._call_failed(call, Unexpected(error, outcome_unknown=True), again=True)
 
     async def _settle_or_repeat(self, call: Call, pushes: Sequence[Push], account: Account) -> None:
         connector = await self._connectors.get(account, call.company_id)
@@ -292,8 +316,18 @@ class Sender:
             await self._call_failed(call, known, again=again)
             return
         members = {str(push.push_id): push for push in pushes}
-        holders = await find_holders(Directory(self._database, connector, call), members, written)
+        holders = await self._holders(connector, call, members, written)
         await self._record(CallResult(call, members, written, requested_at, answered_at, holders=holders))
+
+    async def _holders(
+        self, connector: Connector, call: Call, members: Mapping[str, Push], written: Sequence[Written]
+    ) -> Mapping[UUID, Holder]:
+        """Who has what was refused; an answer is recorded even where that cannot be told."""
+        try:
+            return await find_holders(Directory(self._database, connector, call), members, written)
+        except Exception as error:  # noqa: BLE001
+            log.error("work.failed", operation="holders", outcome=type(error).__name__, where=where(error))
+            return {}
 
     async def _record(self, result: CallResult) -> None:
         """An answer that a bug keeps from being recorded leaves its call's outcome unknown: repeated, then given up."""

@@ -189,9 +189,17 @@ class World:
         return ids
 
     async def matched(
-        self, path: str, people: Collection[str], others: Collection[str], **more: str
+        self,
+        path: str,
+        people: Collection[str],
+        others: Collection[str],
+        employee: Employee | None = None,
+        **more: str,
     ) -> tuple[list[UUID], list[UUID]]:
-        """mapper knows these people at the source and these at the destination; `more` is who of them is whom."""
+        """mapper knows these people at the source and these at the destination; `more` is who of them is whom.
+
+        Each is `employee`, or has a name and no more.
+        """
         document = await self.call("GET", path)
         company, ends = UUID(document["company_id"]), document["route"]
         settings = CompanySettings.model_validate(document)
@@ -206,7 +214,7 @@ class World:
                 EmployeeStaged(
                     record_id=record_id(account, name), account_id=account, remote_id=name, rev=1,
                     requested_at=datetime.now(UTC), answered_at=datetime.now(UTC),
-                    employee=Employee(last_name=name), cause=Cause.READ,
+                    employee=employee or Employee(last_name=name), cause=Cause.READ,
                 )
                 for name in named
             ]  # fmt: skip
@@ -309,6 +317,12 @@ def second_factor() -> bool:
     return False
 
 
+@pytest.fixture
+def pool_size() -> int:
+    """gateway's connections: the usual number."""
+    return 8
+
+
 @pytest_asyncio.fixture
 async def world(
     addresses: Callable[[str], str],
@@ -318,9 +332,11 @@ async def world(
     hide_from_operators: bool,
     sso: SsoSettings,
     second_factor: bool,
+    pool_size: int,
 ) -> AsyncIterator[World]:
     """A fresh installation; nobody is there yet."""
-    database = await open_database(DatabaseSettings(dsn=SecretStr(addresses("gateway"))), "gateway")
+    mine = DatabaseSettings(dsn=SecretStr(addresses("gateway")), pool_size=pool_size)
+    database = await open_database(mine, "gateway")
     history = await open_database(DatabaseSettings(dsn=SecretStr(addresses("history"))), "history")
     mapper = await open_database(DatabaseSettings(dsn=SecretStr(addresses("mapper"))), "mapper")
     importer = await open_database(DatabaseSettings(dsn=SecretStr(addresses("importer"))), "importer")

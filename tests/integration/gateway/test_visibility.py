@@ -91,12 +91,12 @@ async def _known(admin: World) -> Known:
     (linarc,), (quickbooks,) = list(linarc_wire([person])), list(quickbooks_wire([person]))
     linarc["home_office"] = "31 Unknown Way"
     quickbooks["PrimaryAddr"]["Line2"], quickbooks["Custom"] = "Annexe Q", {"Line1": "32 Unheard Way"}
-    (staged,), (other,) = await admin.matched(path, ["x"], ["y"], x="y")
+    old, new = _employee(linarc, "4710 Bygone"), _employee(linarc)
+    (staged,), (other,) = await admin.matched(path, ["x"], ["y"], new, x="y")
     document = await admin.call("GET", path)
     company, ends = UUID(document["company_id"]), document["route"]
     accounts = (UUID(ends["source"]), UUID(ends["destination"]))
     assert (await admin.staged(path, "x")) == [staged]
-    old, new = _employee(linarc, "4710 Bygone"), _employee(linarc)
     for body in _past(staged, other, accounts, old, new):
         await admin.tell(company, body)
     seen = {"remote_id": "x", "requested_at": datetime.now(UTC), "answered_at": datetime.now(UTC)}
