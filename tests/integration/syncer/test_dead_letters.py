@@ -23,6 +23,7 @@ from shared.contracts.events import (
     EmployeeStaged,
     EmployeeUnreadable,
     MatchFailed,
+    Message,
     bodies,
 )
 from shared.db.pool import open_database
@@ -139,7 +140,7 @@ async def test_the_status_after_a_replay_reaches_history(
 
     rows = await world.rows("SELECT topic, headers, body FROM outbox WHERE topic LIKE 'pushes%' ORDER BY id")
     types = {name.encode(): cls for name, cls in bodies().items()}
-    events = [
+    events: list[Message[Any]] = [
         parse(record_of(row["topic"], orjson.loads(row["headers"]), row["body"]), types).message
         for row in rows
     ]
