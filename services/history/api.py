@@ -39,6 +39,8 @@ from shared.systems.words import Names, names, reason_words
 MAX_LIMIT = 500
 MAX_IDS = 10_000
 MAX_QUERY = 200
+MAX_REASONS = 3
+"""Of failures, in the summary of a company."""
 MAX_N = 2**63 - 1
 HISTORY_CHUNK, HISTORY_ROUNDS = 200, 10
 """Events that a page of the change history looks through at once, and how often, however few it takes."""
@@ -366,11 +368,20 @@ def _operations(routes: APIRouter, database: Database) -> None:
 
     @routes.post("/summaries")
     async def summaries(companies: list[UUID]) -> dict[UUID, dict[str, Any]]:
-        """Of each of these companies: its records by status, and how many runs are under way."""
+        """Of each of these companies: its records by status, the runs under way, and why pushes of the last day failed."""
         async with database.transaction(companies) as tx:
             counts = await operations.counts(tx, companies)
             running = await operations.running(tx, companies)
-        return {c: {"counts": counts[c], "running": running.get(c, 0)} for c in companies}
+            failures = await operations.failures(tx, companies)
+            settings = await load_settings(tx, {row["company_id"] for row in failures})
+        failed: dict[UUID, list[str]] = {company: [] for company in companies}
+        for row in failures:
+            if len(failed[row["company_id"]]) < MAX_REASONS:
+                called = names(settings.get(row["company_id"]))
+                failed[row["company_id"]].append(reason_words(row["reason"], None, called)[0])
+        return {
+            c: {"counts": counts[c], "running": running.get(c, 0), "failed": failed[c]} for c in companies
+        }
 
 
 def _sort(sort: str) -> tuple[str, bool]:
