@@ -1,9 +1,9 @@
 """What gateway reads from its environment."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from shared.settings import (
     ApplicationSettings,
@@ -33,6 +33,12 @@ class MailSettings(BaseModel):
     """The address that mails come from, such as `Muster <muster@example.com>`."""
     timeout_seconds: float = 10.0
     """For each of the server's answers."""
+
+    @model_validator(mode="after")
+    def _from_somebody(self) -> Self:
+        if self.host and "@" not in self.sender:
+            raise ValueError("set MUSTER_MAIL__SENDER to the address that mails come from")
+        return self
 
     def secret(self) -> str:
         """The password of `user`."""

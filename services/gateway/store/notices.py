@@ -107,6 +107,17 @@ async def add_notices(
         await tx.execute(_ADD, *map(list, zip(*rows, strict=True)), list(usual), mail)
 
 
+_PENDING = """
+SELECT EXISTS (SELECT FROM notices WHERE message_id IS NULL)
+    OR EXISTS (SELECT FROM notice_messages WHERE state = 'waiting' AND next_try_at <= now())
+"""
+
+
+async def is_pending(tx: Tx) -> bool:
+    """Whether any notice waits for a message, or a message for being sent."""
+    return bool(await tx.fetchval(_PENDING))
+
+
 _FORGET = """
 DELETE FROM notices n WHERE n.message_id IS NULL
   AND NOT EXISTS (SELECT FROM memberships m WHERE m.company_id = n.company_id AND m.user_id = n.receiver_id)

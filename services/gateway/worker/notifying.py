@@ -64,6 +64,9 @@ class Notifier:
 
     async def step(self) -> bool:
         """Make the messages whose time has come, and send what is due."""
+        async with self._database.system() as tx:
+            if not await notices.is_pending(tx):
+                return False
         await self._gather()
         async with self._database.system() as tx:
             due = await notices.claim_messages(tx, _LEASE_SECONDS)

@@ -293,6 +293,12 @@ def test_a_mail_says_all_of_it_and_no_name_breaks_its_head() -> None:
         write_mail(settings, UUID(int=1), "x@example.com\nBcc: y@example.com", "s", text, NOW)
 
 
+def test_a_mail_server_without_a_sender_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="MUSTER_MAIL__SENDER"):
+        MailSettings(host="mail.example.com")
+    assert MailSettings().host == ""
+
+
 def test_slack_and_teams_are_given_their_own_forms() -> None:
     lines = [worded(notice(), CONSOLE)]
     slack = body_of("slack", UUID(int=1), lines)
