@@ -17,6 +17,7 @@ from shared.domain.values import Cause
 from shared.messaging import dead_letters
 from shared.messaging.dead_letters import DeadLetter, Raw
 from tests.integration.gateway.conftest import KEY, World
+from tests.support.eventually import eventually
 
 LETTER = "employees.v1:3:17"
 
@@ -52,7 +53,12 @@ async def _as(admin: World, path: str, role: str) -> dict[str, str]:
 async def test_one_answer_says_how_a_company_does_and_what_is_paused(admin: World) -> None:
     path = await admin.company()
     await admin.staged(path, "a", "b")
-    found = await admin.call("GET", f"{path}/operations", params={"span": "15m"})
+
+    async def answered() -> Any:
+        found = await admin.call("GET", f"{path}/operations", params={"span": "15m"})
+        return found if found["results"] else None
+
+    found = await eventually(answered)
     assert found["results"]["counts"] == {"needs_sync": 2}
     assert len(found["results"]["points"]) == 16 and found["unanswered"] == []
     assert {one["label"] for one in found["connections"]} == {"Linarc", "QuickBooks Online"}
