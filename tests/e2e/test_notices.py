@@ -102,8 +102,8 @@ async def people(fleet: Fleet) -> list[dict[str, Any]]:
 
 
 def named(text: str, known: list[dict[str, Any]]) -> list[str]:
-    """Names, addresses and numbers of these people that the text holds, as whole words."""
-    values = {str(one[key]) for one in known for key in ("name", "last_name", "email", "number") if one[key]}
+    """Names and e-mail addresses of these people that the text holds, as whole words."""
+    values = {str(one[key]) for one in known for key in ("name", "last_name", "email") if one[key]}
     return sorted(v for v in values if re.search(rf"(?<![\w-]){re.escape(v)}(?![\w-])", text))
 
 
@@ -272,6 +272,6 @@ async def test_a_channel_is_added_tried_chosen_for_and_removed(
 
 @pytest.mark.parametrize("text", ["Ana Ruiz", "write to ana@example.com!", "Ruiz, A."])
 def test_a_name_in_a_notice_would_be_found(text: str) -> None:
-    known = [{"name": "Ana Ruiz", "last_name": "Ruiz", "email": "ana@example.com", "number": None}]
+    known = [{"name": "Ana Ruiz", "last_name": "Ruiz", "email": "ana@example.com"}]
     assert named(text, known) != []
     assert named("A sync of 2 employees is held", known) == []

@@ -63,8 +63,8 @@ export const KINDS = [
 export const DAYS = [
   ["", "Any time"],
   ["1", "Today"],
-  ["7", "7 days"],
-  ["30", "30 days"],
+  ["7", "Last 7 days"],
+  ["30", "Last 30 days"],
 ] as const;
 
 /** The actions of one kind; none for everything. */
