@@ -39,6 +39,7 @@ export const ACTIONS: Record<Action, string> = {
   "connection.paused": "Connection paused",
   "connection.resumed": "Connection resumed",
   "connection.ended": "Disconnected",
+  "directory.confirmed": "Confirmed as gone",
   "company.created": "Company created",
   "company.renamed": "Company renamed",
   "rules.changed": "Rules changed",
@@ -55,7 +56,7 @@ export const KINDS = [
   ["access", "Sign-ins", ["session.", "password.", "account.", "second_factor."]],
   ["people", "People and roles", ["role.", "member.", "invitation."]],
   ["keys", "API keys", ["key."]],
-  ["connections", "Connections", ["connection.", "webhook.", "endpoint.", "channel."]],
+  ["connections", "Connections", ["connection.", "directory.", "webhook.", "endpoint.", "channel."]],
   ["rules", "Company and rules", ["company.", "rules."]],
   ["plans", "Plans and dead letters", ["plan.", "dead_letter."]],
 ] as const satisfies readonly (readonly [string, string, readonly string[]])[];
