@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from services.mapper import store
 from services.mapper.api.candidates import Ranked, ranked
-from services.mapper.api.common import MAX_QUERY, after_of, next_of, pattern, person, route_of
+from services.mapper.api.common import MAX_QUERY, after_of, next_of, person, route_of
 from services.mapper.store import cases
 from services.mapper.store.cases import Ends, Wanted
 from services.mapper.store.scoring import Scoring
@@ -26,6 +26,7 @@ from shared.contracts.cases import (
     PersonView,
 )
 from shared.db.tx import Database, Record, Tx
+from shared.domain.search import pattern
 from shared.systems.words import Names, reason_words
 
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -62,7 +63,7 @@ def _cases(routes: APIRouter, database: Database, scoring: Scoring) -> None:
 
 async def _best(tx: Tx, scoring: Scoring, ends: Ends, rows: list[Record]) -> dict[UUID, list[Ranked]]:
     facts = await store.load_facts(tx, {row["record_id"]: ends.company for row in rows})
-    return await ranked(tx, scoring, ends, list(facts.values()))
+    return await ranked(tx, await scoring.scorers(tx, [ends.company]), ends, list(facts.values()))
 
 
 def _case(row: Record, candidates: list[Ranked], called: Names) -> CaseView:

@@ -34,6 +34,7 @@ CREATE TABLE records (
     postal text NOT NULL,
     last_words text[] NOT NULL,
     keys bigint[] NOT NULL,
+    traits bigint[] NOT NULL,
     PRIMARY KEY (record_id, company_id)
 ) WITH (fillfactor = 90);
 CREATE INDEX records_account ON records (account_id);
@@ -70,12 +71,6 @@ CREATE TABLE generations (
     gates text[] NOT NULL
 );
 SELECT muster.protect('generations');
-
--- Small letters without accents: what people search, and what they ask for.
-CREATE FUNCTION bare(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN regexp_replace(normalize(lower(value), NFKD), '[\u0300-\u036f]', '', 'g');
-REVOKE EXECUTE ON FUNCTION bare FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION bare TO mapper;
 
 -- The last result about each source record.
 CREATE TABLE match_results (
@@ -193,7 +188,8 @@ CREATE TYPE record_row AS (
     company_id uuid, record_id uuid, account_id uuid, remote_id text, rev bigint, state text, active boolean, number text,
     email text, first_name text, last_name text, first_form text, middle_form text, last_form text, generation int,
     firm boolean, gender text, number_form text, number_digits text, email_form text, phones text[], born date, hired date,
-    house text, street text, line2 text, city text, region text, postal text, last_words text[], keys bigint[]
+    house text, street text, line2 text, city text, region text, postal text, last_words text[], keys bigint[],
+    traits bigint[]
 );
 CREATE TYPE match_result_row AS (
     company_id uuid, record_id uuid, situation text, reason text, link_rev bigint, source_rev bigint, hash bytea,
@@ -205,7 +201,7 @@ CREATE TYPE candidate_row AS (company_id uuid, destination_record_id uuid, sourc
 CREATE VIEW people WITH (security_invoker = true) AS
 SELECT company_id, account_id, record_id, remote_id, number, email, first_name, last_name, active, state,
     lower(coalesce(last_name, '')) COLLATE "C" AS sort_last, lower(coalesce(first_name, '')) COLLATE "C" AS sort_first,
-    bare(coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || coalesce(first_name, '') || ' '
+    muster.searchable(coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || coalesce(first_name, '') || ' '
          || coalesce(number, '') || ' ' || coalesce(email, '')) AS search
 FROM records;
 GRANT SELECT ON people TO mapper;
