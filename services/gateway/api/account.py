@@ -158,7 +158,7 @@ def _resets(routes: APIRouter, deps: Deps) -> None:
             user = await users.find_user(tx, body.email)
             if user is None:
                 raise ProblemError("not-found", "No account has this e-mail address.")
-            await users.add_reset(tx, secret_hash(token), user["user_id"], hours)
+            await password_resets.add_reset(tx, secret_hash(token), user["user_id"], hours)
             subject = f"user:{user['user_id']}"
             await add_entry(
                 tx, [INSTALLATION], Entry("password.reset", person.actor, source_of(request), subject, "link")
