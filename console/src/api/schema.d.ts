@@ -6530,7 +6530,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
