@@ -270,8 +270,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a secret for the system to sign with, shown this once
-         * @description Make a secret for the system to sign with, shown this once; the one before is accepted for one more day.
+         * Make a secret for the system to sign with, shown only once
+         * @description Make a secret for the system to sign with, shown only once; the one before is accepted for one more day.
          */
         post: operations["new_secret"];
         delete?: never;
@@ -454,8 +454,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One as it came, without the fields that the role does not see
-         * @description One as it came, without the fields that the role does not see.
+         * Show a dead letter, without the fields that the role does not see
+         * @description Show a dead letter, without the fields that the role does not see.
          */
         get: operations["dead_letter"];
         put?: never;
@@ -476,8 +476,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Give it up
-         * @description Give it up. It is not handled any more, and nothing waits for it.
+         * Discard a dead letter
+         * @description Discard a dead letter. It is not handled any more, and nothing waits for it.
          */
         post: operations["discard_dead_letter"];
         delete?: never;
@@ -496,8 +496,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Have it handled again, now
-         * @description Have it handled again, now. Where that fails again, it stays, and `detail` says where it failed.
+         * Replay a dead letter, now
+         * @description Replay a dead letter, now. Where that fails again, it stays, and `detail` says where it failed.
          */
         post: operations["replay_dead_letter"];
         delete?: never;
@@ -561,7 +561,7 @@ export interface paths {
         put?: never;
         /**
          * Send the company's events to an address, from now on
-         * @description Send the company's events to an address, from now on. The secret, which signs them, is shown this once.
+         * @description Send the company's events to an address, from now on. The secret, which signs them, is shown only once.
          */
         post: operations["create_endpoint"];
         delete?: never;
@@ -644,8 +644,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A new secret, shown this once
-         * @description A new secret, shown this once. For a day deliveries are signed with the old one as well.
+         * A new secret, shown only once
+         * @description A new secret, shown only once. For a day deliveries are signed with the old one as well.
          */
         post: operations["rotate_endpoint_secret"];
         delete?: never;
@@ -792,7 +792,7 @@ export interface paths {
         put?: never;
         /**
          * Invite a person
-         * @description Invite a person. The link, which is shown this once, is for them alone; send it to them.
+         * @description Invite a person. The link, which is shown only once, is for them alone; send it to them.
          */
         post: operations["invite"];
         delete?: never;
@@ -2090,7 +2090,7 @@ export interface paths {
         get: operations["show_second_factor"];
         /**
          * Give a code of the authenticator
-         * @description Give a code of the authenticator: the factor counts from now on. The recovery codes are shown this once.
+         * @description Give a code of the authenticator: the factor counts from now on. The recovery codes are shown only once.
          */
         put: operations["confirm_second_factor"];
         /**
@@ -2198,8 +2198,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A link by which a person sets a new password, shown this once
-         * @description A link by which a person sets a new password, shown this once. For an administrator of this Muster.
+         * A link by which a person sets a new password, shown only once
+         * @description A link by which a person sets a new password, shown only once. For an administrator of this Muster.
          */
         post: operations["make_reset"];
         delete?: never;
@@ -3658,7 +3658,7 @@ export interface components {
         };
         /**
          * FactorBegun
-         * @description A secret for an authenticator, to type or, as `uri`, in a QR code. It is shown this once.
+         * @description A secret for an authenticator, to type or, as `uri`, in a QR code. It is shown only once.
          */
         FactorBegun: {
             /** Secret */
@@ -4105,7 +4105,7 @@ export interface components {
         };
         /**
          * KeyMade
-         * @description A new API key; `key` is shown this once.
+         * @description A new API key; `key` is shown only once.
          */
         KeyMade: {
             /**
@@ -5530,7 +5530,7 @@ export interface components {
         };
         /**
          * RecoveryCodes
-         * @description Codes that stand in for the authenticator, each once. They are shown this once.
+         * @description Codes that stand in for the authenticator, each once. They are shown only once.
          */
         RecoveryCodes: {
             /** Codes */
@@ -6596,7 +6596,7 @@ export interface components {
         };
         /**
          * WebhookSecret
-         * @description A new secret, shown this once. The one before is accepted until `previous_until`.
+         * @description A new secret, shown only once. The one before is accepted until `previous_until`.
          */
         WebhookSecret: {
             /** Address */
@@ -6733,7 +6733,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path?: never;
@@ -6921,7 +6921,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -7323,7 +7323,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -7865,7 +7865,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8484,7 +8484,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8541,7 +8541,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8574,7 +8574,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8603,7 +8603,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8647,7 +8647,7 @@ export interface operations {
                 outcome?: string | null;
                 /** @description Only records that count for this safety limit. */
                 brake?: components["schemas"]["Brake"] | null;
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record?: string | null;
                 /** @description Where to go on: the `next` of the page before. */
                 after?: string | null;
@@ -8681,7 +8681,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8717,7 +8717,7 @@ export interface operations {
                 status?: components["schemas"]["Status"][] | null;
                 /** @description Words to look for in names, numbers and e-mail addresses. */
                 q?: string | null;
-                /** @description The order; with `-` before it, the other way round. */
+                /** @description The order; with `-` before it, descending. */
                 sort?: string;
                 /** @description Where to go on: the `next` of the page before. */
                 after?: string | null;
@@ -8752,7 +8752,7 @@ export interface operations {
                 status?: components["schemas"]["Status"][] | null;
                 /** @description Words to look for in names, numbers and e-mail addresses. */
                 q?: string | null;
-                /** @description The order; with `-` before it, the other way round. */
+                /** @description The order; with `-` before it, descending. */
                 sort?: string;
                 /** @description Where to go on: the `next` of the page before. */
                 after?: string | null;
@@ -8787,7 +8787,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8813,7 +8813,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8839,7 +8839,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The id of a record of the destination. */
                 destination_record: string;
@@ -8866,11 +8866,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8900,7 +8900,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8925,11 +8925,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8974,7 +8974,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9000,7 +9000,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9025,13 +9025,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
                 /** @description The company's id. */
                 company: string;
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
             };
             cookie?: never;
@@ -9054,11 +9054,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9091,7 +9091,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9116,7 +9116,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9203,7 +9203,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9315,7 +9315,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9494,7 +9494,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9828,7 +9828,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
