@@ -60,7 +60,7 @@ async def telling(mailbox: Mailbox) -> AsyncIterator[Fleet]:
         "MUSTER_NOTICES__LOOK_SECONDS": "0.5",
         "MUSTER_NOTICES__PATIENCE_SECONDS": "3600",  # what fails for a moment is no matter here
     }
-    async with running(20, RULES, environment, gateway=2) as fleet:
+    async with running(20, RULES, environment) as fleet:
         yield fleet
 
 
