@@ -47,12 +47,13 @@ class InvitationList(View):
 
 
 class InvitationShown(View):
-    """What an invitation is to. `has_account`: join with the password that one has already."""
+    """What an invitation is to. `has_account`: join with the password that one has already; `yours`: one is signed in with it."""
 
     company: str
     email: str
     role: str
     has_account: bool
+    yours: bool
 
 
 class Joined(View):

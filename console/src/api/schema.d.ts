@@ -1836,7 +1836,9 @@ export interface paths {
         put?: never;
         /**
          * Join the company
-         * @description Join the company. One who has no account makes one; one who has gives its password. Sign in afterwards.
+         * @description Join the company. One who has no account makes one; one who has signs in first, or gives its password.
+         *
+         *     A higher role that one has there already stays.
          */
         post: operations["join"];
         delete?: never;
@@ -3736,7 +3738,7 @@ export interface components {
         };
         /**
          * InvitationShown
-         * @description What an invitation is to. `has_account`: join with the password that one has already.
+         * @description What an invitation is to. `has_account`: join with the password that one has already; `yours`: one is signed in with it.
          */
         InvitationShown: {
             /** Company */
@@ -3747,6 +3749,8 @@ export interface components {
             has_account: boolean;
             /** Role */
             role: string;
+            /** Yours */
+            yours: boolean;
         };
         /**
          * InvitationView
@@ -3790,7 +3794,7 @@ export interface components {
         };
         /**
          * Joining
-         * @description One's name, and a password: a new one, or that of the account one has.
+         * @description One's name, and a password: a new one, or that of the account one has, unless one is signed in with it.
          */
         Joining: {
             /**
@@ -3798,7 +3802,10 @@ export interface components {
              * @default
              */
             name: string;
-            /** Password */
+            /**
+             * Password
+             * @default
+             */
             password: string;
         };
         /**
@@ -6247,7 +6254,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "schedule.changed" | "schedule.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -6754,7 +6761,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "schedule.changed" | "schedule.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -6789,7 +6796,7 @@ export interface operations {
                 /** @description The kind of file. */
                 format?: "csv" | "json";
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "schedule.changed" | "schedule.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */

@@ -13,9 +13,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
 
 from services.gateway.api.common import Deps, cookie_name, page_address, session_cookie, source_of
-from services.gateway.core import secret_hash
+from services.gateway.core import Bucket, bucket, secret_hash
 from services.gateway.core.sso import challenge, derived, roles_of, safe_next
-from services.gateway.store import sso, users
+from services.gateway.store import attempts, sso, users
 from services.gateway.store.audit import INSTALLATION, Entry, Source, add_entry
 from shared.contracts.people import SignInOptions
 from shared.db.tx import Tx
@@ -53,6 +53,9 @@ def make(deps: Deps) -> APIRouter:
         """Send the browser to the provider; it comes back to a page of ours, `next`."""
         if not deps.settings.sso.issuer:
             return _back("off")
+        async with deps.database.system() as tx:
+            if await attempts.begin_attempt(tx, [_begun(deps, request)]):
+                return _back("too_many")
         state, browser = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         verifier = derived(browser, "verifier")
         try:
@@ -93,7 +96,9 @@ def make(deps: Deps) -> APIRouter:
                 await _refused(deps, source_of(request), str(reason))
         else:
             answer = RedirectResponse(page, 303)
-            await start_session(deps, request, answer, user, "sso")
+            async with deps.database.system() as tx:
+                await attempts.discount_attempts(tx, [_begun(deps, request)])
+                await start_session(deps, request, answer, user, "sso", tx)
         answer.delete_cookie(
             _cookie(deps), httponly=True, samesite="lax", secure=deps.settings.https, path="/"
         )
@@ -102,25 +107,23 @@ def make(deps: Deps) -> APIRouter:
     return routes
 
 
+def _begun(deps: Deps, request: Request) -> Bucket:
+    """Attempts that a client has begun and not finished: who begins many must wait."""
+    return bucket(deps.settings.client_tries, "sso", source_of(request).address)
+
+
 async def start_session(
-    deps: Deps, request: Request, answer: Any, user: UUID, method: users.Method, tx: Tx | None = None
+    deps: Deps, request: Request, answer: Any, user: UUID, method: users.Method, tx: Tx
 ) -> None:
     """A new session in this browser; one that it had ends."""
     token, before = secrets.token_urlsafe(32), session_cookie(deps, request)
     source = source_of(request)
 
-    async def store(tx: Tx) -> None:
-        if before is not None:
-            await users.end_session(tx, secret_hash(before))
-        await users.start_session(tx, secret_hash(token), user, method, source)
-        seen_by = [INSTALLATION, *await users.memberships(tx, user)]
-        await add_entry(tx, seen_by, Entry("session.started", f"user:{user}", source, detail=method))
-
-    if tx is not None:
-        await store(tx)
-    else:
-        async with deps.database.system() as own:
-            await store(own)
+    if before is not None:
+        await users.end_session(tx, secret_hash(before))
+    await users.start_session(tx, secret_hash(token), user, method, source)
+    seen_by = [INSTALLATION, *await users.memberships(tx, user)]
+    await add_entry(tx, seen_by, Entry("session.started", f"user:{user}", source, detail=method))
     if before is not None:
         deps.on_ended([users.session_credential(secret_hash(before))])
     answer.set_cookie(

@@ -40,6 +40,7 @@ CREATE TABLE sign_ins (
     next text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX sign_ins_created ON sign_ins (created_at);
 SELECT muster.open_to_system('sign_ins');
 
 -- The second factor of a password (RFC 6238): its secret, sealed, and the last period whose code was used.

@@ -36,6 +36,8 @@ Action = Literal[
     "endpoint.changed",
     "endpoint.deleted",
     "endpoint.disabled",
+    "schedule.changed",
+    "schedule.deleted",
     "webhook.secret",
     "connection.made",
     "connection.paused",

@@ -42,7 +42,7 @@ export function Join() {
       await ok(
         api.POST("/v1/invitations/{token}", { params: { path: { token } }, body: { name, password } }),
       );
-      await ok(api.POST("/v1/session", { body: { email: shown.email, password } }));
+      if (!shown.yours) await ok(api.POST("/v1/session", { body: { email: shown.email, password } }));
       rememberSession(true);
       await navigate({ to: "/", replace: true });
     } catch (error) {
@@ -75,7 +75,7 @@ export function Join() {
           <h1>{words.join}</h1>
           <p className="lead">
             {words.joinLead(shown.company, isRole(shown.role) ? ROLES[shown.role] : shown.role)}{" "}
-            {shown.has_account ? words.hasAccount : words.newAccount}
+            {shown.yours ? words.yours : shown.has_account ? words.hasAccount : words.newAccount}
           </p>
           <Entry
             label={words.email}
@@ -88,7 +88,9 @@ export function Join() {
           {!shown.has_account && (
             <Entry label={words.name} name="name" autoComplete="name" autoFocus isRequired maxLength={200} />
           )}
-          <Password label={words.password} fresh={!shown.has_account} autoFocus={shown.has_account} />
+          {!shown.yours && (
+            <Password label={words.password} fresh={!shown.has_account} autoFocus={shown.has_account} />
+          )}
           <p className="form-error" role="alert">
             {wrong}
           </p>
