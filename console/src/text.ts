@@ -1,6 +1,10 @@
-/** All text of the console. Reasons, fixes and names of fields come from the API. */
-import type { ImportMode, RunView, Status } from "./api/client";
+/** Text that several screens share; each screen's own is in its text.ts or words.ts. Reasons and fixes come from the API. */
+import type { components } from "./api/schema";
 import { n } from "./format";
+
+type Schemas = components["schemas"];
+type RunView = Schemas["RunView"];
+type Status = Schemas["Status"];
 
 export { n };
 
@@ -213,7 +217,7 @@ export const text = {
   imports: {
     button: "Import",
     hint: (source: string) => `Reads from ${source}. Nothing is written to the destination.`,
-    modes: (source: string): { mode: ImportMode; label: string; hint: string }[] => [
+    modes: (source: string): { mode: Schemas["NewImport"]["mode"]; label: string; hint: string }[] => [
       {
         mode: "new",
         label: `Import New Items from Source (${source})`,
@@ -293,9 +297,11 @@ export const text = {
         ? `Sync to ${destination}`
         : run.mode === "new"
           ? `Import of new items from ${source}`
-          : run.mode === "selected"
-            ? `Import of selected items from ${source}`
-            : `Import of all items from ${source}`,
+          : run.mode === "directory"
+            ? "Complete read of a directory"
+            : run.mode === "selected"
+              ? `Import of selected items from ${source}`
+              : `Import of all items from ${source}`,
     queued: "waiting to begin",
     reading: (read: number) => `${n(read)} read so far`,
     syncing: (done: number, total: number) => `${n(done)} of ${n(total)}`,
@@ -308,7 +314,7 @@ export const text = {
         (c.unreadable ?? 0) > 0 && `${n(c.unreadable ?? 0)} unreadable`,
         (c.removed ?? 0) > 0 && `${n(c.removed ?? 0)} gone`,
         reason === "directory_short" &&
-          "less than half of the people were shown, so nobody was marked as gone",
+          `${n(c.missing ?? 0)} of ${n(c.known ?? 0)} people were not there, so nobody was marked as gone (see Connections)`,
       ),
     synced: (c: Record<string, number>, skipped: Record<string, number>) =>
       parts(
@@ -372,7 +378,6 @@ export const text = {
     crashFix: "Load it again. If it stays, tell your Company Administrator.",
     reload: "Load again",
     message: (message: string) => message || "Something went wrong. Try again.",
-    says: (error: { kind: string; message: string }): string =>
-      error.kind === "offline" ? text.errors.offline : text.errors.message(error.message),
+    says: (error: { message: string }): string => text.errors.message(error.message),
   },
 } as const;

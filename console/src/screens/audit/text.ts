@@ -38,6 +38,7 @@ export const ACTIONS: Record<Action, string> = {
   "connection.paused": "Connection paused",
   "connection.resumed": "Connection resumed",
   "connection.ended": "Disconnected",
+  "directory.confirmed": "Confirmed as gone",
   "company.created": "Company created",
   "company.renamed": "Company renamed",
   "rules.changed": "Rules changed",
@@ -54,7 +55,7 @@ export const KINDS = [
   ["access", "Sign-ins", ["session.", "password.", "account.", "second_factor."]],
   ["people", "People and roles", ["role.", "member.", "invitation."]],
   ["keys", "API keys", ["key."]],
-  ["connections", "Connections", ["connection.", "webhook.", "endpoint."]],
+  ["connections", "Connections", ["connection.", "directory.", "webhook.", "endpoint."]],
   ["rules", "Company and rules", ["company.", "rules.", "schedule."]],
   ["plans", "Plans and dead letters", ["plan.", "dead_letter."]],
 ] as const satisfies readonly (readonly [string, string, readonly string[]])[];
@@ -62,8 +63,8 @@ export const KINDS = [
 export const DAYS = [
   ["", "Any time"],
   ["1", "Today"],
-  ["7", "7 days"],
-  ["30", "30 days"],
+  ["7", "Last 7 days"],
+  ["30", "Last 30 days"],
 ] as const;
 
 /** The actions of one kind; none for everything. */

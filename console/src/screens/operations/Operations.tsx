@@ -126,7 +126,11 @@ function Banner({ view }: { view: OperationsView }) {
           </>
         )}
       </p>
-      {!broken && (
+      {broken ? (
+        <Link className="button small" to="/c/$company/connections" params={{ company: id }} search={{}}>
+          {words.open.connections}
+        </Link>
+      ) : (
         <Link
           className="button small"
           to="/c/$company/employees"
@@ -277,6 +281,16 @@ function PausedThings({ view }: { view: OperationsView }) {
               {(one.kind === "automatic" || one.kind === "route") && (
                 <Link className="button small" to="/c/$company/rules" params={{ company: id }} search={{}}>
                   {words.open.rules}
+                </Link>
+              )}
+              {one.kind === "connection" && (
+                <Link
+                  className="button small"
+                  to="/c/$company/connections"
+                  params={{ company: id }}
+                  search={{}}
+                >
+                  {words.open.connections}
                 </Link>
               )}
             </li>
