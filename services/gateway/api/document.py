@@ -35,6 +35,7 @@ TAGS = MappingProxyType(
         "operations": "How Muster itself does, and the messages that could not be handled.",
         "events": "What happens in a company, for other programs.",
         "endpoints": "Addresses of yours that receive events.",
+        "notices": "What people are told by e-mail, Slack, Teams or webhook when it needs them.",
     }
 )
 PARAMETERS = MappingProxyType(
@@ -44,6 +45,7 @@ PARAMETERS = MappingProxyType(
         "account": "The id of one of the company's accounts, from `GET …/accounts`.",
         "record": "A record's id. It stays the same however the person is renamed.",
         "destination_record": "The id of a record of the destination.",
+        "channel": "The channel's id.",
         "plan": "The plan's id, which is also that of its run.",
         "run": "The run's id, as the answer that started it gave it.",
         "selection": "The selection's id.",
