@@ -42,7 +42,7 @@ def invite(
     role: Annotated[str, typer.Option(help="viewer, operator or admin.")] = "viewer",
     as_json: AsJson = False,
 ) -> None:
-    """Invite a person. The link is for them alone, and is shown this once: send it to them."""
+    """Invite a person. The link is for them alone, and is shown only once: send it to them."""
 
     async def ask(client: AsyncClient, path: str) -> Any:
         return await client.call("POST", f"{path}/invitations", json={"email": who, "role": role})
@@ -91,4 +91,4 @@ def remove(
         await client.call("DELETE", f"{path}/members/{found['user_id']}")
 
     place.run(ask)
-    console.print(f"{who} may not see the company any more.")
+    console.print(f"{who} can no longer see the company.")

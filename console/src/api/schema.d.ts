@@ -270,8 +270,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a secret for the system to sign with, shown this once
-         * @description Make a secret for the system to sign with, shown this once; the one before is accepted for one more day.
+         * Make a secret for the system to sign with, shown only once
+         * @description Make a secret for the system to sign with, shown only once; the one before is accepted for one more day.
          */
         post: operations["new_secret"];
         delete?: never;
@@ -454,8 +454,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One as it came, without the fields that the role does not see
-         * @description One as it came, without the fields that the role does not see.
+         * Show a dead letter, without the fields that the role does not see
+         * @description Show a dead letter, without the fields that the role does not see.
          */
         get: operations["dead_letter"];
         put?: never;
@@ -476,8 +476,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Give it up
-         * @description Give it up. It is not handled any more, and nothing waits for it.
+         * Discard a dead letter
+         * @description Discard a dead letter. It is not handled any more, and nothing waits for it.
          */
         post: operations["discard_dead_letter"];
         delete?: never;
@@ -496,8 +496,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Have it handled again, now
-         * @description Have it handled again, now. Where that fails again, it stays, and `detail` says where it failed.
+         * Replay a dead letter, now
+         * @description Replay a dead letter, now. Where that fails again, it stays, and `detail` says where it failed.
          */
         post: operations["replay_dead_letter"];
         delete?: never;
@@ -561,7 +561,7 @@ export interface paths {
         put?: never;
         /**
          * Send the company's events to an address, from now on
-         * @description Send the company's events to an address, from now on. The secret, which signs them, is shown this once.
+         * @description Send the company's events to an address, from now on. The secret, which signs them, is shown only once.
          */
         post: operations["create_endpoint"];
         delete?: never;
@@ -644,8 +644,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A new secret, shown this once
-         * @description A new secret, shown this once. For a day deliveries are signed with the old one as well.
+         * A new secret, shown only once
+         * @description A new secret, shown only once. For a day deliveries are signed with the old one as well.
          */
         post: operations["rotate_endpoint_secret"];
         delete?: never;
@@ -792,7 +792,7 @@ export interface paths {
         put?: never;
         /**
          * Invite a person
-         * @description Invite a person. The link, which is shown this once, is for them alone; send it to them.
+         * @description Invite a person. The link, which is shown only once, is for them alone; send it to them.
          */
         post: operations["invite"];
         delete?: never;
@@ -1981,8 +1981,9 @@ export interface paths {
          * Push the selected records to the destination, and only those
          * @description Push the selected records to the destination, and only those. Asked twice, nothing is written twice.
          *
-         *     It is a plan that is applied at once, unless it exceeds the company's safety limits: then it is held, under the
-         *     run's id, until somebody releases it.
+         *     It is a plan that is applied at once, so it may be of no more records than the rule `direct_sync` allows; with more
+         *     it is a `conflict`: make a plan, look at it, apply it. One that exceeds the company's safety limits is held, under
+         *     the run's id, until somebody releases it.
          */
         post: operations["start_sync"];
         delete?: never;
@@ -2091,7 +2092,7 @@ export interface paths {
         get: operations["show_second_factor"];
         /**
          * Give a code of the authenticator
-         * @description Give a code of the authenticator: the factor counts from now on. The recovery codes are shown this once.
+         * @description Give a code of the authenticator: the factor counts from now on. The recovery codes are shown only once.
          */
         put: operations["confirm_second_factor"];
         /**
@@ -2199,8 +2200,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A link by which a person sets a new password, shown this once
-         * @description A link by which a person sets a new password, shown this once. For an administrator of this Muster.
+         * A link by which a person sets a new password, shown only once
+         * @description A link by which a person sets a new password, shown only once. For an administrator of this Muster.
          */
         post: operations["make_reset"];
         delete?: never;
@@ -2638,6 +2639,8 @@ export interface components {
             in_minute: number;
             /** Last At */
             last_at: string | null;
+            /** Lasts Until */
+            lasts_until: string | null;
             /** Metered */
             metered: number;
             /** Metered Per Month */
@@ -3049,7 +3052,10 @@ export interface components {
         };
         /**
          * ConnectionOperations
-         * @description How one connection is, and the calls that it made this month; `left` is the share of the month's calls not used yet.
+         * @description How one connection is, and the calls that it made this month.
+         *
+         *     `left` is the share of the month's metered calls not used yet. `lasts_until`: they will have been used by then, before
+         *     the month ends, at the pace of the month so far; the `warning` is then `calls_running_out`.
          */
         ConnectionOperations: {
             /**
@@ -3063,6 +3069,8 @@ export interface components {
             fix: string;
             /** Label */
             label: string;
+            /** Lasts Until */
+            lasts_until: string | null;
             /** Left */
             left: number | null;
             /** Paused Until */
@@ -3075,6 +3083,10 @@ export interface components {
             state_text: string;
             /** System */
             system: string;
+            /** Warning */
+            warning: string;
+            /** Warning Text */
+            warning_text: string;
         };
         /**
          * DeadLetterDetail
@@ -3648,7 +3660,7 @@ export interface components {
         };
         /**
          * FactorBegun
-         * @description A secret for an authenticator, to type or, as `uri`, in a QR code. It is shown this once.
+         * @description A secret for an authenticator, to type or, as `uri`, in a QR code. It is shown only once.
          */
         FactorBegun: {
             /** Secret */
@@ -4100,7 +4112,7 @@ export interface components {
         };
         /**
          * KeyMade
-         * @description A new API key; `key` is shown this once.
+         * @description A new API key; `key` is shown only once.
          */
         KeyMade: {
             /**
@@ -5525,7 +5537,7 @@ export interface components {
         };
         /**
          * RecoveryCodes
-         * @description Codes that stand in for the authenticator, each once. They are shown this once.
+         * @description Codes that stand in for the authenticator, each once. They are shown only once.
          */
         RecoveryCodes: {
             /** Codes */
@@ -6591,7 +6603,7 @@ export interface components {
         };
         /**
          * WebhookSecret
-         * @description A new secret, shown this once. The one before is accepted until `previous_until`.
+         * @description A new secret, shown only once. The one before is accepted until `previous_until`.
          */
         WebhookSecret: {
             /** Address */
@@ -6728,7 +6740,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path?: never;
@@ -6916,7 +6928,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -7318,7 +7330,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -7860,7 +7872,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8479,7 +8491,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8536,7 +8548,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8569,7 +8581,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8598,7 +8610,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8642,7 +8654,7 @@ export interface operations {
                 outcome?: string | null;
                 /** @description Only records that count for this safety limit. */
                 brake?: components["schemas"]["Brake"] | null;
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record?: string | null;
                 /** @description Where to go on: the `next` of the page before. */
                 after?: string | null;
@@ -8676,7 +8688,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8712,7 +8724,7 @@ export interface operations {
                 status?: components["schemas"]["Status"][] | null;
                 /** @description Words to look for in names, numbers and e-mail addresses. */
                 q?: string | null;
-                /** @description The order; with `-` before it, the other way round. */
+                /** @description The order; with `-` before it, descending. */
                 sort?: string;
                 /** @description Where to go on: the `next` of the page before. */
                 after?: string | null;
@@ -8747,7 +8759,7 @@ export interface operations {
                 status?: components["schemas"]["Status"][] | null;
                 /** @description Words to look for in names, numbers and e-mail addresses. */
                 q?: string | null;
-                /** @description The order; with `-` before it, the other way round. */
+                /** @description The order; with `-` before it, descending. */
                 sort?: string;
                 /** @description Where to go on: the `next` of the page before. */
                 after?: string | null;
@@ -8782,7 +8794,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8808,7 +8820,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8834,7 +8846,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The id of a record of the destination. */
                 destination_record: string;
@@ -8861,11 +8873,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8895,7 +8907,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8920,11 +8932,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8969,7 +8981,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8995,7 +9007,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9020,13 +9032,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
                 /** @description The company's id. */
                 company: string;
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
             };
             cookie?: never;
@@ -9049,11 +9061,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9086,7 +9098,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9111,7 +9123,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9198,7 +9210,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9310,7 +9322,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9489,7 +9501,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9823,7 +9835,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {

@@ -133,7 +133,7 @@ def _password(routes: APIRouter, deps: Deps) -> None:
                 raise must_wait(seconds)
             hashed = await users.password_of(tx, user)
         if not await asyncio.to_thread(users.is_password, hashed, body.current):
-            raise ProblemError("forbidden", "The password you have is another one.")
+            raise ProblemError("forbidden", "That is not your current password.")
         made = await asyncio.to_thread(users.HASHER.hash, body.new)
         async with deps.database.system() as tx:
             if await users.password_of(tx, user) != hashed:
@@ -149,7 +149,7 @@ def _password(routes: APIRouter, deps: Deps) -> None:
 def _resets(routes: APIRouter, deps: Deps) -> None:
     @routes.post("", status_code=201, response_model=ResetMade)
     async def make_reset(body: ResetFor, request: Request) -> dict[str, Any]:
-        """A link by which a person sets a new password, shown this once. For an administrator of this Muster."""
+        """A link by which a person sets a new password, shown only once. For an administrator of this Muster."""
         person, _ = await signed_in(deps, request)
         if not person.superuser:
             raise ProblemError("forbidden", "Only an administrator of this Muster makes such a link.")
@@ -157,7 +157,7 @@ def _resets(routes: APIRouter, deps: Deps) -> None:
         async with deps.database.system() as tx:
             user = await users.find_user(tx, body.email)
             if user is None:
-                raise ProblemError("not-found", "Nobody has this address.")
+                raise ProblemError("not-found", "No account has this e-mail address.")
             await password_resets.add_reset(tx, secret_hash(token), user["user_id"], hours)
             subject = f"user:{user['user_id']}"
             await add_entry(

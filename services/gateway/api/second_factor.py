@@ -74,12 +74,12 @@ def _own(routes: APIRouter, deps: Deps) -> None:
         secret = secrets.token_bytes(second_factor.SECRET_BYTES)
         async with deps.database.system() as tx:
             if not await second_factors.begin_factor(tx, _sealer(deps), user, secret):
-                raise ProblemError("conflict", "You have a second factor. Take it off first.")
+                raise ProblemError("conflict", "You have a second factor. Remove it first.")
         return {"secret": second_factor.shown(secret), "uri": second_factor.uri(secret, person.email)}
 
     @routes.put("", response_model=RecoveryCodes)
     async def confirm_second_factor(body: Code, request: Request) -> dict[str, Any]:
-        """Give a code of the authenticator: the factor counts from now on. The recovery codes are shown this once."""
+        """Give a code of the authenticator: the factor counts from now on. The recovery codes are shown only once."""
         person, user, _ = await own_account(deps, request)
         async with deps.database.system() as tx:
             row = await second_factors.find_factor(tx, user)
@@ -155,7 +155,7 @@ async def _check_password(deps: Deps, request: Request, user: UUID, password: st
             raise must_wait(seconds)
         hashed = await users.password_of(tx, user)
     if not await asyncio.to_thread(users.is_password, hashed, password):
-        raise ProblemError("forbidden", "The password is another one.")
+        raise ProblemError("forbidden", "The password is wrong.")
     async with deps.database.system() as tx:
         await attempts.forgive_attempts(tx, mine, [])
 

@@ -1,6 +1,7 @@
 import type { components } from "../../api/schema";
 
 export type NewSchedule = components["schemas"]["NewSchedule"];
+export type Schedule = components["schemas"]["ScheduleView"];
 export type Action = "import_new" | "import_all" | "sync";
 export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 export type Day = (typeof DAYS)[number];
@@ -8,7 +9,7 @@ export type Day = (typeof DAYS)[number];
 /** What the Schedules page says. */
 export const words = {
   title: "Schedules",
-  lead: "Imports and syncs that start by themselves. Times that are missed are caught up once.",
+  lead: "Imports and syncs that start by themselves. Missed times are made up for by one run.",
   add: "Add a schedule",
   action: "What",
   actions: (source: string, destination: string): Record<Action, string> => ({
@@ -41,6 +42,9 @@ export const words = {
   zone: "Time zone",
   atTime: (at: string, days: string, zone: string) => `${days} at ${at} (${zone})`,
   save: "Add schedule",
+  edit: "Edit",
+  change: "Save",
+  changed: (name: string) => `${name}: the schedule is changed.`,
   timing: "When",
   next: "Next",
   last: "Last",
@@ -52,7 +56,7 @@ export const words = {
   remove: "Remove",
   removeSure: "Remove this schedule?",
   removeMeans: (when: string) => `It no longer starts by itself (${when}).`,
-  none: "Nothing starts by itself yet",
+  none: "No schedules yet",
   noneFix: "A Company Administrator can add a schedule. Webhooks and sweeps bring changes without one.",
   noDay: "Choose at least one day.",
 };
