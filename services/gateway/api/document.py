@@ -33,6 +33,7 @@ TAGS = MappingProxyType(
         "schedules": "Imports and syncs that start by themselves.",
         "stream": "What browsers follow to stay up to date.",
         "operations": "How Muster itself does, and the messages that could not be handled.",
+        "installation": "All companies of this Muster at once, and who runs it.",
         "events": "What happens in a company, for other programs.",
         "endpoints": "Addresses of yours that receive events.",
     }

@@ -126,7 +126,11 @@ function Banner({ view }: { view: OperationsView }) {
           </>
         )}
       </p>
-      {!broken && (
+      {broken ? (
+        <Link className="button small" to="/c/$company/connections" params={{ company: id }} search={{}}>
+          {text.nav.connections}
+        </Link>
+      ) : (
         <Link
           className="button small"
           to="/c/$company/employees"
