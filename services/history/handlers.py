@@ -6,7 +6,7 @@ from uuid import UUID
 
 from faststream.kafka import KafkaRouter
 
-from services.history.core import chain, fold
+from services.history.core import chain, fold, run_rows
 from services.history.core.chain import Head
 from services.history.store import fold as views
 from services.history.store import log
@@ -75,7 +75,7 @@ async def fold_settings(events: Events, tx: Tx) -> None:
 async def fold_employees(events: Events, tx: Tx) -> None:
     """Both accounts' employees are kept as snapshots; the source's are shown."""
     await views.save_snapshots(tx, fold.snapshots(events))
-    await views.save_run_records(tx, fold.run_records(events))
+    await views.save_run_records(tx, run_rows.run_records(events))
 
 
 async def fold_links(events: Events, tx: Tx) -> None:
@@ -86,8 +86,8 @@ async def fold_links(events: Events, tx: Tx) -> None:
 async def fold_pushes(events: Events, tx: Tx) -> None:
     """Each record's status, and what became of it in its run."""
     await views.save_statuses(tx, fold.statuses(events))
-    await views.save_run_records(tx, fold.run_records(events))
-    await views.count_results(tx, fold.push_results(events))
+    await views.save_run_records(tx, run_rows.run_records(events))
+    await views.count_results(tx, run_rows.push_results(events))
 
 
 async def fold_runs(events: Events, tx: Tx) -> None:
@@ -96,7 +96,7 @@ async def fold_runs(events: Events, tx: Tx) -> None:
     runs = await views.load_runs(tx, list({event.body.run_id for event in events}))
     for event in events:
         key = (event.company_id, event.body.run_id)
-        runs[key] = fold.fold_run(runs.get(key), event)
+        runs[key] = run_rows.fold_run(runs.get(key), event)
     await views.save_runs(tx, list(runs.values()))
 
 

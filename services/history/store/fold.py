@@ -7,7 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from services.history.core.fold import Linking, PushResult, Run, RunRecord, Snapshot, SyncStatus
+from services.history.core.fold import Linking, Snapshot, SyncStatus
+from services.history.core.run_rows import PushResult, Run, RunRecord
 from shared.db.tx import Record, Tx
 
 _SAVE_SNAPSHOTS = """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.history.core.fold import Run
+from services.history.core.run_rows import Run
 from services.history.core.show import Cursor
 from services.history.store.fold import run_of
 from shared.db.tx import Record, Tx

@@ -24,25 +24,27 @@ from services.syncer.core.ordering import (
 )
 from services.syncer.core.pushing import (
     Recheck,
-    answered,
     can_be_found,
     decide,
-    ended,
-    exchanged,
     failed,
-    is_unknown,
     isolated,
-    leaves_unknown,
-    may_cure,
     pending_create_call,
-    postponed,
     recheck,
     remaining_changes,
-    retrying,
     skipped,
+    values,
+)
+from services.syncer.core.results import (
+    answered,
+    ended,
+    exchanged,
+    is_unknown,
+    leaves_unknown,
+    may_cure,
+    postponed,
+    retrying,
     source_rev,
     succeeded,
-    values,
 )
 from services.syncer.core.retrying import (
     LONGEST_PAUSE_SECONDS,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from opentelemetry.trace import Span
 
-from services.syncer import core, deciding
+from services.syncer import core
 from services.syncer.core import Push, RecordState, Turn
 from services.syncer.settings import Settings
 from services.syncer.store import calls, names, plans, push_queue, record_states
@@ -18,6 +18,7 @@ from services.syncer.store.calls import Call
 from services.syncer.worker.applying import Applier
 from services.syncer.worker.call_results import CallResult, CallResults
 from services.syncer.worker.claiming import CLAIM, Claimed, Claimer
+from services.syncer.worker.due_records import DueRecords
 from services.syncer.worker.holders import Directory, find_holders
 from services.syncer.worker.names import NameReader
 from services.syncer.worker.recording import Outcome, Recorder
@@ -31,14 +32,13 @@ from shared.db.tx import Database
 from shared.db.work import IDLE_SECONDS, keep_working
 from shared.domain.employee import Remote, Unread
 from shared.domain.settings import Account
-from shared.domain.values import Action, Lane
-from shared.errors import MusterError, RateLimited, Rejected, Unavailable, Unexpected, where
+from shared.domain.values import Action
+from shared.errors import MusterError, RateLimited, Rejected, Unavailable, Unexpected
 from shared.messaging.outbox import Outbox
 from shared.systems import SYSTEMS
 from shared.telemetry import traces
 from shared.telemetry.logs import log
 
-DUE_CHUNK = 500
 CALLS_AT_ONCE = 64
 """So few that the slowest system takes them within a lease."""
 
@@ -69,6 +69,7 @@ class Sender:
         self._recorder = Recorder(outbox, clock, settings)
         self._claimer = Claimer(database, outbox, self._recorder)
         self._names = NameReader(database, connectors, clock)
+        self._due = DueRecords(database, outbox)
         self._applier = Applier(database, outbox, self._recorder)
         self._call_results = CallResults(database, self._recorder)
         self._served: dict[tuple[UUID, UUID], float] = {}
@@ -103,51 +104,8 @@ class Sender:
         return await self._names.step()
 
     async def decide_due(self) -> bool:
-        """Decide one chunk of due records again, with the same core and under the same lock as the handlers."""
-        async with self._database.system() as tx:
-            companies = await record_states.companies_due(tx)
-        for company in companies:
-            try:
-                await self._decide_chunk(company, DUE_CHUNK)
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001  (a bug that one record met must not stop the others)
-                log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
-                await self._decide_apart(company)
-        return bool(companies)
-
-    async def _decide_chunk(self, company: UUID, most: int) -> bool:
-        async with self._database.locked([company]) as tx:
-            records = await record_states.take_due(tx, most)
-            states = await record_states.load_states(tx, records, await load_settings(tx, [company]))
-            decisions = [core.decide(state, lane=Lane.BULK) for state in states.values()]
-            await deciding.save(tx, self._outbox, decisions, lambda _: None)
-        return bool(records)
-
-    async def _decide_apart(self, company: UUID) -> None:
-        """A chunk's records one by one; one that fails again shows it."""
-        for _ in range(DUE_CHUNK):
-            try:
-                if not await self._decide_chunk(company, 1):
-                    return
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001
-                log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
-                await self._show_failed(company)
-
-    async def _show_failed(self, company: UUID) -> None:
-        """The next due record is due no more, and shows that it could not be decided, if it can be loaded at all."""
-        async with self._database.locked([company]) as tx:
-            records = await record_states.take_due(tx, 1)
-            settings = await load_settings(tx, [company])
-            try:
-                states = await record_states.load_states(tx, records, settings)
-            except (TypeError, ValueError, KeyError):
-                log.error("work.failed", operation="decide", outcome="not shown", count=len(records))
-                return
-            failed = [core.failed(state) for state in states.values()]
-            await deciding.save(tx, self._outbox, failed, lambda _: None)
+        """Decide one chunk of due records again."""
+        return await self._due.step()
 
     async def step(self) -> bool:
         """Settle one unknown call, or send the next pushes of the queue served longest ago; False when nothing is due."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.history.core import chain, feed, fold, show
+from services.history.core import chain, feed, fold, run_rows, show
 from services.history.core.chain import GENESIS, Ends, Entry, Fault, Head
 from services.history.core.show import Cursor
 from shared.contracts.events import (
@@ -244,7 +244,7 @@ def test_a_run_is_the_same_in_any_order_and_never_goes_back(end: Any, state: str
         run = None
         read = 0
         for event in order:
-            run = fold.fold_run(run, event)
+            run = run_rows.fold_run(run, event)
             assert run.counts.get("read", 0) >= read
             read = run.counts.get("read", 0)
         assert run is not None
