@@ -94,7 +94,7 @@ async def _callers(world: World, path: str) -> list[Caller]:
 
 
 async def _headers(world: World, caller: Caller) -> list[tuple[bytes, bytes]]:
-    """With a key, or a new session: some operations end the session that asks."""
+    """With a key, or a new session: operations on one's own account end sessions, so they come last."""
     headers = {"host": "gateway.example", "x-muster": "1", "content-type": "application/json"}
     if caller.key:
         headers["authorization"] = f"Bearer {caller.key}"
@@ -140,14 +140,17 @@ async def _walk(world: World, path: str, callers: Sequence[Caller], needs: Needs
     """Every operation by everybody; what was not answered as the operation's need says."""
     wrong: list[tuple[Any, ...]] = []
     lasting = {caller: await _headers(world, caller) for caller in callers}
-    for (method, place), need in sorted(needs.items(), key=lambda one: one[0] == LEAVING):
+    for (method, place), need in sorted(
+        needs.items(), key=lambda one: (one[0] == LEAVING, one[1] is Need.ACCOUNT)
+    ):
+        ends = need is Need.ACCOUNT or (method, place) == LEAVING
         for caller in callers:
             ids = _Ids(company=path.rsplit("/", 1)[-1])
             if (method, place) == LEAVING:
                 if caller.key:
                     continue
                 ids["user"] = str(caller.user)
-            headers = await _headers(world, caller) if need is Need.ACCOUNT else lasting[caller]
+            headers = await _headers(world, caller) if ends else lasting[caller]
             status = await _status(world, method, place.format_map(ids), headers)
             expected = caller.expected(need)
             good = status in expected if expected else status not in (401, 403) and status < 500
