@@ -46,7 +46,8 @@ class Allowed:
         """Raises ValueError, in words for people, for an address that may not be called."""
         try:
             parts = httpx.URL(url)
-        except httpx.InvalidURL:
+            parts.raw_host.decode().encode("idna")  # as the resolver does
+        except (httpx.InvalidURL, UnicodeError):
             raise ValueError("this is not an address") from None
         if self.is_local(parts.host):
             if parts.scheme not in ("http", "https"):
@@ -133,7 +134,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
                 addresses = list(dict.fromkeys(await self._resolve(host, port)))
         except TimeoutError as error:
             raise httpcore.ConnectTimeout("the host's name was not resolved in time") from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: `a..b`, or a label of over 63 characters
             raise httpcore.ConnectError("the host's name has no address") from error
         for address in addresses:
             self._allowed.check_address(host, address)

@@ -200,8 +200,11 @@ class SsoSettings(BaseModel):
 
     def lets_in(self, method: str | None, email: str) -> bool:
         """Whether who signs in, or signed in, this way may: once single sign-on is enforced, a password opens nothing more."""
-        glass = {one.lower() for one in _listed(self.break_glass)}
-        return not self.enforced or method != "password" or email.lower() in glass
+        return not self.enforced or method != "password" or self.opens_glass(email)
+
+    def opens_glass(self, email: str) -> bool:
+        """Whether this address may use its password though single sign-on is enforced."""
+        return email.lower() in {one.lower() for one in _listed(self.break_glass)}
 
 
 class EgressSettings(BaseModel):

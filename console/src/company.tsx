@@ -109,7 +109,7 @@ function follow(company: string, rows: Rows, link: LinkState, client: QueryClien
       again = true;
       return;
     }
-    for (const kind of ["counts", "cases", "links", "orphans", "excluded"]) askOne(kind, null);
+    for (const kind of ["counts", "history", "cases", "links", "orphans", "excluded"]) askOne(kind, null);
     counting = setTimeout(() => {
       counting = undefined;
       if (again) {
@@ -128,6 +128,7 @@ function follow(company: string, rows: Rows, link: LinkState, client: QueryClien
       "record",
       "candidates",
       "plan",
+      "plan-records",
       "plans",
       "operations",
       "dead-letters",
@@ -151,10 +152,11 @@ function follow(company: string, rows: Rows, link: LinkState, client: QueryClien
         askOne("run", hint.runs);
         askOne("runs", null);
         askOne("plan", hint.runs);
+        askOne("plan-records", hint.runs);
         askOne("plans", null);
         askOne("operations", null);
       }
-      if (hint.counts) askCounts();
+      if (hint.counts || hint.records === null || hint.records.length > 0) askCounts();
     },
     resync: everything,
     link: (state) => link.set(state),

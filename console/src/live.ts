@@ -122,7 +122,8 @@ export class Rows {
       try {
         this.put(await this.fetchRows(ids), began);
       } catch {
-        // The link is down too, or will say so: opening it again asks for everything that is shown.
+        for (const id of ids) this.due.add(id);
+        setTimeout(() => this.ask([]), REOPEN_MS);
         break;
       }
     }

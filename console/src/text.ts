@@ -1,6 +1,10 @@
-/** All text of the console. Reasons, fixes and names of fields come from the API. */
-import type { ImportMode, RunView, Status } from "./api/client";
+/** Text that several screens share; each screen's own is in its text.ts or words.ts. Reasons and fixes come from the API. */
+import type { components } from "./api/schema";
 import { n } from "./format";
+
+type Schemas = components["schemas"];
+type RunView = Schemas["RunView"];
+type Status = Schemas["Status"];
 
 export { n };
 
@@ -212,7 +216,7 @@ export const text = {
   imports: {
     button: "Import",
     hint: (source: string) => `Reads from ${source}. Nothing is written to the destination.`,
-    modes: (source: string): { mode: ImportMode; label: string; hint: string }[] => [
+    modes: (source: string): { mode: Schemas["NewImport"]["mode"]; label: string; hint: string }[] => [
       {
         mode: "new",
         label: `Import New Items from Source (${source})`,
@@ -371,7 +375,6 @@ export const text = {
     crashFix: "Load it again. If it stays, tell your Company Administrator.",
     reload: "Load again",
     message: (message: string) => message || "Something went wrong. Try again.",
-    says: (error: { kind: string; message: string }): string =>
-      error.kind === "offline" ? text.errors.offline : text.errors.message(error.message),
+    says: (error: { message: string }): string => text.errors.message(error.message),
   },
 } as const;

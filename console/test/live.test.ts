@@ -49,6 +49,25 @@ describe("rows", () => {
     expect(rows.get("b")).toBeDefined();
   });
 
+  it("are asked for again a moment after a read that failed, and no sooner", async () => {
+    vi.useFakeTimers();
+    try {
+      const read = vi.fn(async (ids: string[]) => ids.map((id) => row(id)));
+      read.mockRejectedValueOnce(new Error("away"));
+      const rows = new Rows(read);
+      rows.watch("a", () => {});
+      await vi.advanceTimersByTimeAsync(1_999);
+      expect(read).toHaveBeenCalledOnce();
+
+      await vi.advanceTimersByTimeAsync(1);
+
+      expect(read.mock.calls).toEqual([[["a"]], [["a"]]]);
+      expect(rows.get("a")).toBeDefined();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("are not all kept, but those that are watched are", () => {
     const rows = new Rows(async () => []);
     rows.watch("r0", () => {});

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 from muster.data_dir import running
 from muster.errors import StackError, database_at, kafka_at, place_of
 from muster.kafka import named_client
+from shared.clock import SystemClock
 from shared.db.migrate import SERVICES, migrate
 from shared.db.pool import RefusedError, knock, open_database
 from shared.db.seal import Sealer, SealError
@@ -157,6 +159,21 @@ async def make_topics(kafka: KafkaSettings, replicas: int) -> tuple[list[str], i
         made = await create_topics(kafka, replicas)
         added, removed = await apply_rules(kafka) if kafka.username else (0, 0)
     return made, added + removed
+
+
+async def create_administrator(servers: Servers, email: str, name: str, password: str) -> None:
+    """Create an installation administrator, or make somebody one. Raises `StackError` for what cannot be one."""
+    from services.gateway.api.common import PASSWORD_LEAST  # noqa: PLC0415  (drives a service's own code)
+    from services.gateway.store import users  # noqa: PLC0415
+
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        msg = f"{email} is not an e-mail address."
+        raise StackError(msg)
+    if len(password) < PASSWORD_LEAST:
+        msg = f"Use at least {PASSWORD_LEAST} characters for the password."
+        raise StackError(msg)
+    async with open_service(servers, "gateway") as database:
+        await users.create_administrator(database, email, name, password, SystemClock())
 
 
 async def replay(servers: Servers, service: str, since: datetime) -> None:

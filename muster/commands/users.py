@@ -1,14 +1,17 @@
-"""`muster users`: who may see a company, and who works for the installation, over the public API."""
+"""`muster users`: who may see a company, and who works for the installation, over the public API; and on the database."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import Annotated, Any
 
 import typer
 
 from muster.client import AsyncClient
+from muster.commands import operations
 from muster.commands.api import AsJson, Place, over_the_api, over_the_installation, show
-from muster.commands.common import console
+from muster.commands.common import DATA_DIR, Data, Database, console
 from muster.errors import StackError
 
 app = typer.Typer(no_args_is_help=True, help="A company's people, and who works for all of Muster.")
@@ -51,6 +54,25 @@ def invite(
         return
     console.print(f"{made['email']} may join as {made['role']} until {made['expires_at']}:")
     console.print(made["link"], soft_wrap=True, highlight=False)
+
+
+@app.command("create-administrator")
+def create_administrator(
+    who: Who,
+    name: Annotated[str, typer.Option(help="How others see them; the address unless given.")] = "",
+    data: Data = DATA_DIR,
+    database: Database = None,
+) -> None:
+    """Create an installation administrator, who may create companies; an address with an account gets the new password.
+
+    Works on the database, not over the API. The password is MUSTER_PASSWORD or asked for.
+    """
+    servers = operations.find_servers(data, database, None)
+    password = os.environ.get("MUSTER_PASSWORD") or typer.prompt(
+        "Password", hide_input=True, confirmation_prompt=True
+    )
+    asyncio.run(operations.create_administrator(servers, who, name or who, password))
+    console.print(f"{who} is an installation administrator.", markup=False, highlight=False)
 
 
 @app.command()

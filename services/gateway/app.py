@@ -30,6 +30,7 @@ from shared.connectors.vault import Vault
 from shared.domain.visibility import Role
 from shared.errors import Unavailable
 from shared.http.app import MAX_BODY_BYTES, Base, Parts, serve
+from shared.http.body import whole_body
 from shared.http.internal import Internal
 from shared.http.oidc import Provider
 from shared.http.problems import TYPES, ProblemError, answer_of, problem
@@ -44,7 +45,9 @@ _HEADERS = {
     b"cross-origin-opener-policy": b"same-origin",
     b"cache-control": b"no-store",
 }
-_BODIED = frozenset({"POST", "PUT", "PATCH"})
+_BODIED = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+OPEN_BODY_BYTES = 16_384
+"""Of a body by somebody who is not signed in: a password and a name are shorter."""
 _TEXT = {"type": "string"}
 _PROBLEM = {
     "title": "Problem",
@@ -119,10 +122,12 @@ class Edge:
         try:
             check_target(scope.get("raw_path") or scope["path"].encode(), scope.get("query_string", b""))
             if scope["method"] in _BODIED:
+                most = OPEN_BODY_BYTES
                 if scope["path"].startswith("/v1/") and not is_open(self._opened, scope):
                     await self._known(Request(scope))
-                body = await _whole(receive)
-                _check_body(scope, body)
+                    most = MAX_BODY_BYTES
+                async with whole_body(scope, receive, most) as body:
+                    _check_body(scope, body)
                 receive = _again(body, receive)
         except BadRequestError as error:
             await problem(error.kind, str(error))(scope, receive, guarded)
@@ -143,20 +148,6 @@ def _guarded(send: Send) -> Send:
         await send(message)
 
     return with_headers
-
-
-async def _whole(receive: Receive) -> bytes:
-    """The body. Half of one is never handled as if it were whole: raises `ClientDisconnect`."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise BadRequestError("too-large", f"A body has at most {MAX_BODY_BYTES} bytes.")
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def _check_body(scope: Scope, body: bytes) -> None:

@@ -18,3 +18,5 @@ class Settings(AnsweringSettings):
     """A complete read of each account at least this often."""
     sweep_seconds: int = Field(default=300, ge=1)
     """How often each account is asked what has changed, for what webhooks missed; a company may have its own."""
+    read_task_days: int = 30
+    """So long a read that is over is kept: longer than `inbox_days`, so that no part of an import begins again."""

@@ -6,7 +6,7 @@ from services.mapper import store
 from services.mapper.deciding import Deciding
 from services.mapper.settings import Settings
 from shared.db.tx import Database
-from shared.db.work import keep_working
+from shared.db.work import for_each_company, keep_working
 from shared.errors import Unavailable, where
 from shared.telemetry.logs import log
 from shared.telemetry.metrics import WORK
@@ -28,16 +28,16 @@ class Sweeper:
         """One chunk of every company that has something due; False when nothing was done."""
         async with self._database.system() as tx:
             companies = await store.due_companies(tx)
-        worked = False
-        for company in companies:
-            try:
-                worked = await self._sweep(company, self._chunk) or worked
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001  (a bug that one record met must not stop the others)
-                log.error("work.failed", operation="match", outcome=type(error).__name__, where=where(error))
-                worked = await self._sweep_apart(company) or worked
-        return worked
+        return await for_each_company("match", companies, self._sweep_company)
+
+    async def _sweep_company(self, company: UUID) -> bool:
+        try:
+            return await self._sweep(company, self._chunk)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (a bug that one record met must not stop the others)
+            log.error("work.failed", operation="match", outcome=type(error).__name__, where=where(error))
+            return await self._sweep_apart(company)
 
     async def _sweep_apart(self, company: UUID) -> bool:
         """A chunk's records one by one; one that fails again is published as failed."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Never
+from uuid import UUID
 
 from shared.backoff import backoff_seconds
 from shared.db.leases import LeaseLostError
@@ -78,6 +79,32 @@ async def keep_working(
         failures = 0
         if notified_of_more or not worked:
             await wakeup.wait(IDLE_SECONDS)
+
+
+async def for_each_company(
+    name: str, companies: Iterable[UUID], work: Callable[[UUID], Awaitable[bool]]
+) -> bool:
+    """Work for one company after the other; whether any of it did something.
+
+    What fails for one company does not stop the others; it is raised when there was nothing else to do, so that the loop
+    pauses.
+    """
+    worked = False
+    failed: Exception | None = None
+    for company in companies:
+        try:
+            worked = await work(company) or worked
+        except ProcessMustEndError:
+            raise
+        except Unavailable as error:
+            failed = failed or error
+        except Exception as error:  # noqa: BLE001  (a bug that one company met)
+            log.error("work.failed", operation=name, outcome=type(error).__name__, where=where(error))
+            WORK.labels(kind=name, outcome="error").inc()
+            failed = error
+    if failed is not None and not worked:
+        raise failed
+    return worked
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 import orjson
 import structlog
 
+from shared.errors import where
 from shared.telemetry.traces import trace_id
 
 ACTIONS = {
@@ -87,6 +88,21 @@ class _Output:
             sys.stdout.buffer.flush()
 
 
+class _Valueless(logging.Formatter):
+    """Of a library's error the type and the place: its text, and the lines of a traceback, may hold a value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.exc_text = None  # another handler may have written it out
+        return super().format(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  (logging's own name)
+        error = ei[1]
+        return f"{type(error).__name__} @ {where(error)}" if error is not None else ""
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: ARG002, N802
+        return ""
+
+
 def set_up(service: str) -> None:
     """Lines of JSON on standard output, of our own and of the libraries (warnings and worse, without their arguments)."""
     structlog.configure(
@@ -102,7 +118,10 @@ def set_up(service: str) -> None:
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(levelname)s %(name)s", force=True)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_Valueless("%(levelname)s %(name)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.raiseExceptions = False  # a line that cannot be written would be printed with its arguments
 
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

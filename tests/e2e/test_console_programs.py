@@ -95,5 +95,6 @@ async def test_a_schedule_is_added_paused_and_removed(fleet: Fleet, browser: Bro
         await line.get_by_role("button", name="Pause").click()
         await expect(line).to_contain_text("Paused", timeout=WITHIN)
         await line.get_by_role("button", name="Remove").click()
+        await page.get_by_role("alertdialog").get_by_role("button", name="Remove").click()
         await expect(line).to_be_hidden(timeout=WITHIN)
         assert watched.complaints == []

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.async_api import Page, expect
 
+from services.gateway.store import companies
+from shared.db.pool import open_database
+from shared.settings import DatabaseSettings
 from tests.support.console import WITHIN, Console, Side
 from tests.support.fleet import Fleet
 
@@ -40,6 +44,8 @@ async def test_a_rule_is_tried_out_saved_and_rolled_back(console: Console, stagi
     await page.get_by_role("tab", name="Versions").click()
     await expect(page.get_by_text("Create missing people: on → off")).to_be_visible(timeout=WITHIN)
     await page.get_by_role("button", name="Roll back to this").first.click()
+    sure = page.get_by_role("alertdialog", name=f"Roll back to version {version}?")
+    await sure.get_by_role("button", name="Roll back to this").click()
     await expect(
         page.get_by_text(f"Version {version} stands again, as version {version + 2}.")
     ).to_be_visible(timeout=WITHIN)
@@ -80,6 +86,12 @@ async def test_limits_are_edited_versions_compared_and_rules_taken_as_a_file(
     await expect(direct).to_have_value("9")
     await page.get_by_text("Many deactivations").click()
     await page.get_by_label("Limit: Many deactivations").fill("3")
+    await page.get_by_text("A jump in pay").click()
+    factor = page.get_by_label("Limit: A jump in pay")
+    await factor.fill("")
+    await expect(page.get_by_text("Enter a number from 1.1 to 100.")).to_be_visible()
+    await factor.fill("1.5")
+    await expect(page.get_by_text("Enter a number from 1.1 to 100.")).to_be_hidden()
     save = page.get_by_role("button", name=f"Save as version {version + 1}")
     await expect(save).to_be_enabled(timeout=WITHIN)
     await save.click()
@@ -128,3 +140,34 @@ async def test_who_takes_part_and_what_a_namesake_is_called_are_rules(
     await page.get_by_role("button", name="Remove condition 1").click()
     await expect(page.get_by_text("Everybody takes part.")).to_be_visible()
     await trial.get_by_role("button", name="Discard").click()
+
+
+async def take_route_away(side: Side) -> None:
+    """As a company is whose systems are connected and that nobody has set up further."""
+    dsn = side.fleet.stack.environment("gateway", 0, 0)["MUSTER_DATABASE__DSN"]
+    database = await open_database(DatabaseSettings.model_validate({"dsn": dsn}), "gateway")
+    company = UUID(side.company.company_id)
+    try:
+        async with database.transaction([company]) as tx:
+            settings = await companies.lock_company(tx, company)
+            await companies.save_company(tx, settings.model_copy(update={"route": None}))
+    finally:
+        await database.close()
+
+
+async def test_a_new_company_is_given_its_source_of_truth(console: Console, staging: Fleet) -> None:
+    """By keyboard, on the page that otherwise had nothing to press."""
+    page, side = console.page, Side(staging, staging.access.companies[1])
+    await take_route_away(side)
+    await page.goto(f"/c/{side.company.company_id}/rules")
+    source = page.get_by_role("radiogroup", name="Source of truth")
+    await source.get_by_role("radio", name="Linarc").focus(timeout=WITHIN)
+    await page.keyboard.press("ArrowDown")
+    await expect(source.get_by_role("radio", name="QuickBooks Online")).to_be_checked()
+    await page.get_by_role("button", name="Save source of truth").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text(re.compile(r"^Version \d+ is saved"))).to_be_visible(timeout=WITHIN)
+    await expect(page.get_by_text(re.compile(r"^Version \d+ · administrators"))).to_be_visible(timeout=WITHIN)
+    kept = await staging.client.call("GET", f"/v1/companies/{side.company.company_id}")
+    assert kept["route"]["source"] == side.company.source
+    assert kept["route"]["destination"] == side.company.destination

@@ -1,4 +1,5 @@
 import createClient from "openapi-fetch";
+import { text } from "../text";
 import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
@@ -46,7 +47,7 @@ export async function ok<T>(asked: Promise<Answer<T>>): Promise<T> {
     answer = await asked;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError("offline", "");
+    throw new ApiError("offline", text.errors.offline);
   }
   if (answer.response.ok) return answer.data as T;
   const problem = (answer.error ?? {}) as { type?: string; detail?: string };

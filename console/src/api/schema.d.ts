@@ -6361,7 +6361,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -6868,7 +6868,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -6903,7 +6903,7 @@ export interface operations {
                 /** @description The kind of file. */
                 format?: "csv" | "json";
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */

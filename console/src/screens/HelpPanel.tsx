@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { people } from "../api/queries";
 import { Dialog } from "../ui/Dialog";
+import { Failed } from "../ui/Failed";
 import { KEYS, tasks, words } from "./help";
 import "./Help.css";
 
@@ -14,9 +15,8 @@ interface HelpProps {
 
 /** Five tasks with all their steps, the keys, and whom to ask. */
 export default function HelpPanel({ company, name, source, destination, onClose }: HelpProps) {
-  const administrators = (useQuery(people(company)).data ?? []).filter(
-    (one) => one.role === "admin" && !one.key,
-  );
+  const asked = useQuery(people(company));
+  const administrators = (asked.data ?? []).filter((one) => one.role === "admin" && !one.key);
   const all = tasks({ source, destination });
   const jump = (id: string) => {
     const heading = document.getElementById(`help-${id}`);
@@ -76,6 +76,7 @@ export default function HelpPanel({ company, name, source, destination, onClose 
             {words.people}
           </h3>
           <p className="muted">{words.peopleLead(name)}</p>
+          {asked.isError && <Failed error={asked.error} onAgain={asked.refetch} />}
           <ul>
             {administrators.map((one) => (
               <li key={one.actor}>

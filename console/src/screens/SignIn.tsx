@@ -54,7 +54,7 @@ export function SignIn() {
       const problem = error as ApiError;
       if (problem.more.second_factor && !asked) return setAsked(true);
       const words = problem.kind === "invalid" ? text.signIn.missing : problem.message;
-      setWrong(problem.kind === "offline" ? text.errors.offline : text.errors.message(words));
+      setWrong(text.errors.message(words));
     } finally {
       setBusy(false);
     }

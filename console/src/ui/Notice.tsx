@@ -44,6 +44,11 @@ export function Notice() {
   );
   const [held, setHeld] = useState(false);
   const box = useRef<HTMLDivElement>(null);
+  const cameFrom = useRef<HTMLElement | null>(null);
+  const dismiss = () => {
+    if (box.current?.contains(document.activeElement)) cameFrom.current?.focus();
+    say(null);
+  };
   useEffect(() => {
     if (!now || now.bad || held) return;
     const timer = setTimeout(() => say(null), now.actions.length > 0 ? GONE_WITH_ACTIONS_MS : GONE_AFTER_MS);
@@ -54,6 +59,8 @@ export function Notice() {
       const button = box.current?.querySelector("button");
       if (event.key !== "F6" || !button) return;
       event.preventDefault();
+      if (!box.current?.contains(document.activeElement))
+        cameFrom.current = document.activeElement as HTMLElement | null;
       button.focus();
     };
     document.addEventListener("keydown", onKey);
@@ -74,6 +81,11 @@ export function Notice() {
       onMouseLeave={() => setHeld(false)}
       onFocus={() => setHeld(true)}
       onBlur={() => setHeld(false)}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        event.stopPropagation();
+        dismiss();
+      }}
     >
       {now && (
         <div className={now.bad ? "notice bad" : "notice"}>
@@ -88,14 +100,14 @@ export function Notice() {
               key={label}
               look="text"
               onPress={() => {
-                say(null);
+                dismiss();
                 onPress();
               }}
             >
               {label}
             </Button>
           ))}
-          <Button look="icon" small aria-label={text.runs.dismiss} onPress={() => say(null)}>
+          <Button look="icon" small aria-label={text.runs.dismiss} onPress={dismiss}>
             <X size={16} aria-hidden="true" />
           </Button>
         </div>

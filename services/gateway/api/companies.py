@@ -190,9 +190,11 @@ def _route(routes: APIRouter, deps: Deps) -> None:
         async def act(tx: Tx) -> dict[str, Any]:
             settings = await change_settings(deps, tx, company, access.person.actor, change)
             await record(tx, access, request, "rules.changed", f"version:{settings.version}")
-            return {**_shown(settings), "warnings": await route_warnings(deps, tx, settings)}
+            await keep_parts(tx, settings)
+            return _shown(settings)
 
-        return await once(deps, request, company, key, act)
+        answer = await once(deps, request, company, key, act)
+        return {**answer, "warnings": await route_warnings(deps, company)}
 
     @routes.patch("/{company}/route/rules")
     async def set_rules(
@@ -219,17 +221,26 @@ def _route(routes: APIRouter, deps: Deps) -> None:
         return await once(deps, request, company, None, act)
 
 
-async def route_warnings(deps: Deps, tx: Tx, settings: CompanySettings) -> list[str]:
-    """What may go wrong with the company's route as it is now; which accounts it joins is kept for others' routes."""
+async def keep_parts(tx: Tx, settings: CompanySettings) -> None:
+    """Keep which accounts the company's route joins, for the warnings of others' routes."""
     source, destination = settings.source(), settings.destination()
     if source is None or destination is None:
         await webhooks.save_parts(tx, settings.company_id, None, None)
-        return []
+        return
     for account in (source, destination):
         await webhooks.put_account(tx, settings.company_id, account)
     await webhooks.save_parts(tx, settings.company_id, source.account_id, destination.account_id)
-    async with deps.database.system() as everybody:
-        back = await webhooks.is_followed_back(everybody, settings.company_id, source, destination)
+
+
+async def route_warnings(deps: Deps, company: UUID) -> list[str]:
+    """What may go wrong with the company's route as it is now. It looks at other companies, so it is asked apart."""
+    async with deps.database.transaction([company]) as tx:
+        (settings,) = await stored.load_companies(tx, [company])
+    source, destination = settings.source(), settings.destination()
+    if source is None or destination is None:
+        return []
+    async with deps.database.system() as tx:
+        back = await webhooks.is_followed_back(tx, company, source, destination)
     return [_FOLLOWED_BACK] if back else []
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from services.gateway.api.common import Access, Deps, Input, admin, record
 from services.gateway.core import Secret, check_base_url
+from services.gateway.store import deliveries as on_the_way
 from services.gateway.store import endpoints as stored
 from services.gateway.store.endpoints import NewEndpoint
 from shared.contracts.feed import (
@@ -143,7 +144,7 @@ def _deliveries(routes: APIRouter, deps: Deps) -> None:
         """Deliveries to an endpoint, newest first, with how the last try ended. They are kept for 30 days."""
         async with deps.database.transaction([access.company]) as tx:
             await _one(tx, access, endpoint)
-            rows = await stored.list_deliveries(tx, access.company, endpoint, state, after, limit)
+            rows = await on_the_way.list_deliveries(tx, access.company, endpoint, state, after, limit)
         items = [dict(row.items()) | {"event": orjson.loads(row["event"])} for row in rows]
         return {"items": items, "next": items[-1]["delivery_id"] if len(items) == limit else None}
 
@@ -153,7 +154,7 @@ def _deliveries(routes: APIRouter, deps: Deps) -> None:
         if not 0 < delivery < 2**62:
             raise ProblemError("not-found", "There is no such delivery here.")
         async with deps.database.transaction([access.company]) as tx:
-            if not await stored.deliver_again(tx, access.company, endpoint, delivery):
+            if not await on_the_way.deliver_again(tx, access.company, endpoint, delivery):
                 raise ProblemError("not-found", "There is no such delivery here.")
         deps.on_events(None)
 
@@ -171,8 +172,8 @@ def _deliveries(routes: APIRouter, deps: Deps) -> None:
             found = await _one(tx, access, endpoint)
             if found["state"] != "active":
                 raise ProblemError("conflict", f"The endpoint is {found['state']}. Make it active first.")
-            number = await stored.add_delivery(tx, access.company, endpoint, event)
-            (row,) = await stored.list_deliveries(tx, access.company, endpoint, None, number + 1, 1)
+            number = await on_the_way.add_delivery(tx, access.company, endpoint, event)
+            (row,) = await on_the_way.list_deliveries(tx, access.company, endpoint, None, number + 1, 1)
         deps.on_events(None)
         return dict(row.items()) | {"event": event}
 

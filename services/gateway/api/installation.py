@@ -15,7 +15,7 @@ from services.gateway.api.common import Deps, Input, installation, page_address,
 from services.gateway.api.dead_letters import ask_all
 from services.gateway.api.members import Email
 from services.gateway.core import secret_hash
-from services.gateway.store import companies, users
+from services.gateway.store import companies, password_resets, users
 from services.gateway.store import installation as stored
 from services.gateway.store.audit import INSTALLATION, Entry, add_entry
 from services.gateway.store.users import Person
@@ -94,7 +94,7 @@ def _people(routes: APIRouter, deps: Deps) -> None:
             user = deps.clock.new_id()
             new = await users.add_user(tx, user, body.email, body.name.strip() or body.email, hashed)
             if new:
-                await users.add_reset(tx, secret_hash(token), user, deps.settings.reset_hours)
+                await password_resets.add_reset(tx, secret_hash(token), user, deps.settings.reset_hours)
             else:
                 known = await users.find_user(tx, body.email)
                 assert known is not None

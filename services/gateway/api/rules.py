@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from services.gateway.api.common import (
     record,
     viewer,
 )
-from services.gateway.api.companies import NewRules, changed_route, route_warnings
+from services.gateway.api.companies import NewRules, changed_route, keep_parts, route_warnings
 from services.gateway.core import rules_file as rules_files
 from services.gateway.core.rules import moved_settings
 from services.gateway.store import companies, users, versions
@@ -121,7 +122,8 @@ def _now(routes: APIRouter, deps: Deps) -> None:
         async with deps.database.transaction([company]) as tx:
             (settings,) = await companies.load_companies(tx, [company])
         try:
-            draft = WholeRules.model_validate(rules_files.read(body.text, settings))
+            found = await asyncio.to_thread(rules_files.read, body.text, settings)
+            draft = WholeRules.model_validate(found)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"]))
@@ -151,9 +153,11 @@ def _now(routes: APIRouter, deps: Deps) -> None:
         async def act(tx: Tx) -> dict[str, Any]:
             settings = await change_settings(deps, tx, company, access.person.actor, change)
             await record(tx, access, request, "rules.changed", f"version:{settings.version}")
-            return _shown(settings) | {"warnings": await route_warnings(deps, tx, settings)}
+            await keep_parts(tx, settings)
+            return _shown(settings)
 
-        return await once(deps, request, company, key, act)
+        answer = await once(deps, request, company, key, act)
+        return answer | {"warnings": await route_warnings(deps, company)}
 
 
 def _versions(routes: APIRouter, deps: Deps) -> None:
@@ -217,9 +221,11 @@ def _versions(routes: APIRouter, deps: Deps) -> None:
         async def act(tx: Tx) -> dict[str, Any]:
             settings = await change_settings(deps, tx, company, access.person.actor, change)
             await record(tx, access, request, "rules.changed", f"version:{settings.version}")
-            return _shown(settings) | {"warnings": await route_warnings(deps, tx, settings)}
+            await keep_parts(tx, settings)
+            return _shown(settings)
 
-        return await once(deps, request, company, key, act)
+        answer = await once(deps, request, company, key, act)
+        return answer | {"warnings": await route_warnings(deps, company)}
 
 
 async def _version(deps: Deps, company: UUID, number: int) -> CompanySettings:

@@ -74,6 +74,8 @@ def make(deps: Deps) -> APIRouter:
             refusal = Entry("session.refused", actor, source, detail="second factor")
             await _second_factor(deps, user["user_id"], body.code, shared, seen_by, refusal)
         async with deps.database.system() as tx:
+            if await users.password_of(tx, user["user_id"]) != hashed:  # changed while it was judged
+                raise ProblemError("unauthenticated", "The address or the password is wrong.")
             await attempts.forgive_attempts(tx, mine, [shared])
             await sso.start_session(deps, request, response, user["user_id"], "password", tx)
         return {"name": user["name"], "email": user["email"]}

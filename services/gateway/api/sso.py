@@ -167,13 +167,17 @@ async def _finish(
     except Unavailable as error:
         log.warning("sso.failed", outcome=str(error))
         raise _NotLetInError("unavailable") from None
-    user = await _person(deps, claims)
+    user = await _person(deps, request, claims)
     await _give_roles(deps, request, user, claims)
     return user, page
 
 
-async def _person(deps: Deps, claims: Mapping[str, Any]) -> UUID:
-    """Whom these claims are about: known by the provider's own name for them, else by their address, else new."""
+async def _person(deps: Deps, request: Request, claims: Mapping[str, Any]) -> UUID:
+    """Whom these claims are about: known by the provider's own name for them, else by their address, else new.
+
+    Who made an account is not known to be the one whose address it has: an invitation is opened by whoever has its link.
+    So the account that is found by the address is the provider's person's from now on, and nobody else's.
+    """
     settings, subject = deps.settings.sso, str(claims["sub"])
     email = claims.get("email")
     name = shortened_name(claims.get("name")) or str(email or "")
@@ -187,14 +191,32 @@ async def _person(deps: Deps, claims: Mapping[str, Any]) -> UUID:
         raise _NotLetInError("address_not_verified")
     # A password that nobody knows: the person may ask for a new one where passwords are allowed.
     hashed = await asyncio.to_thread(users.HASHER.hash, secrets.token_urlsafe(32))
+    ended: Mapping[str, UUID | None] = {}
     async with deps.database.system() as tx:
         user = deps.clock.new_id()
+        row = None
         if not await users.add_user(tx, user, email, name, hashed):
             row = await users.find_user(tx, email)
             assert row is not None
             user = row["user_id"]
-        await sso.add_identity(tx, settings.issuer, subject, user)
-        return user
+        linked = await sso.add_identity(tx, settings.issuer, subject, user)
+        # The password that breaks the glass was set by who runs this Muster, and must go on opening.
+        glass = row is not None and row["installation"] == "admin" and settings.opens_glass(email)
+        if linked and row is not None and not glass:
+            ended = await _take_over(tx, source_of(request), user, hashed)
+    deps.on_ended(list(ended))
+    return user
+
+
+async def _take_over(tx: Tx, source: Source, user: UUID, hashed: str) -> Mapping[str, UUID | None]:
+    """End what opened the account so far; what ended."""
+    ended = await sso.take_over(tx, user, hashed)
+    seen_by = [INSTALLATION, *await users.memberships(tx, user)]
+    await add_entry(tx, seen_by, Entry("account.linked", "sso", source, f"user:{user}"))
+    for credential, company in ended.items():
+        if company is not None:
+            await add_entry(tx, [company], Entry("key.deleted", "sso", source, credential))
+    return ended
 
 
 def shortened_name(name: object) -> str:

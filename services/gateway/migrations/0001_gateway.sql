@@ -216,6 +216,8 @@ CREATE TABLE endpoints (
     sealed bytea NOT NULL,
     place bigint NOT NULL,
     look_at timestamptz NOT NULL DEFAULT now(),
+    -- When deliveries to it were last claimed: the one that has waited longest comes first.
+    claimed_at timestamptz NOT NULL DEFAULT '-infinity',
     delivered_at timestamptz,
     failing_since timestamptz,
     created_by text NOT NULL,
@@ -243,7 +245,7 @@ CREATE TABLE deliveries (
     UNIQUE (company_id, endpoint_id, event_id),
     FOREIGN KEY (company_id, endpoint_id) REFERENCES endpoints ON DELETE CASCADE
 );
-CREATE INDEX deliveries_due ON deliveries (next_try_at) WHERE state = 'waiting';
+CREATE INDEX deliveries_waiting ON deliveries (company_id, endpoint_id, delivery_id, next_try_at) WHERE state = 'waiting';
 CREATE INDEX deliveries_ended ON deliveries (ended_at) WHERE state <> 'waiting';
 SELECT muster.protect('deliveries'), muster.open_to_system('deliveries');
 

@@ -29,6 +29,7 @@ Action = Literal[
     "invitation.deleted",
     "password.changed",
     "password.reset",
+    "account.linked",
     "second_factor.added",
     "second_factor.removed",
     "endpoint.created",

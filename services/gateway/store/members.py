@@ -30,11 +30,13 @@ async def lock_admins(tx: Tx, company: UUID) -> set[UUID]:
     return {row["user_id"] for row in await tx.fetch(_LOCK_ADMINS, company)}
 
 
-_SET_ROLE = "UPDATE memberships SET role = $3 WHERE company_id = $1 AND user_id = $2 RETURNING user_id"
+_SET_ROLE = """
+UPDATE memberships SET role = $3, by_group = false WHERE company_id = $1 AND user_id = $2 RETURNING user_id
+"""
 
 
 async def set_role(tx: Tx, company: UUID, user: UUID, role: Role) -> bool:
-    """Give a member another role; whether there is such a member."""
+    """Give a member another role, which no group takes or changes any more; whether there is such a member."""
     return await tx.fetchval(_SET_ROLE, company, user, role.name.lower()) is not None
 
 

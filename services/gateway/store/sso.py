@@ -40,12 +40,30 @@ async def find_identity(tx: Tx, issuer: str, subject: str) -> UUID | None:
     return found
 
 
-_LINK = "INSERT INTO identities (issuer, subject, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+_LINK = "INSERT INTO identities (issuer, subject, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING user_id"
 
 
-async def add_identity(tx: Tx, issuer: str, subject: str, user: UUID) -> None:
-    """From now on this name at the provider is this person."""
-    await tx.execute(_LINK, issuer, subject, user)
+async def add_identity(tx: Tx, issuer: str, subject: str, user: UUID) -> bool:
+    """From now on this name at the provider is this person; False where it is somebody already."""
+    return await tx.fetchval(_LINK, issuer, subject, user) is not None
+
+
+_TAKE_OVER = """
+WITH changed AS (UPDATE users SET password_hash = $2 WHERE user_id = $1),
+     factor AS (DELETE FROM second_factors WHERE user_id = $1),
+     codes AS (DELETE FROM recovery_codes WHERE user_id = $1),
+     links AS (DELETE FROM password_resets WHERE user_id = $1),
+     ended AS (DELETE FROM sessions WHERE user_id = $1 RETURNING session_hash),
+     keys AS (DELETE FROM api_keys WHERE made_by = $1 RETURNING company_id, key_id)
+SELECT 'session:' || encode(session_hash, 'hex') AS credential, NULL::uuid AS company_id FROM ended
+UNION ALL SELECT 'key:' || key_id, company_id FROM keys
+"""
+
+
+async def take_over(tx: Tx, user: UUID, password_hash: str) -> dict[str, UUID | None]:
+    """Nothing that opened this account opens it any more. The sessions and API keys that ended, keys with their company."""
+    rows = await tx.fetch(_TAKE_OVER, user, password_hash)
+    return {row["credential"]: row["company_id"] for row in rows}
 
 
 _DROP = """

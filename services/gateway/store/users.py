@@ -151,31 +151,11 @@ async def set_password(tx: Tx, user: UUID, password_hash: str, keep: bytes = b""
     return await end_other_sessions(tx, user, keep)
 
 
-_ADD_RESET = """
-INSERT INTO password_resets (token_hash, user_id, expires_at) VALUES ($1, $2, now() + make_interval(hours => $3))
-ON CONFLICT (user_id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at
-"""
-_TAKE_RESET = (
-    "DELETE FROM password_resets WHERE token_hash = $1 RETURNING user_id, expires_at > now() AS fresh"
-)
-
-
-async def add_reset(tx: Tx, token_hash: bytes, user: UUID, hours: int) -> None:
-    """A link for a new password; the one before is good no more."""
-    await tx.execute(_ADD_RESET, token_hash, user, hours)
-
-
-async def take_reset(tx: Tx, token_hash: bytes) -> UUID | None:
-    """Whose link this is, for once."""
-    row = await tx.fetchrow(_TAKE_RESET, token_hash)
-    return row["user_id"] if row is not None and row["fresh"] else None
-
-
-_HASH = "SELECT password_hash FROM users WHERE user_id = $1"
+_HASH = "SELECT password_hash FROM users WHERE user_id = $1 FOR SHARE"
 
 
 async def password_of(tx: Tx, user: UUID) -> str:
-    """The hash of a person's password."""
+    """The hash of a person's password, which stays until `tx` ends."""
     hashed: str = await tx.fetchval(_HASH, user)
     return hashed
 

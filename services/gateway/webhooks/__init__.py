@@ -15,18 +15,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.gateway.webhooks.known import Known
 from services.gateway.webhooks.receiving import Receiver
 from shared.http.app import MAX_BODY_BYTES
-from shared.http.problems import problem
+from shared.http.body import Room, whole_body
+from shared.http.problems import ProblemError, answer_of, problem
 from shared.systems import SYSTEMS
 
 __all__ = ["Entrance", "Known", "Receiver"]
 PREFIX = "/webhooks/"
+ROOM_BYTES = 33_554_432
+"""Of deliveries that are read or verified at the same time; senders repeat what is refused."""
 
 
 class Entrance:
     """The layer that takes what comes to `/webhooks/…`; everything else goes on to `app`."""
 
     def __init__(self, app: ASGIApp, receiver: Receiver) -> None:
-        self._app, self._receiver = app, receiver
+        self._app, self._receiver, self._room = app, receiver, Room(ROOM_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -37,6 +40,8 @@ class Entrance:
             answer = await self._answer(scope, receive)
         except ClientDisconnect:
             return
+        except ProblemError as error:
+            answer = answer_of(error)
         await answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
@@ -48,11 +53,11 @@ class Entrance:
         scope["route"] = SimpleNamespace(path=pattern)
         if scope["method"] != "POST":
             return problem("method-not-allowed", "Webhooks are sent with POST.")
-        body = await _body(receive)
-        if body is None:
-            return problem("too-large", f"A body has at most {MAX_BODY_BYTES} bytes.")
+        if (refused := await self._receiver.refusal(system, account)) is not None:
+            return refused
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        return await self._receiver.answer(system, account, headers, body)
+        async with whole_body(scope, receive, MAX_BODY_BYTES, self._room) as body:
+            return await self._receiver.answer(system, account, headers, body)
 
 
 def _place(path: str) -> tuple[str, UUID | None] | None:
@@ -65,17 +70,3 @@ def _place(path: str) -> tuple[str, UUID | None] | None:
         return name, UUID(rest) if rest else None
     except ValueError:
         return None
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when it is too large. Raises `ClientDisconnect`."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)

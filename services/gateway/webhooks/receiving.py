@@ -80,6 +80,15 @@ class Receiver:
                 self._forged = 0
             await asyncio.sleep(REFRESH_SECONDS)
 
+    async def refusal(self, system: str, account: UUID | None) -> Response | None:
+        """The answer to what comes to an address that nothing is taken at: before any of it is read."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                secrets = await self.known.secrets(system, account, self._clock.now())
+        except (Unavailable, TimeoutError):
+            return self._unavailable(system)
+        return None if secrets else self._refuse(system)
+
     async def answer(
         self, system: str, account: UUID | None, headers: Mapping[str, str], body: bytes
     ) -> Response:
@@ -89,15 +98,21 @@ class Receiver:
             async with asyncio.timeout(ANSWER_SECONDS):
                 secrets = await self.known.secrets(system, account, now)
                 if not webhooks_of(system).is_authentic(headers, body, secrets, now):
-                    self._forged += 1
-                    WEBHOOKS.labels(system=system, outcome="forged").inc()
-                    return problem("unauthenticated", "This is not signed with a secret of this address.")
+                    return self._refuse(system)
                 outcome = await self._take(system, account, headers, body)
         except (Unavailable, TimeoutError):
-            WEBHOOKS.labels(system=system, outcome="unavailable").inc()
-            return problem("unavailable", "Send this again in a few seconds.")
+            return self._unavailable(system)
         WEBHOOKS.labels(system=system, outcome=outcome).inc()
         return JSONResponse({"outcome": outcome})
+
+    def _refuse(self, system: str) -> Response:
+        self._forged += 1
+        WEBHOOKS.labels(system=system, outcome="forged").inc()
+        return problem("unauthenticated", "This is not signed with a secret of this address.")
+
+    def _unavailable(self, system: str) -> Response:
+        WEBHOOKS.labels(system=system, outcome="unavailable").inc()
+        return problem("unavailable", "Send this again in a few seconds.")
 
     async def _take(self, system: str, account: UUID | None, headers: Mapping[str, str], body: bytes) -> str:
         try:

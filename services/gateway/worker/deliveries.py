@@ -13,23 +13,26 @@ import httpx
 
 from services.gateway.core import good_secrets
 from services.gateway.settings import Settings
-from services.gateway.store import endpoints
+from services.gateway.store import deliveries, endpoints
 from services.gateway.store.audit import Entry, Source, add_entry
-from services.gateway.store.endpoints import Due
+from services.gateway.store.deliveries import Due
 from shared.backoff import backoff_seconds
 from shared.clock import Clock
 from shared.db.seal import Sealer, SealError
 from shared.db.tx import Database
 from shared.db.work import Wakeup, keep_working
 from shared.egress import Allowed, Blocked, GuardedTransport
+from shared.errors import Unavailable, where
 from shared.http.internal import Internal
 from shared.http.problems import ProblemError
 from shared.standard_webhooks import signed_headers
 from shared.telemetry.logs import log
-from shared.telemetry.metrics import DELIVERIES
+from shared.telemetry.metrics import DELIVERIES, WORK
 
 PAGE = 200
-_LIMITS = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=30)
+AT_ONCE = 50
+"""Deliveries that one process tries at the same time."""
+_LIMITS = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=20, keepalive_expiry=30)
 _TIMEOUT = httpx.Timeout(10, connect=5)
 _TOTAL_SECONDS = 15.0
 """httpx limits each read, not the sum of them."""
@@ -47,6 +50,7 @@ class Deliveries:
         self._database, self._history, self._clock = database, history, clock
         self._sealer = Sealer(settings.vault.listed())
         self._noting, self._sending = Wakeup(), Wakeup()
+        self._under_way: dict[asyncio.Task[None], Due] = {}
         self._moved: set[UUID] = set()
         self._companies: frozenset[UUID] = frozenset()
         """Those that have active addresses, as of the last look: what moves elsewhere costs nothing."""
@@ -78,7 +82,7 @@ class Deliveries:
         """What runs as long as the process."""
         return [
             partial(keep_working, "deliveries.note", self._note, self._noting),
-            partial(keep_working, "deliveries.send", self._send, self._sending),
+            self._keep_sending,
             self._prune,
         ]
 
@@ -102,26 +106,49 @@ class Deliveries:
                 continue
             if page["next"] > place:
                 async with self._database.transaction([company]) as tx:
-                    await endpoints.note_deliveries(tx, company, endpoint, place, page["next"], page["items"])
+                    await deliveries.note_deliveries(
+                        tx, company, endpoint, place, page["next"], page["items"]
+                    )
                 self._sending.notify()
             if page["next"] < page["head"]:
                 self._moved.add(company)
                 more = True
         return more
 
-    async def _send(self) -> bool:
+    async def _keep_sending(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            await keep_working("deliveries.send", partial(self._send, group), self._sending)
+
+    async def _send(self, group: asyncio.TaskGroup) -> bool:
+        """Begin what is due, where there is room. What ends wakes this loop; nothing waits for what else is under way."""
+        if (room := AT_ONCE - len(self._under_way)) == 0:
+            return False
         async with self._database.system() as tx:
-            due = await endpoints.claim_deliveries(tx)
-        await asyncio.gather(*map(self._deliver, due))
+            due = await deliveries.claim_deliveries(tx, room, self._under_way.values())
+        for one in due:
+            task = group.create_task(self._deliver(one))
+            self._under_way[task] = one
+            task.add_done_callback(self._ended)
         return bool(due)
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._sending.notify()
+
     async def _deliver(self, due: Due) -> None:
-        answer, delivered = await self._try(due)
+        try:
+            await self._record(due, *await self._try(due))
+        except Unavailable as error:  # it comes again when the lease has ended
+            log.warning("work.pause", operation="deliveries.send", outcome=str(error))
+        except Exception as error:  # noqa: BLE001  (whatever it is, it ends one delivery's try, not everybody's)
+            _bug(error)
+
+    async def _record(self, due: Due, answer: str, delivered: bool) -> None:  # noqa: FBT001  (what `_try` answers)
         age = self._clock.now() - due.created_at
         state = "delivered" if delivered else "failed" if age > _GIVE_UP else "waiting"
         gone = answer == str(_GONE)
         async with self._database.transaction([due.company_id]) as tx:
-            after = await endpoints.record_try(
+            after = await deliveries.record_try(
                 tx, due, answer, state, backoff_seconds(due.tries + 1, first=5, most=3600), gone=gone
             )
             if after == "disabled" and not delivered:
@@ -148,6 +175,9 @@ class Deliveries:
             return "the address may not be called", False
         except httpx.HTTPError as error:
             return type(error).__name__, False
+        except Exception as error:  # noqa: BLE001  (a failed try like any other, and one that is seen)
+            _bug(error)
+            return "it could not be sent", False
         return str(response.status_code), response.is_success
 
     def _signed(self, due: Due) -> dict[str, str]:
@@ -159,5 +189,10 @@ class Deliveries:
     async def _prune(self) -> None:
         while True:
             async with self._database.system() as tx:
-                await endpoints.prune_deliveries(tx, _KEPT_DAYS)
+                await deliveries.prune_deliveries(tx, _KEPT_DAYS)
             await asyncio.sleep(_PRUNE_SECONDS)
+
+
+def _bug(error: Exception) -> None:
+    log.error("work.failed", operation="deliveries.send", outcome=type(error).__name__, where=where(error))
+    WORK.labels(kind="deliveries.send", outcome="error").inc()

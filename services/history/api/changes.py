@@ -23,6 +23,10 @@ from shared.systems.words import names
 
 HISTORY_CHUNK, HISTORY_ROUNDS = 200, 10
 """Events that a page of the change history looks through at once, and how often, however few it takes."""
+HISTORY_SPAN = 10_000
+"""Entries of a company's log among which it looks for them each time."""
+HISTORY_CONTEXT = 20_000
+"""Events of the records concerned after which a page ends, however few it holds."""
 FEED_SPAN = 10_000
 """Entries that one page of the feed looks through at most, however few it takes."""
 
@@ -70,23 +74,26 @@ async def _with_linked(tx: Tx, company: UUID, record: UUID) -> list[UUID]:
 async def _found(
     tx: Tx, company: UUID, records: list[UUID] | None, wanted: EntryFilter, before_n: int, limit: int
 ) -> tuple[list[Group], int | None]:
-    """The next entries, and where to go on; a rare one is looked for in so many rounds."""
+    """The next entries, and where to go on; a rare one is looked for in so many rounds, each over a part of the log."""
     found: list[Group] = []
+    looked_at = 0
+    before_n = min(before_n, (await log.heads(tx, [company]))[company].n + 1)
     for _ in range(HISTORY_ROUNDS):
-        events = await changes.candidates(tx, company, records, wanted, before_n, HISTORY_CHUNK)
-        if not events:
+        above_n = 0 if records is not None else max(0, before_n - 1 - HISTORY_SPAN)
+        events = await changes.candidates(tx, company, records, wanted, (above_n, before_n), HISTORY_CHUNK)
+        if events:
+            of = records or list({e.record_id for e in events if e.record_id})
+            context = await changes.context(tx, company, of)
+            looked_at += len(context)
+            context = sorted({e.n: e for e in [*events, *context]}.values(), key=lambda e: e.n)
+            found += chosen(context, {e.n for e in events}, wanted, together=records is not None)
+        before_n = events[-1].n if len(events) == HISTORY_CHUNK else above_n + 1
+        if len(found) > limit:
+            return found[:limit], found[limit - 1].n
+        if before_n <= 1:
             return found, None
-        of = records or list({e.record_id for e in events if e.record_id})
-        context = await changes.context(tx, company, of)
-        context = sorted({e.n: e for e in [*events, *context]}.values(), key=lambda e: e.n)
-        found += chosen(context, {e.n for e in events}, wanted, together=records is not None)
-        before_n = events[-1].n
-        if len(found) >= limit:
-            more = len(found) > limit or len(events) == HISTORY_CHUNK
-            found = found[:limit]
-            return found, found[-1].n if more else None
-        if len(events) < HISTORY_CHUNK:
-            return found, None
+        if len(found) == limit or looked_at >= HISTORY_CONTEXT:
+            break
     return found, before_n
 
 

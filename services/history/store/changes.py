@@ -15,7 +15,7 @@ _TYPES = list(KINDS)
 
 _CANDIDATES = """
 SELECT company_id, n, event_id, event_time, type, topic, record_id, run_id, actor, cause, body, prev_hash, hash
-FROM log WHERE company_id = $1 AND n > 0 AND n < $2 AND type = ANY ($3::text[])
+FROM log WHERE company_id = $1 AND n > $8 AND n < $2 AND n > 0 AND type = ANY ($3::text[])
   AND ($4::text IS NULL OR coalesce(actor, '') = $4)
   AND ($5::timestamptz IS NULL OR event_time >= $5) AND ($6::timestamptz IS NULL OR event_time < $6)
 ORDER BY n DESC LIMIT $7
@@ -30,12 +30,24 @@ ORDER BY n DESC LIMIT $7
 
 
 async def candidates(
-    tx: Tx, company: UUID, records: Sequence[UUID] | None, wanted: EntryFilter, before_n: int, limit: int
+    tx: Tx,
+    company: UUID,
+    records: Sequence[UUID] | None,
+    wanted: EntryFilter,
+    between: tuple[int, int],
+    limit: int,
 ) -> list[Entry]:
-    """The next events that may end an entry that is asked for, newest first; of these records, or of the whole company."""
+    """The next events that may end an entry that is asked for, newest first.
+
+    Of these records, below the second number of `between`; or of the whole company, above the first one too, so that a
+    filter that takes nothing reads no further.
+    """
+    above_n, before_n = between
     asked = (company, before_n, wanted.types(), wanted.actor, wanted.since, wanted.until, limit)
     rows = await (
-        tx.fetch(_CANDIDATES, *asked) if records is None else tx.fetch(_CANDIDATES_OF, *asked, list(records))
+        tx.fetch(_CANDIDATES, *asked, above_n)
+        if records is None
+        else tx.fetch(_CANDIDATES_OF, *asked, list(records))
     )
     return [Entry(*row) for row in rows]
 

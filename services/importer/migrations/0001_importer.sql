@@ -82,6 +82,8 @@ CREATE TABLE read_tasks (
 );
 CREATE INDEX read_tasks_run ON read_tasks (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX read_tasks_due ON read_tasks (due_at) WHERE done_at IS NULL;
+CREATE INDEX read_tasks_open ON read_tasks (account_id, company_id) WHERE done_at IS NULL;
+CREATE INDEX read_tasks_done ON read_tasks (done_at) WHERE done_at IS NOT NULL;
 SELECT muster.protect('read_tasks'), muster.open_to_system('read_tasks');
 
 -- Which records a full read has met, one row a page: what it did not meet is gone.
@@ -92,7 +94,7 @@ CREATE TABLE read_pages (
     record_ids uuid[] NOT NULL,
     PRIMARY KEY (task_id, company_id, page)
 );
-SELECT muster.protect('read_pages');
+SELECT muster.protect('read_pages'), muster.open_to_system('read_pages');
 
 -- What a page writes goes as one array of rows (decision 0011).
 CREATE TYPE snapshot_row AS (

@@ -98,12 +98,13 @@ _ADD_HINTS = """
 WITH waiting AS (
     SELECT company_id, task_id FROM read_tasks
     WHERE company_id = $1 AND account_id = $3 AND kind = 'records' AND cause = $4 AND run_id IS NULL AND done_at IS NULL
-      AND lease_until IS NULL AND attempts = 0 AND cardinality(remote_ids) < $7
+      AND lease_until IS NULL AND attempts = 0 AND page = 0
+      AND cardinality(ARRAY(SELECT DISTINCT unnest(remote_ids || $6::text[]))) <= $7
     LIMIT 1 FOR UPDATE SKIP LOCKED
 ), merged AS (
     UPDATE read_tasks t SET remote_ids = ARRAY(SELECT DISTINCT unnest(t.remote_ids || $6::text[]))
     FROM waiting w WHERE t.company_id = w.company_id AND t.task_id = w.task_id RETURNING 1
-), heard AS (
+), hinted AS (
     UPDATE directories SET hinted_at = now() WHERE company_id = $1 AND account_id = $3
       AND (hinted_at IS NULL OR hinted_at < now() - interval '10 seconds')
 ), again AS (
@@ -130,11 +131,13 @@ _WANT_DIRECTORY = """
 INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, traceparent, due_at)
 SELECT $1, $2, $3, CASE WHEN d.complete_as_of IS NULL THEN 'full' ELSE 'delta' END, $5, $6, $8,
        greatest(now(), d.began_at + make_interval(secs => $7))
-FROM directories d
+FROM directories d CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE kind = 'delta') AS deltas,
+           count(*) FILTER (WHERE d.complete_as_of IS NULL OR (as_of IS NULL AND coalesce(lease_until < now(), true))) AS serving
+    FROM read_tasks WHERE company_id = $1 AND account_id = $3 AND kind IN ('full', 'delta') AND done_at IS NULL AND run_id IS NULL
+) t
 WHERE d.company_id = $1 AND d.account_id = $3 AND (d.complete_as_of IS NULL OR d.complete_as_of < $4)
-  AND NOT EXISTS (
-    SELECT FROM read_tasks t WHERE t.company_id = $1 AND t.account_id = $3 AND t.kind IN ('full', 'delta')
-      AND t.done_at IS NULL AND t.run_id IS NULL AND (t.lease_token = 0 OR d.complete_as_of IS NULL))
+  AND t.serving = 0 AND t.deltas < 2
 ON CONFLICT DO NOTHING
 """
 
@@ -142,9 +145,10 @@ ON CONFLICT DO NOTHING
 async def want_directory(
     tx: Tx, company: UUID, account: UUID, task_id: UUID, not_before: datetime, cause: Cause = Cause.READ
 ) -> None:
-    """Ask for a delta that begins after `not_before`; one that has not begun yet serves all who ask.
+    """Ask for a delta that begins after `not_before`; one that has not begun yet, or begins again, serves all who ask.
 
-    An account that was never read is read completely. Deltas of an account begin `DELTA_SECONDS` apart.
+    An account that was never read is read completely. Deltas of an account begin `DELTA_SECONDS` apart, and no third one is
+    open beside two that have begun: who asked asks again.
     """
     await tx.execute(
         _WANT_DIRECTORY,
@@ -161,7 +165,8 @@ async def want_directory(
 
 
 _CLAIM = """
-UPDATE read_tasks t SET lease_token = lease_token + 1, lease_until = now() + make_interval(secs => $1)
+UPDATE read_tasks t SET lease_token = lease_token + 1, lease_until = now() + make_interval(secs => $1),
+       attempts = attempts + (lease_until IS NOT NULL)::int
 WHERE (company_id, task_id) = (
     SELECT company_id, task_id FROM read_tasks c
     WHERE done_at IS NULL AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
@@ -187,6 +192,7 @@ async def claim_task(tx: Tx, lease_seconds: float) -> Task | None:
     """The next read that is due, under a lease.
 
     One complete read of an account at a time, and one of hints: those that come meanwhile are gathered for the next.
+    A read whose last worker let its lease run out has been tried once more.
     """
     row = await tx.fetchrow(_CLAIM, lease_seconds)
     if row is None:
@@ -201,6 +207,18 @@ def _task(row: Record) -> Task:
     values["cause"], values["lane"] = Cause(row["cause"]), Lane(row["lane"])
     values["counts"] = orjson.loads(row["counts"])
     return Task(**values)
+
+
+_RENEW = """
+UPDATE read_tasks SET lease_until = now() + make_interval(secs => $4)
+WHERE company_id = $1 AND task_id = $2 AND lease_token = $3 AND done_at IS NULL
+"""
+
+
+async def renew(tx: Tx, task: Task, lease_seconds: float) -> bool:
+    """Keep the lease while a system is waited for; False when it is lost."""
+    tag = await tx.execute(_RENEW, task.company_id, task.task_id, task.lease_token, lease_seconds)
+    return tag == "UPDATE 1"
 
 
 _ADVANCE = """
@@ -331,6 +349,22 @@ WHERE company_id = $1 AND task_id = $2 AND lease_token = $3
 async def retry_task(tx: Tx, task: Task, delay_seconds: float, *, attempt: bool = True) -> None:
     """Give the lease back and try again later; whether that was an `attempt`."""
     await tx.execute(_RETRY, task.company_id, task.task_id, task.lease_token, delay_seconds, int(attempt))
+
+
+_FORGET_OLD = """
+WITH old AS (
+    SELECT company_id, task_id FROM read_tasks WHERE done_at < now() - make_interval(days => $1) ORDER BY done_at LIMIT $2
+), pages AS (
+    DELETE FROM read_pages p USING old WHERE p.company_id = old.company_id AND p.task_id = old.task_id
+)
+DELETE FROM read_tasks t USING old WHERE t.company_id = old.company_id AND t.task_id = old.task_id
+"""
+FORGET_AT_ONCE = 1000
+
+
+async def forget_old(tx: Tx, days: int) -> bool:
+    """Delete reads that were over so many days ago, and what given-up ones had met; whether there may be more."""
+    return await tx.execute(_FORGET_OLD, days, FORGET_AT_ONCE) == f"DELETE {FORGET_AT_ONCE}"
 
 
 def counted(counts: Mapping[str, int], staging: Staging, read: int) -> dict[str, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from services.importer.settings import Settings
 from services.importer.store import directories, tasks
@@ -17,7 +18,7 @@ from shared.clock import Clock
 from shared.connectors.opening import Connectors
 from shared.connectors.ports import Connector, Page
 from shared.db.companies import load_settings
-from shared.db.leases import LEASE_SECONDS, LeaseLostError
+from shared.db.leases import LEASE_SECONDS, LeaseLostError, renewing
 from shared.db.tx import Database
 from shared.db.work import IDLE_SECONDS, keep_running, keep_working
 from shared.domain.employee import Remote, Unread
@@ -31,6 +32,9 @@ from shared.telemetry.metrics import WORK
 OVERLAP = timedelta(minutes=5)
 """A delta reads again what changed just before its watermark: a system may show a change later than it dates it."""
 RECORDS_AT_ONCE = 100
+"""People asked for by name at once, and staged together: a read that is interrupted goes on behind them."""
+
+T = TypeVar("T")
 
 
 class Reader:
@@ -67,6 +71,7 @@ class Reader:
         while True:
             with suppress(Unavailable):
                 await self.begin_generations()
+                await self.forget_old_tasks()
             await asyncio.sleep(60)
 
     async def begin_generations(self) -> None:
@@ -88,6 +93,13 @@ class Reader:
                     Lane.BULK,
                     unless_waiting=True,
                 )
+
+    async def forget_old_tasks(self) -> None:
+        """Delete the reads that have been over for long."""
+        more = True
+        while more:
+            async with self._database.system() as tx:
+                more = await tasks.forget_old(tx, self._settings.read_task_days)
 
     async def step(self) -> bool:
         """Claim one read and carry it through; False when nothing is due."""
@@ -111,6 +123,8 @@ class Reader:
         return True
 
     async def _read(self, task: Task, settings: CompanySettings | None) -> None:
+        if task.run_id is not None and task.attempts >= self._settings.import_attempts:
+            raise Unavailable("each of its readers lost the lease")
         watermark = None
         if task.kind in ("full", "delta"):
             async with self._database.transaction([task.company_id]) as tx:
@@ -133,22 +147,31 @@ class Reader:
         ahead = asyncio.ensure_future(connector.read_page(task.cursor, since=task.since))
         try:
             while True:
-                page = await ahead
+                page = await self._renewing(task, ahead)
                 task, more = _next(task, page)
                 if more:
                     ahead = asyncio.ensure_future(connector.read_page(task.cursor, since=task.since))
-                page, found = await self._ask_again(connector, page)
+                page, found = await self._ask_again(task, connector, page)
                 task = await self._stager.stage_page(task, settings, connector, page, found, last=not more)
                 if not more:
                     return
         finally:
             ahead.cancel()
 
-    async def _ask_again(self, connector: Connector, page: Page) -> tuple[Page, Found]:
+    async def _renewing(self, task: Task, call: Awaitable[T]) -> T:
+        """What a system answers, while the task stays ours."""
+
+        async def renew() -> bool:
+            async with self._database.transaction([task.company_id]) as tx:
+                return await tasks.renew(tx, task, LEASE_SECONDS)
+
+        return await renewing(call, renew)
+
+    async def _ask_again(self, task: Task, connector: Connector, page: Page) -> tuple[Page, Found]:
         """Nobody is gone by one word: who is said to be gone is asked for by name, and one who answers is read instead."""
         if not page.gone:
             return page, Found({}, page.requested_at, page.answered_at)
-        found = await self._named(connector, page.gone)
+        found = await self._renewing(task, self._named(connector, page.gone))
         return replace(page, gone=[i for i in page.gone if i not in found.records]), found
 
     async def _named(self, connector: Connector, remote_ids: Sequence[str]) -> Found:
@@ -160,8 +183,11 @@ class Reader:
 
     async def _read_records(self, task: Task, settings: CompanySettings, connector: Connector) -> None:
         """The named records, fresh. Whether one that is not there is gone, the next complete read judges."""
-        found = await self._named(connector, task.remote_ids)
-        await self._stager.stage_records(task, settings, found)
+        for start in range(task.page * RECORDS_AT_ONCE, len(task.remote_ids), RECORDS_AT_ONCE):
+            named = task.remote_ids[start : start + RECORDS_AT_ONCE]
+            found = await self._renewing(task, self._named(connector, named))
+            last = start + RECORDS_AT_ONCE >= len(task.remote_ids)
+            task = await self._stager.stage_records(task, settings, named, found, last=last)
 
 
 def _next(task: Task, page: Page) -> tuple[Task, bool]:

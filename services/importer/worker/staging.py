@@ -1,4 +1,4 @@
-"""Stage what was read: compare it with what staging holds, store it and say it, each page in one transaction."""
+"""Stage what was read: compare it with what staging holds, store it and publish it, each page in one transaction."""
 
 from __future__ import annotations
 
@@ -108,15 +108,21 @@ class Stager:
         )
         return replace(task, page=task.page + 1)
 
-    async def stage_records(self, task: Task, settings: CompanySettings, found: Found) -> None:
-        """Records read by name; the task ends with them."""
+    async def stage_records(
+        self, task: Task, settings: CompanySettings, named: Sequence[str], found: Found, *, last: bool
+    ) -> Task:
+        """Those `found` of the people that were `named`; the task with them counted. With the last of them it ends."""
         fresh = found.fresh(task.account_id)
         async with self._database.transaction([task.company_id]) as tx:
             staging = await self._stage(tx, task, settings, fresh)
-            if task.cause is Cause.HOOK and len(fresh) < len(task.remote_ids):
-                await self._look_for_missing(tx, task, found)
+            if task.cause is Cause.HOOK and len(fresh) < len(named):
+                await self._look_for_missing(tx, task, named, found)
             task = replace(task, counts=tasks.counted(task.counts, staging, len(fresh)))
-            await self._finisher.finish(tx, task)
+            if last:
+                await self._finisher.finish(tx, task)
+            elif not await tasks.advance(tx, task, LEASE_SECONDS):
+                raise LeaseLostError
+        return replace(task, page=task.page + 1)
 
     async def _remove(self, tx: Tx, task: Task, page: Page) -> None:
         """Those of whom the system itself says that they are gone."""
@@ -131,16 +137,16 @@ class Stager:
         ]
         await self._outbox.append(tx, outgoing)
 
-    async def _look_for_missing(self, tx: Tx, task: Task, found: Found) -> None:
+    async def _look_for_missing(self, tx: Tx, task: Task, named: Sequence[str], found: Found) -> None:
         """What has changed says who it was: a hook may name another id than the record's own (QuickBooks Payroll).
 
         Of somebody whom staging holds it says whether they are gone (a merge), however fresh the directory is.
         """
-        missing = [record_id(task.account_id, i) for i in task.remote_ids if i not in found.records]
+        missing = [record_id(task.account_id, i) for i in named if i not in found.records]
         known = await snapshots.load_snapshots(tx, missing)
         held = any(one.state != "removed" for one in known.values())
         not_before = found.requested_at if held else found.requested_at - timedelta(minutes=1)
-        wanted = uuid5(task.task_id, "missing")
+        wanted = uuid5(task.task_id, f"missing/{task.page}")
         await tasks.want_directory(tx, task.company_id, task.account_id, wanted, not_before, Cause.SWEEP)
 
     async def _stage(

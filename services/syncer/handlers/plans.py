@@ -132,6 +132,8 @@ class Plans:
         command, company, plan = event.body, event.company_id, await self._find(tx, event)
         if plan is None or plan.state not in _OPEN or plan.kind is PlanKind.RULES:
             return
+        if await runs.is_known(tx, company, plan.plan_id):  # a limit stopped it while it was written
+            return
         changed = await plans.exclude(tx, company, plan.plan_id, command.records, excluded=command.excluded)
         if not changed:
             return

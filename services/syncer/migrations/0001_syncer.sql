@@ -78,7 +78,7 @@ CREATE TABLE records (
     PRIMARY KEY (record_id, company_id)
 ) WITH (fillfactor = 70);  -- a status is written in place (HOT) when no index hangs on it and the page has room
 CREATE INDEX records_destination ON records (destination_record_id, company_id) WHERE destination_record_id IS NOT NULL;
-CREATE INDEX records_due ON records (company_id) WHERE due;
+CREATE INDEX records_due ON records (company_id, record_id) WHERE due;
 SELECT muster.protect('records'), muster.open_to_system('records');
 
 CREATE TABLE directories (

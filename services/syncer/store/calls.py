@@ -200,11 +200,10 @@ WHERE c.company_id = n.company_id AND c.record_id = n.record_id AND c.account_id
 """
 
 
-async def close_creations(tx: Tx, company: UUID, account: UUID, made: Sequence[tuple[UUID, str]]) -> None:
-    """These (record, remote id) exist now; nothing is created for them again."""
+async def close_creations(tx: Tx, company: UUID, made: Sequence[tuple[UUID, UUID, str]]) -> None:
+    """These (record, account, remote id) exist now; nothing is created for them again."""
     if made:
-        records, remote_ids = zip(*made, strict=True)
-        await tx.execute(_CREATED, [company] * len(made), records, [account] * len(made), remote_ids)
+        await tx.execute(_CREATED, [company] * len(made), *zip(*made, strict=True))
 
 
 _NOT_MADE = """

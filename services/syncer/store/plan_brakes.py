@@ -71,14 +71,18 @@ UPDATE plans SET state = 'held', tripped = $3 WHERE company_id = $1 AND plan_id 
 """
 _HOLD_PUSHES = """
 WITH held AS (
-    UPDATE pushes SET state = 'held' WHERE company_id = $1 AND run_id = $2 AND state = 'planned' RETURNING company_id, record_id
+    UPDATE pushes SET state = 'held'
+    WHERE company_id = $1 AND run_id = $2 AND state = 'planned' AND step = '' RETURNING company_id, record_id
 )
 UPDATE records r SET due = true FROM held h WHERE r.company_id = h.company_id AND r.record_id = h.record_id
 """
 
 
 async def hold(tx: Tx, company: UUID, plan: UUID, tripped: Sequence[Tripped]) -> None:
-    """Stop a plan, and those of its pushes that are not on their way; their records show it when they are decided again."""
+    """Stop a plan, and those of its pushes that are not on their way; their records show it when they are decided again.
+
+    A push that has written a temporary value finishes.
+    """
     await tx.execute(_HOLD, company, plan, as_json([one.model_dump(mode="json") for one in tripped]))
     await tx.execute(_HOLD_PUSHES, company, plan)
     tx.made_due("records")

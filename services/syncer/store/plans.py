@@ -179,7 +179,8 @@ async def is_first(tx: Tx, company: UUID, account: UUID, plan: UUID) -> bool:
 _MOVE = """
 UPDATE plans SET state = $4, decided_by = coalesce($5, decided_by), tripped = coalesce($6, tripped),
        unapplied = $4 = 'applying', traceparent = coalesce($7, traceparent), changed = 0, deactivated = 0, pay = 0,
-       ended_at = CASE WHEN $4 IN ('cancelled', 'expired', 'done') THEN now() END
+       ended_at = CASE WHEN $4 IN ('cancelled', 'expired', 'done') THEN now() END,
+       expires_at = CASE WHEN $4 <> 'applying' THEN expires_at END
 WHERE company_id = $1 AND plan_id = $2 AND state = ANY ($3::text[])
 RETURNING plan_id
 """

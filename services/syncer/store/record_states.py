@@ -131,7 +131,7 @@ SELECT s.company_id, s.record_id, s.situation, s.link_rev, s.link_source_rev, s.
                AND (s.create_asked_at IS NULL OR s.create_asked_at <= n.finished_at)) AS created_before,
        (SELECT c.call_id FROM creations n JOIN calls c ON c.company_id = n.company_id AND c.call_id = n.call_id
         WHERE n.company_id = s.company_id AND n.record_id = s.record_id AND n.remote_id IS NULL
-          AND c.state IN ('sending', 'unknown', 'given_up') LIMIT 1) AS unknown_call,
+          AND n.account_id = ANY ($3::uuid[]) AND c.state IN ('sending', 'unknown', 'given_up') LIMIT 1) AS unknown_call,
        s.status, s.reason, s.field, s.retry_at, s.status_rev, s.synced_at, s.sent, s.answered, s.failure, s.automatic_rev,
        s.ignored, s.writes,
        EXISTS (SELECT FROM plans p JOIN plan_records r ON r.company_id = p.company_id AND r.plan_id = p.plan_id
@@ -328,7 +328,15 @@ async def mark_automatic_due(tx: Tx, company: UUID) -> None:
     tx.made_due(RECORDS)
 
 
-_NEXT_DUE = "SELECT DISTINCT company_id FROM records WHERE due"
+_NEXT_DUE = """
+WITH RECURSIVE waiting AS (
+    (SELECT company_id FROM records WHERE due ORDER BY company_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.company_id FROM records r WHERE r.due AND r.company_id > w.company_id ORDER BY r.company_id LIMIT 1)
+    FROM waiting w WHERE w.company_id IS NOT NULL
+)
+SELECT company_id FROM waiting WHERE company_id IS NOT NULL
+"""
 
 
 async def companies_due(tx: Tx) -> list[UUID]:
@@ -338,12 +346,12 @@ async def companies_due(tx: Tx) -> list[UUID]:
 
 _TAKE_DUE = """
 UPDATE records SET due = false WHERE (company_id, record_id) IN (
-    SELECT company_id, record_id FROM records WHERE company_id = ANY ($1::uuid[]) AND due
-    ORDER BY record_id LIMIT $2 FOR UPDATE)
+    SELECT company_id, record_id FROM records WHERE company_id = $1 AND due
+    ORDER BY company_id, record_id LIMIT $2 FOR UPDATE)
 RETURNING record_id
 """
 
 
-async def take_due(tx: Tx, limit: int) -> list[UUID]:
-    """The next records to decide again."""
-    return [row["record_id"] for row in await tx.fetch(_TAKE_DUE, list(tx.companies), limit)]
+async def take_due(tx: Tx, company: UUID, limit: int) -> list[UUID]:
+    """The company's next records to decide again."""
+    return [row["record_id"] for row in await tx.fetch(_TAKE_DUE, company, limit)]

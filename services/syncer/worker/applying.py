@@ -16,6 +16,7 @@ from shared.contracts.commands import MAX_IDS
 from shared.contracts.events import PlanExpired, SyncCompleted
 from shared.db.companies import load_settings
 from shared.db.tx import Database, Tx
+from shared.db.work import for_each_company
 from shared.domain.values import Action, Lane
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.telemetry import traces
@@ -35,13 +36,15 @@ class Applier:
         """One chunk of each company that has plans to apply or to close; False when none has."""
         async with self._database.system() as tx:
             companies = await plan_steps.companies_due(tx)
-        for company in companies:
-            async with self._database.locked([company]) as tx:
-                await self._close(tx, company)
-                if (plan := await plan_steps.unapplied(tx, company)) is not None:
-                    with traces.span("apply plan", parent=plan.traceparent):
-                        await self._apply(tx, company, plan)
-        return bool(companies)
+        return await for_each_company("plan", companies, self._chunk)
+
+    async def _chunk(self, company: UUID) -> bool:
+        async with self._database.locked([company]) as tx:
+            await self._close(tx, company)
+            if (plan := await plan_steps.unapplied(tx, company)) is not None:
+                with traces.span("apply plan", parent=plan.traceparent):
+                    await self._apply(tx, company, plan)
+        return True
 
     async def _close(self, tx: Tx, company: UUID) -> None:
         expired = [PlanExpired(run_id=plan) for plan in await plan_steps.expire(tx, company)]

@@ -8,6 +8,7 @@ from services.syncer import core, deciding
 from services.syncer.store import record_states
 from shared.db.companies import load_settings
 from shared.db.tx import Database
+from shared.db.work import for_each_company
 from shared.domain.values import Lane
 from shared.errors import Unavailable, where
 from shared.messaging.outbox import Outbox
@@ -27,19 +28,21 @@ class DueRecords:
         """Decide one chunk of due records again, with the same core and under the same lock as the handlers."""
         async with self._database.system() as tx:
             companies = await record_states.companies_due(tx)
-        for company in companies:
-            try:
-                await self._decide_chunk(company, DUE_CHUNK)
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001  (a bug that one record met must not stop the others)
-                log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
-                await self._decide_apart(company)
-        return bool(companies)
+        return await for_each_company("decide", companies, self._decide)
+
+    async def _decide(self, company: UUID) -> bool:
+        try:
+            return await self._decide_chunk(company, DUE_CHUNK)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  (a bug that one record met must not stop the others)
+            log.error("work.failed", operation="decide", outcome=type(error).__name__, where=where(error))
+            await self._decide_apart(company)
+            return True
 
     async def _decide_chunk(self, company: UUID, most: int) -> bool:
         async with self._database.locked([company]) as tx:
-            records = await record_states.take_due(tx, most)
+            records = await record_states.take_due(tx, company, most)
             states = await record_states.load_states(tx, records, await load_settings(tx, [company]))
             decisions = [core.decide(state, lane=Lane.BULK) for state in states.values()]
             await deciding.save(tx, self._outbox, decisions, lambda _: None)
@@ -60,7 +63,7 @@ class DueRecords:
     async def _show_failed(self, company: UUID) -> None:
         """The next due record is due no more, and shows that it could not be decided, if it can be loaded at all."""
         async with self._database.locked([company]) as tx:
-            records = await record_states.take_due(tx, 1)
+            records = await record_states.take_due(tx, company, 1)
             settings = await load_settings(tx, [company])
             try:
                 states = await record_states.load_states(tx, records, settings)

@@ -76,7 +76,7 @@ class Recorder:
         again: list[Push] = []
         stepped: list[Push] = []
         ended: list[tuple[UUID, PushOutcome]] = []
-        made: list[tuple[UUID, str]] = []
+        made: list[tuple[UUID, UUID, str]] = []
         asked: dict[UUID, Push | None] = {}
         results: defaultdict[UUID, list[Outgoing]] = defaultdict(list)
         for outcome in (o for o in outcomes if o.push.record_id in after and not _is_over(o)):
@@ -105,7 +105,7 @@ class Recorder:
                 _measure(push, state, now)
                 results[push.record_id].append(succeeded_event(company, outcome, state, result.there))
                 if outcome.action is Action.CREATE:
-                    made.append((push.record_id, result.there.remote_id))
+                    made.append((push.record_id, push.account_id, result.there.remote_id))
                 continue
             left = not_carried_out(company, outcome, state, later.get(push.push_id))
             after[push.record_id], name, events = left
@@ -120,8 +120,7 @@ class Recorder:
         await snapshots.save_snapshots(
             tx, [(company, snapshot, snapshot.employee.text()) for snapshot in known]
         )
-        if made:
-            await calls.close_creations(tx, company, outcomes[0].push.account_id, made)
+        await calls.close_creations(tx, company, made)
         outgoing += deciding.run_events(company, await push_queue.end_pushes(tx, company, ended))
         await self._outbox.append(tx, outgoing)
         pushed = {o.push.record_id: _caused(o) for o in outcomes if o.push.record_id in after}

@@ -32,8 +32,8 @@ from shared.db.tx import Database
 from shared.db.work import IDLE_SECONDS, keep_working
 from shared.domain.employee import Remote, Unread
 from shared.domain.settings import Account
-from shared.domain.values import Action
-from shared.errors import MusterError, RateLimited, Rejected, Unavailable, Unexpected
+from shared.domain.values import Action, Holder
+from shared.errors import MusterError, RateLimited, Rejected, Unavailable, Unexpected, where
 from shared.messaging.outbox import Outbox
 from shared.systems import SYSTEMS
 from shared.telemetry import traces
@@ -227,10 +227,18 @@ class Sender:
             settings = (await load_settings(tx, [call.company_id])).get(call.company_id)
             pushes = await calls.members(tx, call)
         account = settings.account(call.account_id) if settings else None
+        if call.attempts > self._settings.send_attempts and call.age_seconds > PATIENCE_SECONDS:
+            await self._call_failed(call, Unavailable("tried too often", outcome_unknown=True), again=True)
+            return
         if account is None:
             raise Unavailable("the account of a call is not known yet")
         with _traced("push again", pushes):
-            await self._settle_or_repeat(call, pushes, account)
+            try:
+                await self._settle_or_repeat(call, pushes, account)
+            except (MusterError, LeaseLostError):
+                raise
+            except Exception as error:  # noqa: BLE001  (a bug ends this call after some tries)
+                await self._call_failed(call, Unexpected(error, outcome_unknown=True), again=True)
 
     async def _settle_or_repeat(self, call: Call, pushes: Sequence[Push], account: Account) -> None:
         connector = await self._connectors.get(account, call.company_id)
@@ -292,8 +300,18 @@ class Sender:
             await self._call_failed(call, known, again=again)
             return
         members = {str(push.push_id): push for push in pushes}
-        holders = await find_holders(Directory(self._database, connector, call), members, written)
+        holders = await self._holders(connector, call, members, written)
         await self._record(CallResult(call, members, written, requested_at, answered_at, holders=holders))
+
+    async def _holders(
+        self, connector: Connector, call: Call, members: Mapping[str, Push], written: Sequence[Written]
+    ) -> Mapping[UUID, Holder]:
+        """Who has what was refused; an answer is recorded even where that cannot be told."""
+        try:
+            return await find_holders(Directory(self._database, connector, call), members, written)
+        except Exception as error:  # noqa: BLE001
+            log.error("work.failed", operation="holders", outcome=type(error).__name__, where=where(error))
+            return {}
 
     async def _record(self, result: CallResult) -> None:
         """An answer that a bug keeps from being recorded leaves its call's outcome unknown: repeated, then given up."""

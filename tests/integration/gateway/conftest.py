@@ -303,6 +303,12 @@ def second_factor() -> bool:
     return False
 
 
+@pytest.fixture
+def pool_size() -> int:
+    """gateway's connections: the usual number."""
+    return 8
+
+
 @pytest_asyncio.fixture
 async def world(
     addresses: Callable[[str], str],
@@ -312,9 +318,11 @@ async def world(
     hide_from_operators: bool,
     sso: SsoSettings,
     second_factor: bool,
+    pool_size: int,
 ) -> AsyncIterator[World]:
     """A fresh installation; nobody is there yet."""
-    database = await open_database(DatabaseSettings(dsn=SecretStr(addresses("gateway"))), "gateway")
+    mine = DatabaseSettings(dsn=SecretStr(addresses("gateway")), pool_size=pool_size)
+    database = await open_database(mine, "gateway")
     history = await open_database(DatabaseSettings(dsn=SecretStr(addresses("history"))), "history")
     mapper = await open_database(DatabaseSettings(dsn=SecretStr(addresses("mapper"))), "mapper")
     importer = await open_database(DatabaseSettings(dsn=SecretStr(addresses("importer"))), "importer")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from httpx import Response
 
+from services.gateway.app import OPEN_BODY_BYTES
 from shared.http.app import MAX_BODY_BYTES
 from shared.http.problems import TYPES
 from tests.integration.gateway.conftest import World
@@ -69,6 +72,31 @@ async def test_a_good_body_may_be_as_large_and_deep_as_is_said(admin: World) -> 
     body = MODE + b" " * (MAX_BODY_BYTES - len(MODE))
 
     await admin.call("POST", f"{path}/imports", content=body, headers=JSON, expected=202)
+
+
+async def test_what_removes_something_takes_no_larger_body(admin: World) -> None:
+    path = await admin.company()
+    answer = await admin.http.request(
+        "DELETE", f"{path}/members/{uuid4()}", content=b" " * 2_000_000, headers={"X-Muster": "1", **JSON}
+    )
+    assert _refused(answer, "too-large") == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/session", f"/v1/invitations/{'x' * 43}", f"/v1/password-resets/{'x' * 43}", "/v1/sign-in/x", "/x"],
+)
+async def test_one_who_is_not_signed_in_says_little(world: World, path: str) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            yield b" " * (OPEN_BODY_BYTES // 4)
+        yield b"{}"
+
+    for body in (b" " * (OPEN_BODY_BYTES + 1), pieces()):
+        answer = await world.http.post(path, content=body, headers=JSON)
+        assert _refused(answer, "too-large") == []
+    answer = await world.http.post(path, content=b"{}" + b" " * (OPEN_BODY_BYTES - 2), headers=JSON)
+    assert answer.status_code in (401, 404, 405, 422), answer.text
 
 
 async def test_a_body_of_another_type_is_refused(admin: World) -> None:

@@ -19,7 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.gateway.settings import Settings
-from services.gateway.worker import Deliveries
+from services.gateway.store.deliveries import COMPANY_MOST, ENDPOINT_MOST
+from services.gateway.worker import Deliveries, deliveries
 from shared.clock import SystemClock
 from shared.http.internal import Internal
 from shared.settings import DatabaseSettings, EgressSettings, KafkaSettings, VaultSettings
@@ -35,10 +36,14 @@ class Receiver:
 
     url: str = ""
     status: int = 200
+    answers: asyncio.Event | None = None
+    """What its answers wait for, where they wait for anything."""
     received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     async def receive(self, request: Request) -> Response:
         self.received.append((dict(request.headers), await request.body()))
+        if self.answers is not None:
+            await self.answers.wait()
         return Response(status_code=self.status)
 
     def events(self) -> list[dict[str, Any]]:
@@ -217,6 +222,61 @@ async def test_a_replaced_secret_still_signs_for_a_day(admin: World) -> None:
             assert is_signed(headers, body, [secret], datetime.now(UTC))
 
 
+async def test_an_address_that_cannot_be_called_stops_nobody_elses(admin: World) -> None:
+    """No port has this number: what fails then is not an error of HTTP, and the address was saved before it was refused."""
+    path = await admin.company()
+    async with _receiver() as receiver:
+        bad = await _endpoint(admin, path, receiver.url)
+        await admin.age("UPDATE gateway.endpoints SET url = 'http://127.0.0.1:99999/in'")
+        await _endpoint(admin, path, receiver.url)
+        (record,) = await admin.staged(path, "Lindqvist")
+        async with _delivering(admin):
+
+            async def both() -> Any:
+                items = (await admin.call("GET", f"{path}/endpoints/{bad['endpoint_id']}/deliveries"))[
+                    "items"
+                ]
+                return receiver.received and items and items[0]["tries"] and items
+
+            (failed,) = await eventually(both)
+        assert [e["record_id"] for e in receiver.events()] == [str(record)]
+        assert (failed["state"], failed["answer"]) == ("waiting", "it could not be sent")
+
+
+async def test_who_does_not_answer_delays_nobody_else(admin: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three addresses of one company hang, and more waits for each than may be under way."""
+    monkeypatch.setattr(deliveries, "_TIMEOUT", None)
+    monkeypatch.setattr(deliveries, "_TOTAL_SECONDS", None)
+    slow, other = await admin.company(), await admin.company()
+    async with _receiver() as hanging, _receiver() as receiver:
+        hanging.answers = asyncio.Event()
+        made = [await _endpoint(admin, slow, hanging.url) for _ in range(3)]
+        await _endpoint(admin, other, receiver.url)
+        people = await admin.staged(slow, *(f"P{n}" for n in range(ENDPOINT_MOST + 2)))
+        async with _delivering(admin) as sending:
+
+            async def full() -> bool:
+                return len(hanging.received) == COMPANY_MOST
+
+            await eventually(full)
+            (record,) = await admin.staged(other, "Lindqvist")
+            sending.moved(_company(other))
+
+            async def arrived() -> bool:
+                return bool(receiver.received)
+
+            await eventually(arrived)
+            assert [e["record_id"] for e in receiver.events()] == [str(record)]
+            assert len(hanging.received) == COMPANY_MOST, "one by one they would be more by now"
+            hanging.answers.set()
+
+            async def all_of_them() -> bool:
+                return len(hanging.received) == len(made) * len(people)
+
+            await eventually(all_of_them)
+    assert len({h["webhook-id"] for h, _ in hanging.received}) == len(people)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -225,6 +285,9 @@ async def test_a_replaced_secret_still_signs_for_a_day(admin: World) -> None:
         "https://169.254.169.254/x",
         "ftp://example.com/x",
         "https://u:p@example.com/",
+        "https://a..b/",
+        f"https://{'x' * 64}.example/",
+        "http://127.0.0.1:99999/",
     ],
 )
 async def test_addresses_that_lead_inside_are_not_called(admin: World, url: str) -> None:

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+import argon2
 import pytest
 from httpx import AsyncClient
 
+from services.gateway.store import users
 from tests.integration.gateway.conftest import EMAIL, PASSWORD, World
 
 NEW = "a password that nobody has"
@@ -165,6 +167,27 @@ async def test_a_lost_password_is_set_by_a_link_of_an_administrator_of_this_must
             ).status_code == 410
             assert await _sign_in(lost, "bo@muster.example", changed) == 201
         assert (await bo.get("/v1/session")).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/invitations/", "/v1/password-resets/"])
+async def test_a_link_that_does_not_exist_costs_no_hash(
+    admin: World, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+
+    class Counting(argon2.PasswordHasher):
+        def hash(self, password: Any, **more: Any) -> str:
+            hashed.append(password)
+            return super().hash(password, **more)
+
+    monkeypatch.setattr(users, "HASHER", Counting(time_cost=1, memory_cost=8, parallelism=1))
+    answer = await admin.http.post(f"{path}{'x' * 43}", json={"password": "long enough, this"})
+    assert (answer.status_code, hashed) == (410, [])
+    body = {"email": EMAIL}
+    made = await admin.call("POST", "/v1/password-resets", json=body, expected=201)
+    good = f"/v1/password-resets/{made['link'].rpartition('/')[2]}"
+    assert (await admin.http.post(good, json={"password": "long enough, this"})).status_code == 204
+    assert len(hashed) == 1, "the control: a link that exists does"
 
 
 @pytest.mark.parametrize("path", ["/v1/invitations/", "/v1/password-resets/"])

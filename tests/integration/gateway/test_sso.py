@@ -208,6 +208,65 @@ async def test_an_account_is_not_taken_over_by_an_address_that_nobody_verified(
     assert (await world.call("GET", "/v1/session"))["installation"] == "admin"
 
 
+async def test_who_made_the_account_of_an_address_loses_it_to_the_one_whom_the_provider_knows_by_it(
+    world: World, idp: Idp, sso: SsoSettings
+) -> None:
+    """Eve invites the head of another company, opens the link herself, and waits for them to sign in."""
+    theirs = await company(world, sso, "Board=admin")
+    evil = await world.company(route=False)
+    ceo, password = "ceo@site.example", "a password of eve"
+    asked = {"email": ceo, "role": "admin"}
+    link = (await world.call("POST", f"{evil}/invitations", json=asked, expected=201))["link"]
+    joining = {"name": "Ceo", "password": password}
+    await world.call("POST", f"/v1/invitations/{link.rsplit('/', 1)[-1]}", json=joining, expected=201)
+    async with world.elsewhere("192.0.2.66") as eve:
+        eve.headers["X-Muster"] = "1"
+        await _opens(eve, ceo, password, 201)
+        factor = await eve.post("/v1/me/second-factor", json={"password": password})
+        assert factor.status_code == 201
+        made = await eve.post(f"{evil}/api-keys", json={"name": "k", "role": "admin"})
+        key = {"Authorization": f"Bearer {made.json()['key']}"}
+        reset = await world.call("POST", "/v1/password-resets", json={"email": ceo}, expected=201)
+        assert (await eve.get(evil, headers=key)).status_code == 200
+
+        await idp.person("ceo", "Board")
+        assert await signed_in(world, idp) == "/"
+        assert (await world.call("GET", theirs))["role"] == "admin"
+        assert (await world.call("GET", "/v1/me/second-factor"))["recovery_codes"] == 0
+
+        assert (await eve.get(theirs)).status_code == 401
+        assert (await eve.get("/v1/session")).status_code == 401
+        eve.cookies.clear()
+        assert (await eve.get(evil, headers=key)).status_code == 401
+        again = {"password": "another one of eve"}
+        token = reset["link"].rsplit("/", 1)[-1]
+        assert (await eve.post(f"/v1/password-resets/{token}", json=again)).status_code == 410
+        await _opens(eve, ceo, password, 401)
+    mine = world.http.cookies["muster_session"]
+    assert await signed_in(world, idp) == "/", "the second time nothing is taken"
+    async with world.elsewhere("192.0.2.9") as other:
+        other.cookies["muster_session"] = mine
+        assert (await other.get("/v1/session")).status_code == 200
+    await world.sign_in()
+    entries = (await world.call("GET", f"{evil}/audit"))["items"]
+    assert [e["action"] for e in entries if e["actor"] == "sso"] == ["key.deleted", "account.linked"]
+
+
+async def _opens(client: httpx.AsyncClient, email: str, password: str, expected: int) -> None:
+    answer = await client.post("/v1/session", json={"email": email, "password": password})
+    assert answer.status_code == expected, answer.text
+
+
+async def test_the_password_that_breaks_the_glass_goes_on_opening(
+    world: World, idp: Idp, sso: SsoSettings
+) -> None:
+    await company(world, sso, "Payroll=viewer")
+    await idp.person("ann", email=EMAIL)
+    assert await signed_in(world, idp) == "/"
+    sso.enforced = True
+    assert (await world.sign_in()).status_code == 201
+
+
 async def test_who_refuses_at_the_provider_is_not_signed_in(world: World, idp: Idp, sso: SsoSettings) -> None:
     await company(world, sso, "Payroll=viewer")
     await idp.tell(person=None)

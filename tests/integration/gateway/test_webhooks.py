@@ -141,6 +141,24 @@ async def test_too_large_a_body_is_refused(world: World) -> None:
     assert (await _intuit(world, b" " * 1_048_577)).status_code == 413
 
 
+async def test_what_comes_to_an_unknown_account_is_refused_before_it_is_read(world: World) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        raise AssertionError("the body was asked for")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = f"/webhooks/linarc/{UUID(int=1)}"
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+        "client": ("192.0.2.1", 1), "scheme": "http", "server": ("gateway.example", 80), "http_version": "1.1",
+    }  # fmt: skip
+    await world.app(scope, receive, send)
+    assert sent[0]["status"] == 401
+
+
 async def test_events_of_nobody_and_of_a_disconnected_account_are_answered_200_and_not_kept(
     admin: World,
 ) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from services.history.api import changes
 from shared.contracts.events import (
     EmployeeChanged,
     EmployeeStaged,
@@ -122,6 +123,48 @@ async def test_the_companys_history_is_read_page_by_page_without_a_gap_or_a_repe
             break
     assert read == whole
     assert [e["n"] for e in read] == sorted((e["n"] for e in read), reverse=True)
+
+
+async def test_a_filter_that_takes_nothing_reads_a_part_of_the_log_and_says_where_to_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "HISTORY_SPAN", 3)
+    monkeypatch.setattr(changes, "HISTORY_ROUNDS", 2)
+    await world.tell(world.settings())
+    for remote in "abc":
+        await a_push(world, remote)
+    places: list[int | None] = []
+    asked: dict[str, Any] = {"actor": "nobody"}
+    while asked.get("after", "more"):
+        page = await world.get("/history", **asked)
+        assert page["items"] == []
+        places.append(int(page["next"]) if page["next"] else None)
+        asked["after"] = page["next"]
+    assert places == [23, 17, 11, 5, None], "28 entries, six at a time"
+    found, asked = [], {"kind": "rules"}
+    while asked.get("after", "more"):
+        page = await world.get("/history", **asked)
+        found += page["items"]
+        asked["after"] = page["next"]
+    assert [e["type"] for e in found] == ["settings.changed"]
+
+
+async def test_a_page_ends_where_many_events_belong_to_what_it_looks_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.tell(world.settings())
+    for remote in "abc":
+        await a_push(world, remote)
+    whole = (await world.get("/history"))["items"]
+    monkeypatch.setattr(changes, "HISTORY_CHUNK", 2)
+    monkeypatch.setattr(changes, "HISTORY_CONTEXT", 1)
+    read: list[Any] = []
+    pages, after = 0, None
+    while pages == 0 or after:
+        page = await world.get("/history", **({"after": after} if after else {}))
+        read, pages, after = [*read, *page["items"]], pages + 1, page["next"]
+    assert read == whole
+    assert pages > 5, "two events at a time, though a page has room for all"
 
 
 async def test_it_is_filtered_by_kind_field_person_and_time(world: World) -> None:

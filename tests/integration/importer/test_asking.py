@@ -16,6 +16,7 @@ from shared.contracts.commands import CancelImport
 from shared.contracts.events import DirectoryWanted
 from shared.db import work
 from shared.domain.values import Lane
+from shared.errors import Unavailable
 from tests.integration.importer.conftest import PARTITIONS, people, pushed
 from tests.support.companies import COMPANY, DESTINATION, SOURCE
 from tests.support.eventually import eventually
@@ -153,7 +154,10 @@ async def test_a_delta_serves_only_those_who_asked_before_it_began(world: World)
     await world.start("a")
     for _ in range(3):
         await world.wanted(DESTINATION)
-    begun = await world.rows("UPDATE read_tasks SET lease_token = 1 WHERE done_at IS NULL RETURNING task_id")
+    begun = await world.rows(
+        """UPDATE read_tasks SET lease_token = 1, lease_until = now() + interval '1 hour'
+           WHERE done_at IS NULL RETURNING task_id"""
+    )
     assert len(begun) == 1
     await world.rows("UPDATE directories SET began_at = now()")
 
@@ -165,6 +169,43 @@ async def test_a_delta_serves_only_those_who_asked_before_it_began(world: World)
     )
     assert 2 == len(waits)
     assert 1 < waits[1][0] <= 2
+
+
+async def test_wishes_while_an_account_cannot_be_read_are_one_delta(world: World) -> None:
+    """It begins again after each failure, so it serves those who asked meanwhile too."""
+    await world.start("a")
+    world.destination.down = True
+    for _ in range(5):
+        await world.wanted(DESTINATION)
+        await world.due()
+        await world.read()
+        assert [(DESTINATION, "delta", "read")] == await world.open()
+
+    world.destination.down = False
+    await world.due()
+    await world.read()
+
+    assert [] == await world.open()
+    assert ["directory.complete"] == [one.kind for one in await world.news()]
+
+
+async def test_a_delta_that_goes_on_with_its_second_page_does_not_serve_who_asks_now(world: World) -> None:
+    """What has changed since it began may not be in it: one more delta is read, and not a third."""
+    await world.start("a")
+    world.destination.put("a", "b", "c")
+    await world.wanted(DESTINATION)
+    world.destination.before_answer = _no_second_page
+
+    for _ in range(3):
+        await world.due()
+        await world.read()
+        await world.wanted(DESTINATION)
+        assert 2 * [(DESTINATION, "delta", "read")] == await world.open()
+
+
+async def _no_second_page(cursor: str | None, _: datetime | None) -> None:
+    if cursor is not None:
+        raise Unavailable("quickbooks: 502")
 
 
 async def test_a_wish_is_not_answered_twice_while_a_read_waits_that_brings_the_same(world: World) -> None:

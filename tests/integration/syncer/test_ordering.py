@@ -7,17 +7,19 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 import pytest_asyncio
 
+from services.syncer.store import plan_brakes
 from services.syncer.worker import Sender
 from shared.connectors.ports import PreparedCall, Written
 from shared.domain.employee import Remote
 from shared.domain.settings import Account
 from shared.errors import Unavailable
 from shared.settings import LimitSettings
+from tests.support.companies import COMPANY, NAMESPACE
 from tests.support.systems import Side, sandbox
 
 if TYPE_CHECKING:
@@ -277,3 +279,21 @@ async def test_a_worker_that_ends_between_temporary_and_final_write_leaves_nothi
 
     assert await exchange.there() == exchange.named(1, 0)
     assert set(await exchange.statuses()) == {("synced", "")}
+
+
+async def test_a_swap_that_a_limit_stops_in_the_middle_leaves_no_temporary_value(exchange: Exchange) -> None:
+    """What has begun finishes, also when somebody then cancels the rest."""
+    await exchange.begin([1, 0])
+    await exchange.push(0, 1)
+    begun = "SELECT push_id FROM pushes WHERE step <> '' AND state = 'planned'"
+    while not await exchange.world.rows(begun):
+        assert await exchange.world.step()
+
+    plan = uuid5(NAMESPACE, "run")
+    async with exchange.world.database.locked([COMPANY]) as tx:
+        await plan_brakes.hold(tx, COMPANY, plan, [])
+        await plan_brakes.cancel_pushes(tx, COMPANY, plan)
+    await exchange.work()
+
+    assert set(await exchange.there()) <= set(exchange.named(0, 1))
+    assert not await exchange.world.rows("SELECT FROM pushes WHERE state <> 'done'")

@@ -8,10 +8,12 @@ from uuid import UUID
 import orjson
 import pytest
 
+from services.syncer.store import plan_brakes
 from shared.contracts.commands import ApplyPlan, CancelPlan, ExcludeRecords, ReleasePlan
 from shared.domain.employee import Employee
 from shared.domain.plans import NO_LIMITS, SafetyLimits
 from shared.domain.values import Cause
+from tests.support.companies import COMPANY
 
 if TYPE_CHECKING:
     from tests.integration.syncer.conftest import World
@@ -352,3 +354,28 @@ async def test_automatic_sync_waits_for_the_plan_that_a_person_approved(world: W
         pass
     await world.send()
     assert {"Lee"} == {person.employee.middle_name for person in world.destination.people.values()}
+
+
+async def test_a_plan_that_a_limit_stops_while_it_is_written_waits_for_a_person_as_long_as_it_takes(
+    world: World,
+) -> None:
+    """It neither expires nor becomes a draft again; once it is released, its run ends."""
+    await world.staged("1", "2")
+    plan = await world.plan("1", "2", apply=True)
+    assert await world.state_of(plan) == "applying"
+    async with world.database.locked([COMPANY]) as tx:
+        await plan_brakes.hold(tx, COMPANY, plan, [])
+    await world.rows("UPDATE plans SET expires_at = now() - interval '1 hour' WHERE expires_at IS NOT NULL")
+
+    await world.command(ExcludeRecords(run_id=plan, records=(world.id("1"),), excluded=True))
+    await world.unmatched("1", "2")
+    await world.send()
+    assert (await writes(world), await world.state_of(plan)) == (0, "held")
+
+    await world.command(ReleasePlan(run_id=plan))
+    while await world.sender.decide_due():
+        pass
+    await world.send()
+    assert (await writes(world), await world.state_of(plan)) == (2, "done")
+    (run,) = await world.published("sync.completed")
+    assert (run["run_id"], run["succeeded"]) == (str(plan), 2)

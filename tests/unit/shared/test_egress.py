@@ -167,6 +167,15 @@ async def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
     assert network.went == [PUBLIC, OTHER]
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'x' * 64}.example"])
+async def test_a_name_that_cannot_be_one_has_no_address(host: str) -> None:
+    """The resolver raises UnicodeError, which nobody who sends expects."""
+    with pytest.raises(httpcore.ConnectError):
+        await CheckedNetwork(HERE, egress._resolve, Network()).connect_tcp(host, 443)
+    with pytest.raises(ValueError, match="not an address"):
+        Allowed(None).check(f"https://{host}/in")
+
+
 async def test_localhost_must_be_this_machine() -> None:
     network = Network()
     with pytest.raises(Blocked):

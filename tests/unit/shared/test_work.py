@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 import pytest
 
 from shared.db import work
 from shared.db.leases import LeaseLostError
-from shared.db.work import Wakeup, keep_running, keep_working
+from shared.db.work import Wakeup, for_each_company, keep_running, keep_working
 from shared.errors import ProcessMustEndError, Unavailable
 
 LONG = 60.0
@@ -118,3 +119,24 @@ async def test_a_ring_wakes_one_and_one_that_comes_early_is_not_lost() -> None:
 async def test_without_a_ring_the_wait_ends_by_itself() -> None:
     """What nobody rings for is found all the same."""
     await asyncio.wait_for(Wakeup().wait(0.01), 1)
+
+
+async def test_what_fails_for_one_company_does_not_stop_the_others() -> None:
+    """It is raised only when there was nothing else to do."""
+    first, second = UUID(int=1), UUID(int=2)
+    done = []
+
+    def failing(fault: Exception) -> Callable[[UUID], Awaitable[bool]]:
+        async def one(company: UUID) -> bool:
+            if company == first:
+                raise fault
+            done.append(company)
+            return True
+
+        return one
+
+    for fault in (KeyError("x"), Unavailable("y")):
+        assert await for_each_company("plan", [first, second], failing(fault))
+        with pytest.raises(type(fault)):
+            await for_each_company("plan", [first], failing(fault))
+    assert done == [second, second]

@@ -3,6 +3,7 @@ import { api, ok } from "../../api/client";
 import { when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Section } from "../../ui/Section";
 import { browserOf, words } from "./text";
@@ -15,7 +16,8 @@ const sessions = queryOptions({
 /** Where one is signed in, and signing out there. */
 export function Sessions() {
   const client = useQueryClient();
-  const found = useQuery(sessions).data ?? [];
+  const asked = useQuery(sessions);
+  const found = asked.data ?? [];
 
   async function end(does: () => Promise<unknown>, done: string) {
     try {
@@ -40,6 +42,7 @@ export function Sessions() {
         )
       }
     >
+      {asked.isError && <Failed error={asked.error} onAgain={asked.refetch} />}
       <table className="table" aria-label={words.sessions}>
         <thead>
           <tr>

@@ -5,9 +5,9 @@ import { api, ok } from "../../api/client";
 import { people } from "../../api/queries";
 import type { components } from "../../api/schema";
 import { useCompany } from "../../company";
-import { exactly, when } from "../../format";
-import { text } from "../../text";
+import { exactly, sinceOf, when } from "../../format";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { Select } from "../../ui/Fields";
 import { Menu } from "../../ui/Menu";
 import { Page } from "../../ui/Page";
@@ -22,17 +22,14 @@ import { ACTIONS, type Action, type AuditSearch, actionsOf, DAYS, KINDS, words }
 
 type Entry = components["schemas"]["AuditEntry"];
 const PAGE = 100;
-const DAY_MS = 86_400_000;
 
 /** The filter as the API takes it. */
 function wanted({ what, who, days }: AuditSearch) {
-  const day = new Date(Date.now() - (Number(days) - 1) * DAY_MS);
-  day.setHours(0, 0, 0, 0);
   const action = actionsOf(what);
   return {
     ...(action.length > 0 && { action }),
     ...(who && { who }),
-    ...(days && { since: day.toISOString() }),
+    ...(days && { since: sinceOf(days) }),
   };
 }
 
@@ -72,7 +69,7 @@ function Log() {
     <Page title={words.title} lead={words.lead} actions={<Export search={search} />}>
       <Filters search={search} />
       <Section title={KINDS.find(([kind]) => kind === (search.what ?? ""))?.[1] ?? words.title}>
-        {found.isError && <State alert title={text.errors.title} fix={found.error.message} />}
+        {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
         {found.isPending && <Skeleton rows={8} />}
         {found.data && items.length === 0 && (
           <State title={words.none} fix={words.noneFix}>

@@ -24,6 +24,7 @@ export const ACTIONS: Record<Action, string> = {
   "invitation.deleted": "Invitation taken back",
   "password.changed": "Password changed",
   "password.reset": "Password reset",
+  "account.linked": "Account joined to single sign-on",
   "second_factor.added": "Second factor added",
   "second_factor.removed": "Second factor removed",
   "endpoint.created": "Event endpoint added",
@@ -48,7 +49,7 @@ export const ACTIONS: Record<Action, string> = {
 /** What the filter offers, each with the beginnings of its actions. */
 export const KINDS = [
   ["", "Everything", []],
-  ["access", "Sign-ins", ["session.", "password.", "second_factor."]],
+  ["access", "Sign-ins", ["session.", "password.", "account.", "second_factor."]],
   ["people", "People and roles", ["role.", "member.", "invitation."]],
   ["keys", "API keys", ["key."]],
   ["connections", "Connections", ["connection.", "webhook.", "endpoint."]],
@@ -59,8 +60,8 @@ export const KINDS = [
 export const DAYS = [
   ["", "Any time"],
   ["1", "Today"],
-  ["7", "7 days"],
-  ["30", "30 days"],
+  ["7", "Last 7 days"],
+  ["30", "Last 30 days"],
 ] as const;
 
 /** The actions of one kind; none for everything. */

@@ -3,8 +3,8 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Cable, ChevronDown } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useCompany } from "../../company";
-import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { Menu } from "../../ui/Menu";
 import { notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
@@ -52,9 +52,7 @@ export function Connections() {
         )
       }
     >
-      {found.isError && !found.data && (
-        <State alert title={text.errors.title} fix={text.errors.message(found.error.message)} />
-      )}
+      {found.isError && !found.data && <Failed error={found.error} onAgain={found.refetch} />}
       {found.isPending && <Skeleton rows={6} />}
       {found.data?.length === 0 && (
         <State

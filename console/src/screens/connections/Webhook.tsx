@@ -4,6 +4,7 @@ import { api, ok } from "../../api/client";
 import { useCompany } from "../../company";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Once } from "../../ui/Once";
 import { Facts } from "../../ui/Section";
@@ -20,12 +21,13 @@ interface Made {
 export function Webhook({ account }: { account: Account }) {
   const { id, view, mayChange } = useCompany();
   const client = useQueryClient();
-  const found = useQuery(webhook(id, account.account_id)).data;
+  const asked = useQuery(webhook(id, account.account_id));
+  const found = asked.data;
   const [asking, setAsking] = useState(false);
   const [busy, setBusy] = useState(false);
   const [made, setMade] = useState<Made | null>(null);
   const where = { params: { path: { company: id, account: account.account_id } } };
-  if (!found) return null;
+  if (!found) return asked.isError ? <Failed error={asked.error} onAgain={asked.refetch} /> : null;
   const own = found.secret_from === "account";
 
   async function act(does: () => Promise<void>) {

@@ -75,11 +75,12 @@ export const words = {
   toIntuit: "Go to Intuit",
   linarc: "Connect Linarc",
   linarcAgain: (name: string) => `Connect ${name} again`,
-  linarcLead: "Make the key in Linarc under Settings, API. Muster keeps it sealed and never shows it.",
+  linarcLead:
+    "Enter the API key that Linarc issued for this company. Muster stores it encrypted and never shows it again.",
   key: "API key",
   name: "Name",
   tenantId: "Tenant id",
-  tenantHint: "As Linarc's API page shows it",
+  tenantHint: "Linarc's id for this company",
   address: "Address of the API",
   missing: "Fill in every field.",
 };

@@ -5,7 +5,13 @@ import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } fro
 import type { Status } from "../../api/client";
 import { counts, type Filter } from "../../api/queries";
 import { useCompany } from "../../company";
-import { type EmployeesSearch, rememberList, type View } from "../../search";
+import {
+  type EmployeesSearch,
+  lastSelection,
+  rememberList,
+  rememberSelection,
+  type View,
+} from "../../search";
 import { NOTHING, type Selection } from "../../selection";
 import { text } from "../../text";
 import { useDialogAddress } from "../../ui/dialogAddress";
@@ -70,7 +76,8 @@ function Staged() {
   const navigate = useNavigate({ from: "/c/$company/employees" });
   const { id: companyId } = useCompany();
   useEffect(() => rememberList(companyId, search), [companyId, search]);
-  const [selection, setSelection] = useState<Selection>(NOTHING);
+  const [selection, setSelection] = useState<Selection>(() => lastSelection(companyId, search));
+  useEffect(() => rememberSelection(companyId, search, selection), [companyId, search, selection]);
   const filter = useMemo<Filter>(
     () => ({ status: search.status ?? [], q: search.q ?? "" }),
     [search.status, search.q],

@@ -7,6 +7,7 @@ import { STATUS, text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { answered } from "./answered";
+import { isCase } from "./isCase";
 import type { CellProps } from "./types";
 import { useRetry } from "./useRetry";
 
@@ -24,7 +25,6 @@ export default function WhatToDo({ row, name, onOpen, onClose }: WhatToDoProps) 
   const { mayChange, route } = useCompany();
   const { ask } = useRetry(row);
   const mayRetry = mayChange && (row.status === "held" || row.destination_record_id !== null);
-  const isCase = row.status === "needs_action" && row.destination_record_id === null;
   const see = (view: View) => {
     onClose();
     onOpen(row.record_id, view);
@@ -41,7 +41,7 @@ export default function WhatToDo({ row, name, onOpen, onClose }: WhatToDoProps) 
         <>
           <Button onPress={() => see("history")}>{text.actions.history}</Button>
           <Button onPress={() => see("json")}>{text.actions.json}</Button>
-          {isCase && (
+          {isCase(row) && (
             <Button look="primary" onPress={() => see("mapping")}>
               {text.status.decide}
             </Button>

@@ -15,6 +15,7 @@ import { Spinner } from "../../ui/State";
 import "../../ui/Status.css";
 import { Tooltip } from "../../ui/Tooltip";
 import { answered } from "./answered";
+import { isCase } from "./isCase";
 import type { CellProps } from "./types";
 import { useRetry } from "./useRetry";
 
@@ -25,9 +26,6 @@ const nameOf = (row: RecordView) => row.name || text.employees.noName;
 
 const LOUD: readonly Status[] = ["needs_action", "failed", "held"];
 const needsSomebody = (row: RecordView) => LOUD.includes(row.status);
-
-/** Whether a person must decide who this is at the destination. */
-const isCase = (row: RecordView) => row.status === "needs_action" && row.destination_record_id === null;
 
 /** A row that no longer matches the filter stays where it is until the list is refreshed. */
 const isOut = (row: RecordView, filter: Filter) =>

@@ -8,6 +8,7 @@ import { when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { State } from "../../ui/State";
@@ -43,7 +44,7 @@ function ForAdmin() {
       <Add onSecret={setSecret} />
       {secret && <Secret value={secret} />}
       <section className="card section" aria-label={words.title}>
-        {found.isError && <State alert title={text.errors.title} fix={found.error.message} />}
+        {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
         {found.data?.items.length === 0 && <State title={words.none} fix={words.noneFix} />}
         {found.data && found.data.items.length > 0 && (
           <table className="table">

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
 import { api, ok } from "../../api/client";
 import type { components } from "../../api/schema";
+import { sinceOf } from "../../format";
 
 type Schemas = components["schemas"];
 export type HistoryEntry = Schemas["HistoryEntry"];
@@ -18,14 +19,6 @@ export interface HistoryFilter {
 
 export const KINDS = ["fields", "sync", "matching", "rules", "plan"] as const satisfies readonly Kind[];
 const PAGE = 50;
-const DAY_MS = 86_400_000;
-
-/** The beginning of the day that many days ago, so that the same filter is the same query all day. */
-function sinceOf(days: string): string {
-  const day = new Date(Date.now() - (Number(days) - 1) * DAY_MS);
-  day.setHours(0, 0, 0, 0);
-  return day.toISOString();
-}
 
 const askedBy = ({ kind, field, who, days }: HistoryFilter) => ({
   ...(kind && { kind: [kind] }),

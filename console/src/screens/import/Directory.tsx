@@ -240,7 +240,7 @@ function Nothing({
         alert
         icon={<ServerOff size={28} aria-hidden="true" />}
         title={text.errors.list}
-        fix={error.kind === "offline" ? text.errors.offline : text.errors.message(error.message)}
+        fix={text.errors.says(error)}
       >
         <Button onPress={onAgain}>{text.errors.again}</Button>
       </State>

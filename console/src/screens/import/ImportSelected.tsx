@@ -61,7 +61,7 @@ export default function ImportSelected({ onClose }: { onClose: () => void }) {
     },
     onError: (error: ApiError) => {
       key.current = newKey();
-      notice.bad(error.kind === "offline" ? text.errors.offline : text.errors.message(error.message));
+      notice.bad(text.errors.says(error));
     },
   });
   const count = selection.chosen.size;

@@ -6,12 +6,12 @@ import { useCompany } from "../../company";
 import { onDay, when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { Entry, Select } from "../../ui/Fields";
 import { notice } from "../../ui/Notice";
 import { Once } from "../../ui/Once";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
-import { State } from "../../ui/State";
 import { Sure } from "../../ui/Sure";
 import { OnlyAdministrators } from "../people/OnlyAdministrators";
 import { isRole, ROLE_OPTIONS, ROLES, type Role } from "../people/text";
@@ -113,7 +113,7 @@ function List() {
 
   return (
     <Section title={words.keys}>
-      {found.isError && <State alert title={text.errors.title} fix={found.error.message} />}
+      {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
       {found.data?.length === 0 && <p className="muted">{words.none}</p>}
       {found.data && found.data.length > 0 && (
         <table className="table" aria-label={words.keys}>

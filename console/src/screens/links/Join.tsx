@@ -8,6 +8,7 @@ import { rememberSession } from "../../session";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Entry, Password } from "../../ui/Fields";
+import { notice } from "../../ui/Notice";
 import { State } from "../../ui/State";
 import { Mark } from "../Mark";
 import { isRole, ROLES } from "../people/text";
@@ -42,12 +43,19 @@ export function Join() {
       await ok(
         api.POST("/v1/invitations/{token}", { params: { path: { token } }, body: { name, password } }),
       );
-      await ok(api.POST("/v1/session", { body: { email: shown.email, password } }));
-      rememberSession(true);
-      await navigate({ to: "/", replace: true });
+      const signedIn = await ok(api.POST("/v1/session", { body: { email: shown.email, password } })).then(
+        () => true,
+        () => false, // a second factor is asked for, or passwords are off: joined is joined
+      );
+      if (signedIn) {
+        rememberSession(true);
+        await navigate({ to: "/", replace: true });
+      } else {
+        notice.good(words.joined(shown.company));
+        await navigate({ to: "/sign-in", search: {}, replace: true });
+      }
     } catch (error) {
-      const problem = error as ApiError;
-      setWrong(problem.kind === "offline" ? text.errors.offline : text.errors.message(problem.message));
+      setWrong(text.errors.says(error as ApiError));
     } finally {
       setBusy(false);
     }
@@ -58,11 +66,7 @@ export function Join() {
     return (
       <main className="lone">
         <title>{text.title(words.join)}</title>
-        <State
-          alert
-          title={words.join}
-          fix={problem.kind === "offline" ? text.errors.offline : problem.message}
-        />
+        <State alert title={words.join} fix={text.errors.says(problem)} />
       </main>
     );
   }

@@ -32,8 +32,7 @@ export function Reset() {
       rememberSession(false);
       setDone(true);
     } catch (error) {
-      const problem = error as ApiError;
-      setWrong(problem.kind === "offline" ? text.errors.offline : text.errors.message(problem.message));
+      setWrong(text.errors.says(error as ApiError));
     } finally {
       setBusy(false);
     }

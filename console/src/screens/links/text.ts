@@ -10,6 +10,7 @@ export const words = {
   email: "E-mail address",
   password: "Password",
   joinButton: "Join",
+  joined: (company: string) => `You have joined ${company}. Sign in.`,
   reset: "New password",
   resetLead: "Choose a password of at least 12 characters. You are signed out everywhere else.",
   resetButton: "Set the password",

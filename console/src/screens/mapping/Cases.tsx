@@ -1,12 +1,14 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { GitCompareArrows } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
+import type { ApiError } from "../../api/client";
 import { cases } from "../../api/mapping";
 import { useCompany } from "../../company";
 import { text } from "../../text";
 import { Box } from "../../ui/Box";
 import { Button } from "../../ui/Button";
 import { Chip, Chips } from "../../ui/Chip";
+import { notice } from "../../ui/Notice";
 import { fromBits, isSimple } from "./bulk";
 import { List } from "./List";
 import { Meter } from "./Meter";
@@ -35,6 +37,7 @@ export function Cases({ q, reason, onReason, onOpen }: CasesProps) {
   const found = useInfiniteQuery(cases(id, q, reason));
   const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set());
   const [looking, setLooking] = useState(false);
+  const [searching, setSearching] = useState(false);
   const page = words.page;
   const items = found.data?.pages.flatMap((one) => one.items) ?? [];
   const counts = found.data?.pages[0]?.counts ?? {};
@@ -49,7 +52,13 @@ export function Cases({ q, reason, onReason, onOpen }: CasesProps) {
   };
   const fromScore = async (bits: number) => {
     let last = found;
-    while (last.hasNextPage && (last.data?.pages.length ?? 0) < MOST_PAGES) last = await last.fetchNextPage();
+    setSearching(true);
+    while (last.hasNextPage && (last.data?.pages.length ?? 0) < MOST_PAGES) {
+      last = await last.fetchNextPage();
+      if (last.isError) break; // it resolves all the same, and would be asked for again without end
+    }
+    setSearching(false);
+    if (last.isError) return notice.bad(text.errors.says(last.error as ApiError));
     const all = last.data?.pages.flatMap((one) => one.items) ?? [];
     setTicked(new Set(fromBits(all, bits)));
   };
@@ -61,7 +70,10 @@ export function Cases({ q, reason, onReason, onOpen }: CasesProps) {
           <Chip
             label={page.allKinds}
             isSelected={reason === null}
-            onChange={() => onReason(undefined)}
+            onChange={() => {
+              setTicked(new Set());
+              onReason(undefined);
+            }}
             count={kinds.reduce((sum, [, count]) => sum + count, 0)}
           />
           {kinds.map(([kind, count]) => (
@@ -95,6 +107,7 @@ export function Cases({ q, reason, onReason, onOpen }: CasesProps) {
                   className="by-score"
                   aria-label={page.byScore}
                   value=""
+                  disabled={searching}
                   onChange={(e) => void fromScore(Number(e.target.value))}
                 >
                   <option value="" disabled>

@@ -1,14 +1,14 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { ChevronLeft, ChevronRight, GitCompareArrows } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import type { ApiError } from "../../api/client";
 import { type Candidates, candidates, cases, comparison, type DecisionInput } from "../../api/mapping";
 import { useCompany } from "../../company";
 import { text } from "../../text";
 import { Box } from "../../ui/Box";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
-import { Spinner, State } from "../../ui/State";
+import { Failed } from "../../ui/Failed";
+import { Spinner } from "../../ui/State";
 import { CandidateList, isFree, type Person } from "./Candidates";
 import { Compare, differing } from "./Compare";
 import { Confirm } from "./Confirm";
@@ -79,11 +79,7 @@ export default function MappingDialog({ record, onGo, onClose }: MappingProps) {
           <Spinner size={20} />
         </div>
       )}
-      {found.isError && (
-        <State alert title={text.errors.title} fix={text.errors.says(found.error as ApiError)}>
-          <Button onPress={() => void found.refetch()}>{text.errors.again}</Button>
-        </State>
-      )}
+      {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
       {found.data && (
         <Case
           key={record}

@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { matchReport } from "../../api/mapping";
 import { useCompany } from "../../company";
+import { percent } from "../../format";
 import { words } from "./text";
 
-const percent = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 2 });
-const share = (value: number | null | undefined) => (value == null ? "–" : percent.format(value));
+const share = (value: number | null | undefined) => (value == null ? "–" : percent(value));
 
 /** How good the automatic links are, by what people corrected and linked by hand afterwards. */
 export function Quality() {

@@ -8,16 +8,7 @@ import { Button } from "../../ui/Button";
 import { words } from "./text";
 
 /** What tells people apart, in the order in which one looks. */
-const SHOWN = [
-  "email",
-  "mobile",
-  "phone",
-  "birth_date",
-  "hire_date",
-  "termination_date",
-  "job_title",
-  "department",
-];
+const SHOWN = ["email", "mobile", "phone", "birth_date", "hire_date", "end_date", "title", "department"];
 const ADDRESS = ["address_line1", "address_line2", "address_city", "address_state", "address_postal_code"];
 
 /** Name and value of each field that has one; the address in one line. */

@@ -128,11 +128,18 @@ export const words = {
     allKinds: "All kinds",
     /** By the reason's code. */
     kindNames: {
-      ambiguous: "Several fit",
-      similar: "Alike",
-      taken: "Linked elsewhere",
-      disputed: "Disputed",
-      unlinked: "Unlinked",
+      similar_name: "Similar name",
+      several_matches: "Several matches",
+      several_sources: "Claimed twice",
+      confirm_match: "To confirm",
+      names_differ: "Names differ",
+      numbers_differ: "Numbers differ",
+      birth_dates_differ: "Birth dates differ",
+      generations_differ: "Sr or Jr",
+      same_household: "Same family",
+      match_taken: "Linked elsewhere",
+      match_refused: "Unlinked before",
+      inactive_match: "Inactive match",
     } as Record<string, string>,
     columns: {
       record: "Id",

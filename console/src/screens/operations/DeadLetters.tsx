@@ -8,6 +8,7 @@ import { shortly } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/State";
 import { Card } from "./Card";
@@ -43,6 +44,7 @@ export function DeadLetters({ open }: { open: string | undefined }) {
   const silent = found.data?.unanswered ?? [];
   return (
     <Card title={words.dead} count={items.length} lead={words.deadLead}>
+      {found.isError && !found.data && <Failed error={found.error} onAgain={found.refetch} />}
       {silent.length > 0 && <p className="muted quiet">{words.unanswered(silent)}</p>}
       {found.data && items.length === 0 && <p className="muted quiet">{words.noDead}</p>}
       <ul className="ops-list">

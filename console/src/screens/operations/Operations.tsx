@@ -128,7 +128,7 @@ function Banner({ view }: { view: OperationsView }) {
       </p>
       {broken ? (
         <Link className="button small" to="/c/$company/connections" params={{ company: id }} search={{}}>
-          {text.nav.connections}
+          {words.open.connections}
         </Link>
       ) : (
         <Link
@@ -281,6 +281,16 @@ function PausedThings({ view }: { view: OperationsView }) {
               {(one.kind === "automatic" || one.kind === "route") && (
                 <Link className="button small" to="/c/$company/rules" params={{ company: id }} search={{}}>
                   {words.open.rules}
+                </Link>
+              )}
+              {one.kind === "connection" && (
+                <Link
+                  className="button small"
+                  to="/c/$company/connections"
+                  params={{ company: id }}
+                  search={{}}
+                >
+                  {words.open.connections}
                 </Link>
               )}
             </li>

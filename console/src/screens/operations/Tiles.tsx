@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense } from "react";
 import type { Status } from "../../api/client";
 import { useCompany } from "../../company";
+import { tenths } from "../../format";
 import { n } from "../../text";
 import type { OperationsView, Point } from "./data";
 import { ago, words } from "./text";
@@ -74,7 +75,7 @@ export function Tiles({ view }: { view: OperationsView }) {
           <Tile
             points={points}
             label={T.inSync}
-            value={total > 0 ? (Math.floor((1_000 * synced) / total) / 10).toLocaleString() : words.none}
+            value={total > 0 ? tenths(Math.floor((1_000 * synced) / total) / 10) : words.none}
             unit="%"
             foot={results ? words.of(synced, total) : ""}
           />
@@ -172,7 +173,7 @@ export function Tiles({ view }: { view: OperationsView }) {
         </Link>
       </li>
       <li className={bad > 0 ? "tinted failed" : ""}>
-        <Link to="/c/$company/rules" params={{ company: id }} search={{}}>
+        <Link to="/c/$company/connections" params={{ company: id }} search={{}}>
           <Tile
             points={points}
             label={T.connections}
@@ -183,7 +184,7 @@ export function Tiles({ view }: { view: OperationsView }) {
         </Link>
       </li>
       <li className={left !== null && left < 0.1 ? "tinted failed" : ""}>
-        <Link to="/c/$company/rules" params={{ company: id }} search={{}}>
+        <Link to="/c/$company/connections" params={{ company: id }} search={{}}>
           <Tile
             points={points}
             label={T.budget}

@@ -1,9 +1,8 @@
-import { shortly } from "../../format";
+import { atMinute, shortly } from "../../format";
 import { n } from "../../text";
 import type { Point } from "./data";
 import { words } from "./text";
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const [WIDTH, HEIGHT] = [360, 190];
 const [LEFT, RIGHT, TOP, BOTTOM] = [40, 4, 10, 24];
 const INNER = { width: WIDTH - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM };
@@ -99,13 +98,16 @@ function Axes({ points, most }: { points: readonly Point[]; most: number }) {
         (point, index) =>
           index % every === Math.floor(every / 2) && (
             <text key={point.at} x={middle(index, points.length)} y={HEIGHT - 6} textAnchor="middle">
-              {clock.format(new Date(point.at))}
+              {atMinute(point.at)}
             </text>
           ),
       )}
     </g>
   );
 }
+
+/** A missing value is not a zero. */
+const numberOr = (value: number | null) => (value === null ? words.none : n(value));
 
 const middle = (index: number, length: number) => LEFT + ((index + 0.5) / length) * INNER.width;
 
@@ -201,7 +203,7 @@ export function PointsTable({
               <th scope="row">{shortly(point.at)}</th>
               {series.map((one) => (
                 <td key={one.name} className="end">
-                  {n(one.of(point) ?? 0)}
+                  {numberOr(one.of(point))}
                 </td>
               ))}
             </tr>

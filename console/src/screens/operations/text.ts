@@ -1,10 +1,9 @@
+import { brief } from "../../format";
 import { n } from "../../text";
-
-const NUMBER = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
 
 /** A time that passed, in the one unit that says most. */
 export function ago(seconds: number): [string, string] {
-  if (seconds < 60) return [NUMBER.format(seconds), "s"];
+  if (seconds < 60) return [brief(seconds), "s"];
   if (seconds < 3_600) return [n(Math.round(seconds / 60)), "min"];
   if (seconds < 86_400) return [n(Math.round(seconds / 3_600)), "h"];
   return [n(Math.round(seconds / 86_400)), "days"];
@@ -45,7 +44,7 @@ export const words = {
   recently: (count: number) => (count === 0 ? "none in this time" : `${n(count)} in this time`),
   waiting: "waits for a push or a person",
   nothingWaits: "nothing waits",
-  median: (seconds: number) => `median ${NUMBER.format(seconds)} s`,
+  median: (seconds: number) => `median ${brief(seconds)} s`,
   within: "95 % within",
   perMinute: "/min",
   peak: (most: number) => `peak ${n(most)}`,
@@ -104,7 +103,7 @@ export const words = {
   paused: "Paused",
   pausedLead: "what stands still, and why",
   nothingPaused: "Nothing is paused.",
-  open: { rules: "Rules", runs: "Runs", mapping: "Mapping" },
+  open: { connections: "Connections", rules: "Rules", runs: "Runs", mapping: "Mapping" },
   runs: "Runs",
   runsLead: "now and lately",
   allRuns: "All runs",

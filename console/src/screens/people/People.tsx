@@ -7,12 +7,12 @@ import { useCompany } from "../../company";
 import { when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { Entry, Select } from "../../ui/Fields";
 import { notice } from "../../ui/Notice";
 import { Once } from "../../ui/Once";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
-import { State } from "../../ui/State";
 import { Sure } from "../../ui/Sure";
 import { OnlyAdministrators } from "./OnlyAdministrators";
 import { isRole, ROLE_OPTIONS, ROLES, type Role, words } from "./text";
@@ -80,7 +80,7 @@ function Members() {
 
   return (
     <Section title={words.members}>
-      {found.isError && <State alert title={text.errors.title} fix={found.error.message} />}
+      {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
       <table className="table" aria-label={words.members}>
         <thead>
           <tr>
@@ -141,7 +141,8 @@ function Members() {
 function Invite() {
   const { id } = useCompany();
   const client = useQueryClient();
-  const waiting = useQuery(invitations(id)).data?.items ?? [];
+  const asked = useQuery(invitations(id));
+  const waiting = asked.data?.items ?? [];
   const [role, setRole] = useState<Role>("operator");
   const [made, setMade] = useState<{ email: string; link: string } | null>(null);
   const [wrong, setWrong] = useState("");
@@ -190,6 +191,7 @@ function Invite() {
         </p>
       )}
       {made && <Once lead={words.link(made.email)} label={words.linkLabel} value={made.link} />}
+      {asked.isError && <Failed error={asked.error} onAgain={asked.refetch} />}
       {waiting.length > 0 && (
         <table className="table" aria-label={words.invited}>
           <thead>

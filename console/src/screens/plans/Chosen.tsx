@@ -4,12 +4,12 @@ import { useCompany } from "../../company";
 import { when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
-import type { PlanRecord, PlanView } from "./types";
+import type { PlanRecord } from "./types";
 import { Changed } from "./Value";
 import { ACTION, words } from "./words";
 
 /** One record of the plan: every change, what stays, and when both sides were read. */
-export function Chosen({ record, onClose }: { plan: PlanView; record: PlanRecord; onClose: () => void }) {
+export function Chosen({ record, onClose }: { record: PlanRecord; onClose: () => void }) {
   const { id, route } = useCompany();
   const name = record.name || record.number || record.remote_id;
   const changes = Object.entries(record.fields ?? {});

@@ -1,24 +1,29 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import type { ApiError } from "../../api/client";
 import { useCompany } from "../../company";
 import { newKey } from "../../key";
-import { lastList } from "../../search";
+import { forgetSelection, lastList } from "../../search";
 import { n, text } from "../../text";
 import { Button } from "../../ui/Button";
 import { notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/State";
+import { Sure } from "../../ui/Sure";
 import { watchRun } from "../employees/watched";
 import { apply, cancel, release } from "./queries";
 import { isMoving, isOpen, type PlanView } from "./types";
 import { useCommit } from "./useCommit";
 import { words } from "./words";
 
-const says = (error: ApiError) =>
-  error.kind === "offline" ? text.errors.offline : text.errors.message(error.message);
+interface FootProps {
+  plan: PlanView;
+  ticked: ReadonlySet<string>;
+  onReleased: () => void;
+}
 
 /** Where the work ends: what is the case, the way back, and the button that writes. It comes last in the order of Tab. */
-export function Foot({ plan, ticked }: { plan: PlanView; ticked: ReadonlySet<string> }) {
+export function Foot({ plan, ticked, onReleased }: FootProps) {
   const { id, mayChange } = useCompany();
   return (
     <footer className="plan-foot">
@@ -27,7 +32,7 @@ export function Foot({ plan, ticked }: { plan: PlanView; ticked: ReadonlySet<str
         {words.back}
       </Link>
       {mayChange && (isOpen(plan) || isMoving(plan)) && <Cancel plan={plan} />}
-      {mayChange && isOpen(plan) && <Commit plan={plan} ticked={ticked} />}
+      {mayChange && isOpen(plan) && <Commit plan={plan} ticked={ticked} onReleased={onReleased} />}
       {!mayChange && isOpen(plan) && <span className="muted">{text.errors.viewer}</span>}
     </footer>
   );
@@ -48,24 +53,38 @@ function saysWhat(plan: PlanView): string {
 function Cancel({ plan }: { plan: PlanView }) {
   const { id } = useCompany();
   const client = useQueryClient();
+  const [asking, setAsking] = useState(false);
+  const open = isOpen(plan);
   const press = async () => {
     try {
       await cancel(id, plan.plan_id);
       notice.good(words.stopped);
     } catch (error) {
-      notice.bad(says(error as ApiError));
+      notice.bad(text.errors.says(error as ApiError));
     }
     setTimeout(() => void client.invalidateQueries({ queryKey: ["plan", id, plan.plan_id] }), 400);
   };
   if (plan.kind === "rules" && plan.state !== "held") return null;
   return (
-    <Button look="quiet" onPress={() => void press()}>
-      {isOpen(plan) ? words.cancel : words.stop}
-    </Button>
+    <>
+      <Button look="quiet" onPress={() => setAsking(true)}>
+        {open ? words.cancel : words.stop}
+      </Button>
+      {asking && (
+        <Sure
+          title={open ? words.cancelSure : words.stopSure}
+          action={open ? words.cancel : words.stop}
+          onSure={() => void press()}
+          onClose={() => setAsking(false)}
+        >
+          <p>{open ? words.cancelMeans : words.stopMeans}</p>
+        </Sure>
+      )}
+    </>
   );
 }
 
-function Commit({ plan, ticked }: { plan: PlanView; ticked: ReadonlySet<string> }) {
+function Commit({ plan, ticked, onReleased }: FootProps) {
   const { id } = useCompany();
   const client = useQueryClient();
   const held = plan.state === "held";
@@ -77,9 +96,11 @@ function Commit({ plan, ticked }: { plan: PlanView; ticked: ReadonlySet<string> 
       if (held) await release(id, plan.plan_id, some ? [...ticked] : null, newKey());
       else await apply(id, plan.plan_id, count, newKey());
       if (plan.kind !== "rules") watchRun(id, plan.plan_id);
+      onReleased();
+      forgetSelection();
       notice.good(held ? words.released : words.approved);
     } catch (error) {
-      notice.bad(says(error as ApiError));
+      notice.bad(text.errors.says(error as ApiError));
     }
     await new Promise((done) => setTimeout(done, 400));
     await client.invalidateQueries({ queryKey: ["plan", id, plan.plan_id] });

@@ -5,10 +5,10 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { useCompany } from "../../company";
 import { when } from "../../format";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
-import { Spinner, State } from "../../ui/State";
-import { Chosen } from "./Chosen";
+import { Spinner } from "../../ui/State";
 import { Foot } from "./Foot";
 import { Held } from "./Held";
 import { plan as planQuery } from "./queries";
@@ -28,7 +28,7 @@ export function Plan() {
   if (found.isError && !found.data)
     return (
       <Page title={words.open}>
-        <State alert title={found.error.message} />
+        <Failed error={found.error} onAgain={found.refetch} />
       </Page>
     );
   if (!found.data)
@@ -75,14 +75,13 @@ function Shown({ plan }: { plan: PlanView }) {
             plan={plan}
             search={search}
             onSearch={change}
-            chosen={chosen?.record_id ?? null}
+            chosen={chosen}
             onChoose={setChosen}
             ticked={ticked}
             onTick={setTicked}
           />
-          {chosen && <Chosen plan={plan} record={chosen} onClose={() => setChosen(null)} />}
         </div>
-        <Foot plan={plan} ticked={ticked} />
+        <Foot plan={plan} ticked={ticked} onReleased={() => setTicked(new Set())} />
       </div>
     </Page>
   );

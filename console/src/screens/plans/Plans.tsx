@@ -5,6 +5,7 @@ import { useCompany } from "../../company";
 import { when } from "../../format";
 import { n } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { Page } from "../../ui/Page";
 import { Spinner, State } from "../../ui/State";
 import { plans } from "./queries";
@@ -26,7 +27,7 @@ export function Plans() {
           <Spinner size={20} />
         </div>
       )}
-      {found.isError && <State alert title={found.error.message} />}
+      {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
       {found.data && items.length === 0 && (
         <State icon={<ClipboardList size={28} aria-hidden="true" />} title={words.none} fix={words.noneFix} />
       )}

@@ -1,12 +1,14 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
-import { type KeyboardEvent, useCallback, useState } from "react";
+import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import type { ApiError } from "../../api/client";
 import { useCompany } from "../../company";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Search } from "../../ui/Search";
-import { Spinner, State } from "../../ui/State";
+import { Spinner } from "../../ui/State";
+import { Chosen } from "./Chosen";
 import { exclude, planRecords } from "./queries";
 import { isOpen, type PlanRecord, type PlanSearch, type PlanView } from "./types";
 import { Changed } from "./Value";
@@ -18,8 +20,8 @@ interface RecordsProps {
   plan: PlanView;
   search: PlanSearch;
   onSearch: (what: Partial<PlanSearch>) => void;
-  chosen: string | null;
-  onChoose: (record: PlanRecord) => void;
+  chosen: PlanRecord | null;
+  onChoose: (record: PlanRecord | null) => void;
   /** Of a held plan of the rules: the records that are to be released. */
   ticked: ReadonlySet<string>;
   onTick: (ticked: ReadonlySet<string>) => void;
@@ -29,11 +31,18 @@ interface RecordsProps {
 export function Records({ plan, search, onSearch, chosen, onChoose, ticked, onTick }: RecordsProps) {
   const { id, mayChange } = useCompany();
   const client = useQueryClient();
-  const version = `${plan.state} ${plan.ready} ${JSON.stringify(plan.outcomes ?? {})}`;
+  const version = `${plan.state} ${plan.ready} ${plan.to_write} ${JSON.stringify(plan.outcomes ?? {})}`;
   const found = useInfiniteQuery(planRecords(id, plan.plan_id, search, version));
   const records = found.data?.pages.flatMap((page) => page.items) ?? [];
   // What was just ticked shows at once; the plan's own word comes a moment later.
   const [asked, setAsked] = useState<ReadonlyMap<string, boolean>>(new Map());
+  const answered = found.data?.pages;
+  useEffect(() => {
+    const stands = new Map(
+      answered?.flatMap(({ items }) => items.map((one) => [one.record_id, one.excluded])),
+    );
+    setAsked((before) => new Map([...before].filter(([record, out]) => stands.get(record) !== out)));
+  }, [answered]);
   const amend = useMutation({
     mutationFn: ({ record, out }: { record: string; out: boolean }) =>
       exclude(id, plan.plan_id, [record], out),
@@ -44,9 +53,13 @@ export function Records({ plan, search, onSearch, chosen, onChoose, ticked, onTi
         after.delete(record);
         return after;
       });
-      notice.bad(error.kind === "offline" ? text.errors.offline : text.errors.message(error.message));
+      notice.bad(text.errors.says(error));
     },
-    onSuccess: () => setTimeout(() => void client.invalidateQueries({ queryKey: ["plan", id] }), 400),
+    onSuccess: () =>
+      setTimeout(() => {
+        void client.invalidateQueries({ queryKey: ["plan", id] });
+        void client.invalidateQueries({ queryKey: ["plan-records", id, plan.plan_id] });
+      }, 400),
   });
   const find = useCallback((q: string) => onSearch({ q: q || undefined }), [onSearch]);
   const rules = plan.kind === "rules";
@@ -60,44 +73,54 @@ export function Records({ plan, search, onSearch, chosen, onChoose, ticked, onTi
     else after.delete(record.record_id);
     onTick(after);
   };
+  const rows = useRef<HTMLUListElement>(null);
+  const close = (record: string) => {
+    onChoose(null);
+    rows.current?.querySelector<HTMLElement>(`[data-record="${record}"] .plan-name`)?.focus();
+  };
+  // As it stands now, where its page is still loaded.
+  const open = records.find((one) => one.record_id === chosen?.record_id) ?? chosen;
   return (
-    <section className="plan-records" aria-label={words.records}>
-      <div className="plan-find">
-        <Search label={words.search} value={search.q ?? ""} onSearch={find} />
-      </div>
-      {found.isError && <State alert title={found.error.message} />}
-      {found.isPending && (
-        <div className="centre">
-          <Spinner size={20} />
+    <>
+      <section className="plan-records" aria-label={words.records}>
+        <div className="plan-find">
+          <Search label={words.search} value={search.q ?? ""} onSearch={find} />
         </div>
-      )}
-      {found.data && records.length === 0 && <p className="centre">{words.none_here}</p>}
-      <ul className="plan-rows" onKeyDown={walk}>
-        {records.map((record) => {
-          const out = rules ? false : (asked.get(record.record_id) ?? record.excluded ?? false);
-          const writes = rules
-            ? record.outcome === "held"
-            : record.action !== "blocked" && record.action !== "no_change";
-          return (
-            <Row
-              key={record.record_id}
-              record={record}
-              out={out}
-              isChosen={chosen === record.record_id}
-              box={mayChange && isOpen(plan) && plan.ready && writes}
-              on={rules ? ticked.has(record.record_id) : !out}
-              onTick={(on) => tick(record, on)}
-              onChoose={() => onChoose(record)}
-            />
-          );
-        })}
-      </ul>
-      {found.hasNextPage && (
-        <Button isPending={found.isFetchingNextPage} onPress={() => void found.fetchNextPage()}>
-          {words.showMore}
-        </Button>
-      )}
-    </section>
+        {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
+        {found.isPending && (
+          <div className="centre">
+            <Spinner size={20} />
+          </div>
+        )}
+        {found.data && records.length === 0 && <p className="centre">{words.none_here}</p>}
+        <ul className="plan-rows" ref={rows} onKeyDown={walk}>
+          {records.map((record) => {
+            const out = rules ? false : (asked.get(record.record_id) ?? record.excluded ?? false);
+            const writes = rules
+              ? record.outcome === "held"
+              : record.action !== "blocked" && record.action !== "no_change";
+            return (
+              <Row
+                key={record.record_id}
+                record={record}
+                out={out}
+                isChosen={chosen?.record_id === record.record_id}
+                box={mayChange && isOpen(plan) && plan.ready && writes}
+                on={rules ? ticked.has(record.record_id) : !out}
+                onTick={(on) => tick(record, on)}
+                onChoose={() => onChoose(record)}
+              />
+            );
+          })}
+        </ul>
+        {found.hasNextPage && (
+          <Button isPending={found.isFetchingNextPage} onPress={() => void found.fetchNextPage()}>
+            {words.showMore}
+          </Button>
+        )}
+      </section>
+      {open && <Chosen record={open} onClose={() => close(open.record_id)} />}
+    </>
   );
 }
 
@@ -126,7 +149,10 @@ interface RowProps {
 function Row({ record, out, isChosen, box, on, onTick, onChoose }: RowProps) {
   const name = record.name || record.number || record.remote_id;
   return (
-    <li className={`plan-row ${record.action}${out ? " out" : ""}${isChosen ? " chosen" : ""}`}>
+    <li
+      data-record={record.record_id}
+      className={`plan-row ${record.action}${out ? " out" : ""}${isChosen ? " chosen" : ""}`}
+    >
       <span className="plan-box">
         {box && (
           <input

@@ -109,7 +109,11 @@ export const words = {
   release: "Release and write",
   releaseSome: "Release",
   cancel: "Cancel the plan",
-  stop: "Stop what is not sent",
+  cancelSure: "Cancel the plan?",
+  cancelMeans: "Nothing of it is written. To make it again, select the employees again.",
+  stop: "Stop what has not been sent",
+  stopSure: "Stop what has not been sent?",
+  stopMeans: "What has been sent stays written. The rest keeps its status and can be synced later.",
   held: "This plan is held: it exceeds the company's safety limits.",
   heldFix: "Look at what it would write. Release it if it is right; take out what is not, or cancel it.",
   heldRulesFix:

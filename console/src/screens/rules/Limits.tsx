@@ -1,3 +1,4 @@
+import { useId, useState } from "react";
 import { Box } from "../../ui/Box";
 import type { Draft } from "./data";
 import { words } from "./text";
@@ -20,6 +21,7 @@ interface LimitsProps {
 
 /** What holds a plan until a person releases it, and how much may be synced without looking at a plan. */
 export function LimitsTab({ draft, onChange }: LimitsProps) {
+  const id = useId();
   const limits = draft.rules.limits as Limits;
   const direct = draft.rules.direct_sync ?? 0;
   const put = (what: Partial<Limits>) =>
@@ -27,21 +29,18 @@ export function LimitsTab({ draft, onChange }: LimitsProps) {
   return (
     <ul className="rules-scroll switches">
       <li>
-        <label className="limit">
-          <strong>{words.limits.direct[0]}</strong>
-          <input
-            type="number"
-            min={0}
-            max={MOST_DIRECT}
+        <span className="limit">
+          <label htmlFor={id}>
+            <strong>{words.limits.direct[0]}</strong>
+          </label>
+          <NumberEntry
+            id={id}
+            bounds={{ min: 0, max: MOST_DIRECT, step: 1 }}
             value={direct}
-            disabled={onChange === null}
-            onChange={(e) => {
-              const count = Math.round(Number(e.target.value));
-              if (count >= 0 && count <= MOST_DIRECT)
-                onChange?.({ ...draft, rules: { ...draft.rules, direct_sync: count } });
-            }}
+            isDisabled={onChange === null}
+            onChange={(count) => onChange?.({ ...draft, rules: { ...draft.rules, direct_sync: count } })}
           />
-        </label>
+        </span>
         <p className="muted">{words.limits.direct[1]}</p>
       </li>
       <li>
@@ -68,17 +67,12 @@ export function LimitsTab({ draft, onChange }: LimitsProps) {
                 <strong>{words.limits[name][0]}</strong>
               </Box>
               {on && (
-                <input
-                  type="number"
-                  aria-label={words.limits.of(words.limits[name][0])}
-                  {...bounds}
+                <NumberEntry
+                  label={words.limits.of(words.limits[name][0])}
+                  bounds={bounds}
                   value={value}
-                  disabled={onChange === null}
-                  onChange={(e) => {
-                    const limit = Number(e.target.value);
-                    if (e.target.value !== "" && limit >= bounds.min && limit <= bounds.max)
-                      put({ [name]: limit });
-                  }}
+                  isDisabled={onChange === null}
+                  onChange={(limit) => put({ [name]: limit })}
                 />
               )}
             </span>
@@ -88,4 +82,57 @@ export function LimitsTab({ draft, onChange }: LimitsProps) {
       })}
     </ul>
   );
+}
+
+interface NumberEntryProps {
+  id?: string;
+  label?: string;
+  bounds: { min: number; max: number; step: number };
+  value: number;
+  isDisabled: boolean;
+  onChange: (value: number) => void;
+}
+
+/** A number that can be typed freely: what is not one within its bounds stays in the field, marked, and out of the draft. */
+function NumberEntry({ id, label, bounds, value, isDisabled, onChange }: NumberEntryProps) {
+  const [typed, setTyped] = useState(String(value));
+  const [known, setKnown] = useState(value);
+  if (value !== known) {
+    setKnown(value); // changed elsewhere: discarded, or read from a file
+    if (read(typed, bounds) !== value) setTyped(String(value));
+  }
+  const wrong = read(typed, bounds) === null;
+  return (
+    <>
+      <input
+        type="number"
+        id={id}
+        aria-label={label}
+        aria-invalid={wrong}
+        {...bounds}
+        step={bounds.step === 1 ? 1 : "any"}
+        value={typed}
+        disabled={isDisabled}
+        onChange={(event) => {
+          setTyped(event.target.value);
+          const next = read(event.target.value, bounds);
+          if (next !== null && next !== value) {
+            setKnown(next);
+            onChange(next);
+          }
+        }}
+      />
+      {wrong && (
+        <span className="form-error" role="alert">
+          {words.limits.wrong(bounds.min, bounds.max)}
+        </span>
+      )}
+    </>
+  );
+}
+
+function read(typed: string, { min, max, step }: NumberEntryProps["bounds"]): number | null {
+  const number = Number(typed);
+  const fits = typed.trim() !== "" && number >= min && number <= max;
+  return fits && (step !== 1 || Number.isInteger(number)) ? number : null;
 }

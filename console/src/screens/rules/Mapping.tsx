@@ -82,7 +82,7 @@ function FieldRow({ option, draft, base, sample, onChange }: RowProps) {
     if (next === "never") put(null);
     else if (next === "source")
       put(plain(option.field, { source: option.source ?? option.sources?.[0] ?? null }));
-    else if (next === "constant") put(plain(option.field, { constant: "…" }));
+    else if (next === "constant") put(plain(option.field, { constant: "" }));
     else put(plain(option.field, { template: `{${option.source ?? option.sources?.[0] ?? "number"}}` }));
   };
   const kinds = ["source", "constant", ...(option.kind === "text" ? ["template"] : []), "never"];
@@ -123,6 +123,7 @@ function FieldRow({ option, draft, base, sample, onChange }: RowProps) {
           <input
             aria-label={words.of(words.how[how] ?? "", name)}
             title={how === "template" ? words.templateHint : undefined}
+            placeholder={how === "constant" ? words.constantHint : undefined}
             value={(how === "constant" ? entry?.constant : entry?.template) ?? ""}
             disabled={off}
             onChange={(e) => change({ [how]: e.target.value })}

@@ -5,19 +5,20 @@ import { FileTrigger } from "react-aria-components/FileTrigger";
 import { Label, Radio, RadioGroup } from "react-aria-components/RadioGroup";
 import type { ApiError } from "../../api/client";
 import { useCompany } from "../../company";
-import { text } from "../../text";
 import { Box } from "../../ui/Box";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { Spinner, State } from "../../ui/State";
 import { Tabs } from "../../ui/Tabs";
-import { type Draft, draftOf, fileOf, type RulesView, readFile, rulesOf, trialOf } from "./data";
+import { type Draft, draftOf, fileOf, firstDraft, type RulesView, readFile, rulesOf, trialOf } from "./data";
 import { LimitsTab } from "./Limits";
 import { Mapping } from "./Mapping";
 import { People } from "./People";
 import { TrialPanel } from "./TrialPanel";
 import { words } from "./text";
+import { useSave } from "./useSave";
 import { Versions } from "./Versions";
 import "./Rules.css";
 
@@ -31,9 +32,7 @@ export function Rules() {
   if (found.isError)
     return (
       <Page title={words.title}>
-        <State alert title={text.errors.title} fix={(found.error as ApiError).message || text.errors.offline}>
-          <Button onPress={() => void found.refetch()}>{text.errors.again}</Button>
-        </State>
+        <Failed error={found.error} onAgain={found.refetch} />
       </Page>
     );
   if (!found.data)
@@ -45,10 +44,19 @@ export function Rules() {
       </Page>
     );
   const stands = draftOf(found.data);
+  const first = firstDraft(found.data, company.accounts);
   if (!stands)
     return (
       <Page title={words.title}>
-        <State icon={<Unplug size={28} aria-hidden="true" />} title={words.noRoute} fix={words.noRouteFix} />
+        {first && company.role === "admin" ? (
+          <FirstRoute first={first} version={found.data.version} />
+        ) : (
+          <State
+            icon={<Unplug size={28} aria-hidden="true" />}
+            title={words.noRoute}
+            fix={words.noRouteFix}
+          />
+        )}
       </Page>
     );
   return (
@@ -60,6 +68,22 @@ export function Rules() {
       tab={tab}
       onTab={setTab}
     />
+  );
+}
+
+/** A new company's first version: which of its two systems is the source of truth, and all rules as they are by default. */
+function FirstRoute({ first, version }: { first: Draft; version: number }) {
+  const [draft, setDraft] = useState(first);
+  const save = useSave(draft, version);
+  return (
+    <div className="panel">
+      <Ends draft={draft} onChange={setDraft} />
+      <div className="trial-actions">
+        <Button look="primary" isPending={save.isPending} onPress={() => save.mutate()}>
+          {words.source.save}
+        </Button>
+      </div>
+    </div>
   );
 }
 

@@ -1,12 +1,10 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ApiError } from "../../api/client";
-import { useCompany } from "../../company";
 import { n, text } from "../../text";
 import { Button } from "../../ui/Button";
-import { notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/State";
-import { type Draft, rulesOf, saveRules, type Trial } from "./data";
+import type { Draft, Trial } from "./data";
 import { words } from "./text";
+import { useSave } from "./useSave";
 
 const ORDER = [
   "excluded",
@@ -38,18 +36,7 @@ interface TrialPanelProps {
 
 /** What the changes would do, and the button that saves exactly those. */
 export function TrialPanel({ draft, version, isDirty, trial, error, isTrying, onDone }: TrialPanelProps) {
-  const { id } = useCompany();
-  const client = useQueryClient();
-  const save = useMutation({
-    mutationFn: () => saveRules(id, draft, version),
-    onSuccess: (view) => {
-      notice.good(words.trial.saved(view.version));
-      onDone();
-      void client.invalidateQueries({ queryKey: rulesOf(id).queryKey });
-      void client.invalidateQueries({ queryKey: ["companies"] });
-    },
-    onError: (problem: ApiError) => notice.bad(text.errors.message(problem.message)),
-  });
+  const save = useSave(draft, version, onDone);
   return (
     <section className="panel trial" aria-label={words.trial.title}>
       <header>

@@ -7,8 +7,10 @@ import { useCompany } from "../../company";
 import { exactly, when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { Menu } from "../../ui/Menu";
 import { notice } from "../../ui/Notice";
+import { Sure } from "../../ui/Sure";
 import { comparison, restoreRules, rulesOf, versionsOf } from "./data";
 import { settingWords, valueWords, words } from "./text";
 
@@ -28,10 +30,12 @@ export function Versions({ current, mayChange }: { current: number; mayChange: b
     onError: (problem: ApiError) => notice.bad(text.errors.message(problem.message)),
   });
   const [pair, setPair] = useState<[number, number]>();
+  const [restoring, setRestoring] = useState<number>();
   const versions = found.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <div className="rules-scroll">
       {pair && <Comparison before={pair[0]} after={pair[1]} onClose={() => setPair(undefined)} />}
+      {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
       <ol className="versions">
         {versions.map((one) => (
           <li key={one.version}>
@@ -68,7 +72,7 @@ export function Versions({ current, mayChange }: { current: number; mayChange: b
                 />
               )}
               {mayChange && one.version !== current && (
-                <Button small onPress={() => restore.mutate(one.version)}>
+                <Button small onPress={() => setRestoring(one.version)}>
                   <History size={14} aria-hidden="true" />
                   {words.versions.restore}
                 </Button>
@@ -86,6 +90,16 @@ export function Versions({ current, mayChange }: { current: number; mayChange: b
           </li>
         ))}
       </ol>
+      {restoring !== undefined && (
+        <Sure
+          title={words.versions.restoreSure(restoring)}
+          action={words.versions.restore}
+          onSure={() => restore.mutate(restoring)}
+          onClose={() => setRestoring(undefined)}
+        >
+          <p>{words.versions.restoreMeans(restoring, current + 1)}</p>
+        </Sure>
+      )}
       {found.hasNextPage && (
         <Button look="text" onPress={() => void found.fetchNextPage()}>
           {words.versions.older}

@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import { api, ok } from "../../api/client";
+import { api, type CompanyView, ok } from "../../api/client";
 import type { components } from "../../api/schema";
 
 type Schemas = components["schemas"];
@@ -85,6 +85,20 @@ export const draftOf = (view: RulesView): Draft | null =>
   view.source && view.destination
     ? { source: view.source, destination: view.destination, active: view.active, rules: view.rules }
     : null;
+
+/** What a company without a route begins with: one connected account of each system, the first of them the source. */
+export function firstDraft(view: RulesView, accounts: CompanyView["accounts"]): Draft | null {
+  const live = accounts.filter((one) => one.connected);
+  const source = live[0];
+  const destination = live.find((one) => one.system !== source?.system);
+  if (!source || !destination) return null;
+  return {
+    source: source.account_id,
+    destination: destination.account_id,
+    active: true,
+    rules: view.rules,
+  };
+}
 
 /** The entry in effect for a field: the company's own, else the field of the same name; null: it is not sent. */
 export function entryOf(draft: Draft, option: FieldOption): Entry | null {

@@ -11,7 +11,8 @@ export const words = {
         ? `${names[0]} may change this.`
         : `${names[0]} and ${n(names.length - 1)} ${names.length === 2 ? "other" : "others"} may change this.`,
   noRoute: "No source of truth yet",
-  noRouteFix: "A Company Administrator connects both systems and says which one is the source of truth.",
+  noRouteFix:
+    "Connect both systems on the Connections page, then choose which one is the source of truth. Only a Company Administrator can do this.",
   tabs: {
     source: "Source of truth",
     automation: "Automation",
@@ -23,6 +24,7 @@ export const words = {
   },
   source: {
     label: "Source of truth",
+    save: "Save source of truth",
     hint: "Its values win; the other system is kept the same. Open plans are set aside when it changes.",
   },
   switches: {
@@ -49,6 +51,7 @@ export const words = {
     deactivated: ["Many deactivations", "Over so many people who would be made inactive."],
     pay_factor: ["A jump in pay", "Any pay that would rise or fall by more than this factor."],
     of: (limit: string) => `Limit: ${limit}`,
+    wrong: (min: number, max: number) => `Enter a number from ${n(min)} to ${n(max)}.`,
   } as const,
   file: {
     export: "Export YAML",
@@ -94,6 +97,7 @@ export const words = {
     string
   >,
   of: (what: string, field: string) => `${what} of ${field}`,
+  constantHint: "The value for everyone",
   templateHint: "Names of fields in braces, such as {title} ({number})",
   sample: (name: string) => `Sample: ${name}`,
   undo: "Undo this change",
@@ -114,7 +118,7 @@ export const words = {
       settled: "would have nothing to do",
       unchanged: "stay as they are",
     } as Record<string, string>,
-    safe: "Saving writes nothing anywhere. Records that differ become Needs Sync.",
+    safe: "Saving itself writes nothing. Records that differ become Needs Sync; with Auto-Sync on, those that webhooks or sweeps brought are then synced within the safety limits.",
     discard: "Discard",
     save: (version: number) => `Save as version ${version}`,
     saved: (version: number) => `Version ${version} is saved.`,
@@ -124,6 +128,9 @@ export const words = {
     version: (version: number) => `Version ${version}`,
     none: "Nothing moved.",
     restore: "Roll back to this",
+    restoreSure: (version: number) => `Roll back to version ${version}?`,
+    restoreMeans: (from: number, version: number) =>
+      `All rules of version ${from} are restored as version ${version}. Open plans may no longer hold.`,
     restored: (from: number, version: number) => `Version ${from} stands again, as version ${version}.`,
     older: "Older versions",
     compare: "Compare with",

@@ -8,6 +8,7 @@ import { exactly, when } from "../../format";
 import { newKey } from "../../key";
 import { n, text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Spinner, State } from "../../ui/State";
 import { CancelButton } from "./CancelButton";
@@ -190,6 +191,7 @@ function Records({ run }: { run: RunDetail }) {
   const { id } = useCompany();
   const found = useInfiniteQuery(runRecords(id, run.run_id));
   const records = found.data?.pages.flatMap((page) => page.items) ?? [];
+  if (found.isError) return <Failed error={found.error} onAgain={found.refetch} />;
   if (records.length === 0) return null;
   return (
     <>

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions } from "@tanstack/react-query";
 import { api, ok } from "../../api/client";
 import type { components } from "../../api/schema";
+import { sinceOf } from "../../format";
 import type { RunsSearch } from "./search";
 
 type Schemas = components["schemas"];
@@ -8,14 +9,6 @@ export type RunDetail = Schemas["RunDetail"];
 export type RunReason = Schemas["RunReason"];
 export type RunRecord = Schemas["RunRecordView"];
 const PAGE = 50;
-const DAY_MS = 86_400_000;
-
-/** The beginning of the day that many days ago, so that the same filter is the same query all day. */
-function sinceOf(days: string): string {
-  const day = new Date(Date.now() - (Number(days) - 1) * DAY_MS);
-  day.setHours(0, 0, 0, 0);
-  return day.toISOString();
-}
 
 export const runList = (company: string, filter: RunsSearch) => {
   const { kind, who, days, problems } = filter;

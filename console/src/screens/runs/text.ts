@@ -26,7 +26,7 @@ export const words = {
   anybody: "Anybody",
   muster: "Muster",
   when: "When",
-  days: { "1": "Today and yesterday", "7": "Last 7 days", "30": "Last 30 days", "": "Any time" },
+  days: { "1": "Today", "7": "Last 7 days", "30": "Last 30 days", "": "Any time" },
   problems: "With failures",
   name: (run: Pick<RunView, "kind" | "mode">) =>
     run.kind === "sync"

@@ -2,12 +2,12 @@ import { type FormEvent, useId, useState } from "react";
 import { Form } from "react-aria-components/Form";
 import { Input, Label, TextField } from "react-aria-components/TextField";
 import { useCompany } from "../../company";
+import { timeZone } from "../../format";
 import { text } from "../../text";
 import { Box } from "../../ui/Box";
 import { Button } from "../../ui/Button";
 import { type Action, DAYS, type Day, type NewSchedule, words } from "./text";
 
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const INTERVALS = [15, 30, 60, 240, 720, 1440] as const;
 
 /** What to start, and at an interval or at a time of some days. */
@@ -70,7 +70,7 @@ export function Add({ onSave }: { onSave: (body: NewSchedule) => Promise<unknown
               <Label>{words.time}</Label>
               <Input className="input" />
             </TextField>
-            <TextField name="zone" isRequired defaultValue={ZONE} className="field">
+            <TextField name="zone" isRequired defaultValue={timeZone()} className="field">
               <Label>{words.zone}</Label>
               <Input className="input" />
             </TextField>

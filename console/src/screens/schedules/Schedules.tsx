@@ -1,14 +1,17 @@
 import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import { type ApiError, api, ok } from "../../api/client";
 import type { components } from "../../api/schema";
 import { useCompany } from "../../company";
 import { when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { State } from "../../ui/State";
+import { Sure } from "../../ui/Sure";
 import { Add } from "./Add";
 import { type Action, DAYS, type Day, type NewSchedule, words } from "./text";
 import "../../ui/Field.css";
@@ -30,6 +33,7 @@ export function Schedules() {
   const client = useQueryClient();
   const found = useQuery(schedules(id));
   const isAdmin = view.role === "admin";
+  const [dropping, setDropping] = useState<Schedule | null>(null);
   const act = useMutation({
     mutationFn: (what: () => Promise<unknown>) => what(),
     onError: (error: ApiError) => notice.bad(text.errors.message(error.message)),
@@ -56,7 +60,7 @@ export function Schedules() {
     <Page title={words.title} lead={words.lead}>
       {isAdmin && <Add onSave={(body) => save(crypto.randomUUID(), body)} />}
       <section className="card section" aria-label={words.title}>
-        {found.isError && <State alert title={text.errors.title} fix={found.error.message} />}
+        {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
         {found.data?.length === 0 && <State title={words.none} fix={words.noneFix} />}
         {found.data && found.data.length > 0 && (
           <table className="table">
@@ -88,11 +92,21 @@ export function Schedules() {
                           }).catch(() => {})
                       : null
                   }
-                  onRemove={() => drop(one.schedule_id)}
+                  onRemove={() => setDropping(one)}
                 />
               ))}
             </tbody>
           </table>
+        )}
+        {dropping && (
+          <Sure
+            title={words.removeSure}
+            action={words.remove}
+            onSure={() => drop(dropping.schedule_id)}
+            onClose={() => setDropping(null)}
+          >
+            <p>{words.removeMeans(spoken(dropping.timing))}</p>
+          </Sure>
         )}
       </section>
     </Page>

@@ -50,6 +50,8 @@ export const words = {
   pause: "Pause",
   resume: "Resume",
   remove: "Remove",
+  removeSure: "Remove this schedule?",
+  removeMeans: (when: string) => `It no longer starts by itself (${when}).`,
   none: "Nothing starts by itself yet",
   noneFix: "A Company Administrator can add a schedule. Webhooks and sweeps bring changes without one.",
   noDay: "Choose at least one day.",

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type FormEvent, type ReactNode, useEffect, useState } from "react";
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { Form } from "react-aria-components/Form";
 import { Input, Label, TextField } from "react-aria-components/TextField";
 import { type ApiError, api, ok } from "../../api/client";
@@ -155,15 +155,20 @@ function Field(props: { name: string; label: string; autoComplete: string; type?
 }
 
 function Codes({ codes, onDone }: { codes: readonly string[]; onDone: () => void }) {
+  const list = useRef<HTMLOListElement>(null);
   async function copy() {
-    await navigator.clipboard.writeText(codes.join("\n"));
-    notice.good(words.copied);
+    try {
+      await navigator.clipboard.writeText(codes.join("\n"));
+      notice.good(words.copied);
+    } catch {
+      if (list.current) getSelection()?.selectAllChildren(list.current); // over plain http a page may not copy
+    }
   }
   return (
     <>
       <h2>{words.codes}</h2>
       <p>{words.codesLead}</p>
-      <ol>
+      <ol ref={list}>
         {codes.map((code) => (
           <li key={code}>
             <code>{code}</code>

@@ -19,5 +19,4 @@ export const words = {
   off: "Take it off",
   offCode: "A code, or a recovery code",
   offDone: "The second factor is taken off.",
-  wrongPassword: "Enter your password.",
 };
