@@ -186,9 +186,10 @@ def reasons_page(tests: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     lines = [
         "# Reasons",
         "",
-        "Why a record has its status, was skipped or differs, and what to do about it: every code that the API and the console",
-        "show, with a test that makes it happen. *Source*, *destination*, *system* and *field* stand for the names that people",
-        "read. Made by `python -m muster.docs` from [reasons.py](../shared/domain/reasons.py) and the tests' markers.",
+        "Why a record has its status, was skipped or differs, and what to do about it: every code that the API and the",
+        "console show, with a test that makes it happen. *Source*, *destination*, *system* and *field* stand for the names,",
+        "*count* and *total* for the numbers that people read. Made by `python -m muster.docs` from",
+        "[reasons.py](../shared/domain/reasons.py) and the tests' markers.",
     ]
     for title, rows in groups:
         fixes = any(reason.fix for reason in rows.values())
@@ -234,7 +235,7 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-_PLACES = {name: f"*{name}*" for name in ("source", "destination", "field", "system")}
+_PLACES = {name: f"*{name}*" for name in ("source", "destination", "field", "system", "count", "total")}
 
 
 def _reason_groups() -> list[tuple[str, dict[str, Reason]]]:

@@ -38,7 +38,7 @@ REMOVED_SINCE = "SELECT num, at FROM removed WHERE scope = ? AND at >= ? ORDER B
 NAME_HOLDERS = """SELECT scope, num, 0 FROM employees WHERE scope = ?1 AND name_key = ?4
     UNION ALL SELECT scope, num, 0 FROM employees WHERE scope = ?2 AND name_key = ?4
     UNION ALL SELECT scope, num, 0 FROM employees WHERE scope = ?3 AND name_key = ?4
-    UNION ALL SELECT scope, num, 1 FROM employees WHERE scope = ?1 AND former = ?4"""
+    UNION ALL SELECT scope, num, 1 FROM employees WHERE scope IN (?1, ?2, ?3) AND former = ?4"""
 EMPLOYEE_COUNTS = "SELECT scope, count(*), sum(active) FROM employees GROUP BY scope"
 JOURNAL_COUNTS = "SELECT scope, operation, outcome, count(*) FROM journal GROUP BY scope, operation, outcome"
 

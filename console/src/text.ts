@@ -296,9 +296,11 @@ export const text = {
         ? `Sync to ${destination}`
         : run.mode === "new"
           ? `Import of new items from ${source}`
-          : run.mode === "selected"
-            ? `Import of selected items from ${source}`
-            : `Import of all items from ${source}`,
+          : run.mode === "directory"
+            ? "Complete read of a directory"
+            : run.mode === "selected"
+              ? `Import of selected items from ${source}`
+              : `Import of all items from ${source}`,
     queued: "waiting to begin",
     reading: (read: number) => `${n(read)} read so far`,
     syncing: (done: number, total: number) => `${n(done)} of ${n(total)}`,
@@ -311,7 +313,7 @@ export const text = {
         (c.unreadable ?? 0) > 0 && `${n(c.unreadable ?? 0)} unreadable`,
         (c.removed ?? 0) > 0 && `${n(c.removed ?? 0)} gone`,
         reason === "directory_short" &&
-          "less than half of the people were shown, so nobody was marked as gone",
+          `${n(c.missing ?? 0)} of ${n(c.known ?? 0)} people were not there, so nobody was marked as gone (see Connections)`,
       ),
     synced: (c: Record<string, number>, skipped: Record<string, number>) =>
       parts(

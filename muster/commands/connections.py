@@ -42,7 +42,8 @@ def _row(account: dict[str, Any]) -> tuple[str, ...]:
     budget = account["budget"]
     calls = f"{budget['metered']:,} metered, {budget['unmetered']:,} not"
     system = f"{account['system']} ({account['environment']})"
-    return account["account_id"], system, account["name"], account["state"], account["fix"], calls
+    what_to_do = " ".join(filter(None, (account["fix"], account["warning_text"])))
+    return account["account_id"], system, account["name"], account["state"], what_to_do, calls
 
 
 @app.command()
@@ -115,8 +116,22 @@ def resume(place: Place, account: Account) -> None:
     console.print(f"{found['state']}: {found['state_text']}", soft_wrap=True)
 
 
-def _asks(account: str, what: str) -> Callable[[AsyncClient, str], Awaitable[Any]]:
+@app.command("confirm-gone")
+@over_the_api
+def confirm_gone(
+    place: Place,
+    account: Account,
+    count: Annotated[int, typer.Argument(help="How many have left, as `muster connections list` shows it.")],
+) -> None:
+    """Confirm that so many people have left a directory that showed less than half of them. It is read once more."""
+    found = place.run(_asks(account, "gone", {"gone_at_most": count}))
+    console.print(f"It is read again: muster runs watch {found['run_id']}", soft_wrap=True)
+
+
+def _asks(
+    account: str, what: str, body: dict[str, Any] | None = None
+) -> Callable[[AsyncClient, str], Awaitable[Any]]:
     async def ask(client: AsyncClient, path: str) -> Any:
-        return await client.call("POST", f"{path}/accounts/{account}/{what}")
+        return await client.call("POST", f"{path}/accounts/{account}/{what}", json=body)
 
     return ask

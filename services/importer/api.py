@@ -96,7 +96,7 @@ def make_routes(database: Database, settings: Settings, connectors: Connectors) 
         if account is None:
             raise ProblemError("conflict", "This company has no active route.")
         connector = await connectors.get(account, company)
-        found = await _browse(connector, account, q.strip(), after, limit)
+        found = await _browse(connector, account, " ".join(q.split()), after, limit)
         return await _page(database, company, account, connector, found)
 
     return routes

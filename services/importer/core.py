@@ -314,6 +314,9 @@ def sweep_seconds(usual: int, *, silent: bool, metered: int, allowed: int, of_mo
     return seconds * 4 if metered > allowed * of_month else seconds
 
 
-def is_short(held: int, unmet: int) -> bool:
-    """Whether a complete read met less than half of those that the directory held before it, so that it is not believed."""
-    return unmet * 2 > held
+def is_short(held: int, unmet: int, confirmed: int) -> bool:
+    """Whether a complete read met less than half of those that the directory held before it, so that it is not believed.
+
+    It is where a person has `confirmed` that so many are gone.
+    """
+    return unmet * 2 > held and unmet > confirmed

@@ -100,7 +100,7 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
                     Outgoing(ImportFailed(run_id=command.run_id, reason="expired"), event.company_id, event)
                 )
                 continue
-            kind = {"all": "full", "new": "new", "selected": "records"}[command.mode]
+            kind = {"all": "full", "directory": "full", "new": "new", "selected": "records"}[command.mode]
             lane = Lane.REAL_TIME if kind == "records" and command.parts == 1 else Lane.BULK
             await tasks.add_task(
                 tx,
@@ -114,6 +114,7 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
                 actor=event.actor,
                 parts=command.parts,
                 remote_ids=command.remote_ids,
+                gone_at_most=command.gone_at_most,
             )
             if command.part == 1:
                 started = ImportStarted(

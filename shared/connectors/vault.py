@@ -52,13 +52,15 @@ class Credential(BaseModel):
 class Health:
     """How one connection is. `state` is a code of `domain.reasons.CONNECTIONS`, `problem` its cause for engineers.
 
-    `warning` is a code of `domain.reasons.DIRECTORIES`, or empty.
+    `warning` is a code of `domain.reasons.DIRECTORIES`, or empty; it is about `warning_count` of `warning_total` people.
     """
 
     account_id: UUID
     state: str
     problem: str
     warning: str
+    warning_count: int
+    warning_total: int
     updated_at: datetime
     reconnect_by: datetime | None
     renewed_at: datetime
@@ -146,17 +148,18 @@ UPDATE vault.credentials SET
 WHERE company_id = $1 AND account_id = $2
 """
 _WARN = """
-UPDATE vault.credentials SET warning = $3 WHERE company_id = $1 AND account_id = $2 AND warning <> $3
+UPDATE vault.credentials SET warning = $3, warning_count = $4, warning_total = $5
+WHERE company_id = $1 AND account_id = $2 AND (warning, warning_count, warning_total) <> ($3, $4, $5)
 """
 
 
-async def warn(tx: Tx, company: UUID, account: UUID, warning: str) -> None:
+async def warn(tx: Tx, company: UUID, account: UUID, warning: str, count: int, total: int) -> None:
     """Note what was wrong with the account's last complete read (`domain.reasons.DIRECTORIES`); empty: nothing was."""
-    await tx.execute(_WARN, company, account, warning)
+    await tx.execute(_WARN, company, account, warning, count, total)
 
 
 _HEALTH = """
-SELECT account_id, state, problem, warning, updated_at, reconnect_by, renewed_at, expires_at
+SELECT account_id, state, problem, warning, warning_count, warning_total, updated_at, reconnect_by, renewed_at, expires_at
 FROM vault.credentials WHERE company_id = $1
 """
 

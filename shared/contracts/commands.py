@@ -14,12 +14,16 @@ MAX_IDS = 500
 
 
 class ImportEmployees(Body):
-    """Read the source: everything new, everything, or the named records (at most 500 a part)."""
+    """Read the source: everything new, everything, or the named records (at most 500 a part).
+
+    `directory` reads everything of either account, and marks up to `gone_at_most` people as gone, however few are left.
+    """
 
     topic = topics.IMPORTER_COMMANDS
     run_id: UUID
     account_id: UUID
-    mode: Literal["new", "all", "selected"]
+    mode: Literal["new", "all", "selected", "directory"]
+    gone_at_most: int = 0
     remote_ids: tuple[str, ...] = Field(default=(), max_length=MAX_IDS)
     part: int = 1
     parts: int = 1

@@ -45,6 +45,10 @@ class AccountView(View):
     problem: str
     warning: str
     warning_text: str
+    warning_count: int
+    """So many people of the directory were not there when it was read; they were not marked as gone."""
+    warning_total: int
+    """So many it had before."""
     reconnect_by: datetime | None
     """A person must connect it again before then, unless it is renewed by use."""
     renewed_at: datetime | None

@@ -294,11 +294,16 @@ CONNECTIONS: dict[str, Reason] = {
 """How a connection is, as people see it; texts may name {system}. Only `connected` is used for calls."""
 DIRECTORIES: dict[str, Reason] = {
     "directory_short": Reason(
-        "{system} showed less than half of the people that it had before. Nobody was marked as gone.",
-        "Check in {system} that its people are there, and what the connected user may see; then import all again.",
+        "{system} showed less than half of the people that it had before: {count} of {total} were not there. "
+        "Nobody was marked as gone.",
+        "Check in {system} that its people are there, and what the connected user may see; then import all again. "
+        "If they have really left, confirm under Connections that {count} are gone.",
     ),
 }
-"""What was wrong with the last complete read of a directory, for its account and its import; texts may name {system}."""
+"""What was wrong with the last complete read of a directory, for its account and its import.
+
+Texts may name {system}, and {count} of {total} people.
+"""
 
 
 def connection_words(state: str, system: str) -> Reason:
@@ -306,13 +311,13 @@ def connection_words(state: str, system: str) -> Reason:
     return _named(CONNECTIONS.get(state, CONNECTIONS["reconnect"]), system)
 
 
-def directory_words(warning: str, system: str) -> Reason:
+def directory_words(warning: str, system: str, count: int, total: int) -> Reason:
     """What was wrong with the last complete read of a directory, in words; empty ones when nothing was."""
-    return _named(DIRECTORIES.get(warning, Reason("", "")), system)
+    return _named(DIRECTORIES.get(warning, Reason("", "")), system, count=f"{count:,}", total=f"{total:,}")
 
 
-def _named(known: Reason, system: str) -> Reason:
-    return Reason(known.text.format(system=system), known.fix.format(system=system))
+def _named(known: Reason, system: str, **counts: str) -> Reason:
+    return Reason(known.text.format(system=system, **counts), known.fix.format(system=system, **counts))
 
 
 _FIELDS: Mapping[str, str] = MappingProxyType(

@@ -59,15 +59,28 @@ def test_operations_name_metrics_and_actions_that_exist() -> None:
 
 
 def missing_tests(text: str) -> list[str]:
-    """The tests that the rows of docs/quickbooks.md name, file by file, and that are not there."""
-    cells = [row.split(" | ")[-1] for row in text.splitlines() if row.startswith("| ") and ".py: " in row]
+    """The tests that the last cells of a document's rows name, file by file, and that are not there."""
+    cells = [
+        row.strip(" |").split(" | ")[-1]
+        for row in text.splitlines()
+        if row.startswith("| ") and ".py: " in row
+    ]
     assert cells
     missing = []
-    for path, _, names in (cell.partition(": ") for cell in cells):
+    for path, _, names in (part.partition(": ") for cell in cells for part in cell.split("; ")):
         file = ROOT / "tests" / path
         code = file.read_text() if file.exists() else ""
         missing += [n for n in re.findall(r"`(\w+)`", names) if f"def {n}(" not in code]
     return missing
+
+
+def test_each_thing_that_was_found_has_a_test_that_exists() -> None:
+    text = (ROOT / "docs/found.md").read_text()
+    rows = [r for r in text.splitlines() if r.startswith("| ") and r != "| found | now | tests |"]
+    assert [row for row in rows if len(row.split(" | ")) != 3 or ".py: `test_" not in row] == []
+    assert missing_tests(text) == []
+    gone = "| a | b | contract/test_docs.py: `test_a_link_to_nothing_is_found`; unit/gone.py: `test_gone`, `test_too` |"
+    assert missing_tests(gone) == ["test_gone", "test_too"]
 
 
 def test_each_behaviour_of_quickbooks_has_a_test_and_a_switch_that_exist() -> None:

@@ -138,6 +138,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/companies/{company}/accounts/{account}/gone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm that so many people have really left a directory that showed less than half of them
+         * @description Confirm that so many people have really left a directory that showed less than half of them.
+         *
+         *     It is read completely once more; those who are not there are marked as gone, unless they are more than confirmed.
+         */
+        post: operations["confirm_gone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/companies/{company}/accounts/{account}/notifications": {
         parameters: {
             query?: never;
@@ -2272,8 +2294,12 @@ export interface components {
             token_until: string | null;
             /** Warning */
             warning: string;
+            /** Warning Count */
+            warning_count: number;
             /** Warning Text */
             warning_text: string;
+            /** Warning Total */
+            warning_total: number;
         };
         /**
          * AccountFreshness
@@ -2345,8 +2371,12 @@ export interface components {
             token_until: string | null;
             /** Warning */
             warning: string;
+            /** Warning Count */
+            warning_count: number;
             /** Warning Text */
             warning_text: string;
+            /** Warning Total */
+            warning_total: number;
         };
         /**
          * Amendment
@@ -3589,6 +3619,14 @@ export interface components {
             looked_at: string | null;
             /** Within Seconds */
             within_seconds: number | null;
+        };
+        /**
+         * Gone
+         * @description How many people a person confirms as gone: the `warning_count` of the account.
+         */
+        Gone: {
+            /** Gone At Most */
+            gone_at_most: number;
         };
         /**
          * Hints
@@ -6361,7 +6399,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -6591,6 +6629,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccountEnded"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirm_gone: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The company's id. */
+                company: string;
+                /** @description The id of one of the company's accounts, from `GET …/accounts`. */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Gone"];
+            };
+        };
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStarted"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -6868,7 +6939,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -6903,7 +6974,7 @@ export interface operations {
                 /** @description The kind of file. */
                 format?: "csv" | "json";
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */

@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import Field, SecretStr, model_validator
 
 from services.gateway.api import connections
 from services.gateway.api.common import (
     Access,
     Deps,
+    IdempotencyKey,
     Input,
     RemoteId,
     admin,
+    once,
     operator,
     record,
     source_of,
     viewer,
 )
+from services.gateway.api.runs import connected, say_directory
 from services.gateway.core import check_base_url, secret_hash
 from services.gateway.store import companies
 from services.gateway.store.audit import Action
@@ -27,6 +30,8 @@ from shared.connectors.client import allowed
 from shared.connectors.vault import Credential
 from shared.contracts.connections import AccountEnded, AccountView
 from shared.contracts.events import SourceChanged
+from shared.contracts.views import RunStarted
+from shared.db.tx import Tx
 from shared.domain.ids import account_id, record_id
 from shared.domain.settings import Account
 from shared.domain.values import Lane
@@ -71,6 +76,12 @@ class NewAccount(Input):
             msg = "a credential is printable ASCII without spaces"
             raise ValueError(msg)
         return self
+
+
+class Gone(Input):
+    """How many people a person confirms as gone: the `warning_count` of the account."""
+
+    gone_at_most: int = Field(ge=1, le=10_000_000)
 
 
 class Hints(Input):
@@ -145,6 +156,45 @@ def make(deps: Deps) -> APIRouter:
         actor, source = access.person.actor, source_of(request)
         return await connections.disconnect(deps, company, found, actor, source)
 
+    _directories(routes, deps)
+    return routes
+
+
+def _directories(routes: APIRouter, deps: Deps) -> None:
+    @routes.post("/{account}/gone", status_code=202, response_model=RunStarted)
+    async def confirm_gone(
+        company: UUID,
+        account: UUID,
+        body: Gone,
+        request: Request,
+        response: Response,
+        access: Access = operator(deps),
+        key: IdempotencyKey = None,
+    ) -> dict[str, Any]:
+        """Confirm that so many people have really left a directory that showed less than half of them.
+
+        It is read completely once more; those who are not there are marked as gone, unless they are more than confirmed.
+        """
+        found = await connections.find(deps, company, account)
+        health = next((h for h in await deps.vault.health(company) if h.account_id == account), None)
+
+        async def act(tx: Tx) -> dict[str, Any]:
+            connected(found)
+            if health is None or not health.warning:
+                raise ProblemError("conflict", "Nobody is missing here: there is nothing to confirm.")
+            if body.gone_at_most != health.warning_count:
+                count, total = f"{health.warning_count:,}", f"{health.warning_total:,}"
+                raise ProblemError("conflict", f"{count} of {total} people are missing. Confirm that number.")
+            await record(
+                tx, access, request, "directory.confirmed", f"account:{account}", str(body.gone_at_most)
+            )
+            run = await say_directory(deps, tx, company, access.person.actor, account, body.gone_at_most)
+            return {"run_id": str(run)}
+
+        answer = await once(deps, request, company, key, act)
+        response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
+        return answer
+
     @routes.post("/{account}/notifications", status_code=202)
     async def notify(
         company: UUID, account: UUID, body: Hints, access: Access = operator(deps)
@@ -163,8 +213,6 @@ def make(deps: Deps) -> APIRouter:
                 tx, [Outgoing(h, company, lane=Lane.REAL_TIME, actor=actor) for h in hints]
             )
         return {"accepted": len(hints)}
-
-    return routes
 
 
 def _plain(value: str | SecretStr) -> str:

@@ -102,7 +102,8 @@ async def shown(deps: Deps, company: UUID, account: Account, health: Health | No
     label = SYSTEMS[account.system].label
     words = connection_words(state, label)
     warning = health.warning if health else ""
-    about = directory_words(warning, label)
+    count, total = (health.warning_count, health.warning_total) if health else (0, 0)
+    about = directory_words(warning, label, count, total)
     return {
         **account.model_dump(mode="json"),
         "state": state,
@@ -111,6 +112,8 @@ async def shown(deps: Deps, company: UUID, account: Account, health: Health | No
         "problem": health.problem if health else "",
         "warning": warning,
         "warning_text": f"{about.text} {about.fix}".strip(),
+        "warning_count": count,
+        "warning_total": total,
         "reconnect_by": health.reconnect_by if health else None,
         "renewed_at": health.renewed_at if health and state != "disconnected" else None,
         "token_until": health.expires_at if health else None,

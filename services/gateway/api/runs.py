@@ -188,7 +188,7 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         return await decided(request, access, key, StopRetry(record_id=record))
 
 
-def _connected(account: Account | None) -> Account:
+def connected(account: Account | None) -> Account:
     """One end of an active route, if it can be called. Raises the problem that says what is missing."""
     if account is None:
         raise ProblemError(
@@ -207,7 +207,7 @@ async def say_import(
 ) -> UUID:
     """Ask for a read of the source, for all records or those named; the run. Raises `conflict` where it cannot be called."""
     (settings,) = await companies.load_companies(tx, [company])
-    source = _connected(settings.source())
+    source = connected(settings.source())
     run = deps.clock.new_id()
     chunks = [ids[i : i + MAX_IDS] for i in range(0, len(ids), MAX_IDS)] or [[]]
     lane = Lane.REAL_TIME if mode == "selected" and len(chunks) == 1 else Lane.BULK
@@ -225,6 +225,17 @@ async def say_import(
         for n, chunk in enumerate(chunks, 1)
     ]
     await deps.outbox.append(tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands])
+    return run
+
+
+async def say_directory(
+    deps: Deps, tx: Tx, company: UUID, actor: str, account: UUID, gone_at_most: int
+) -> UUID:
+    """Ask for a complete read of one account, in which so many people may be marked as gone; the run."""
+    run = deps.clock.new_id()
+    command = ImportEmployees(run_id=run, account_id=account, mode="directory", gone_at_most=gone_at_most)
+    await requests.add_command(tx, company, run, "import", "directory", actor, 0)
+    await deps.outbox.append(tx, [Outgoing(command, company, lane=Lane.BULK, run_id=run, actor=actor)])
     return run
 
 
@@ -260,7 +271,7 @@ async def new_run(deps: Deps, tx: Tx, access: Access, chosen: list[Selected]) ->
     if not chosen:
         raise ProblemError("conflict", "Nothing matches: there is nothing to push.")
     (settings,) = await companies.load_companies(tx, [access.company])
-    _connected(settings.destination())
+    connected(settings.destination())
     return deps.clock.new_id()
 
 

@@ -41,6 +41,7 @@ Action = Literal[
     "connection.paused",
     "connection.resumed",
     "connection.ended",
+    "directory.confirmed",
     "company.created",
     "company.renamed",
     "rules.changed",

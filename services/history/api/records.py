@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 
 from services.history.api.common import MAX_LIMIT, MAX_QUERY, Limit, as_json, called_in, cursor_of, number_of
 from services.history.core import show
-from services.history.core.fold import searchable
 from services.history.core.show import Cursor
 from services.history.store import log, read
 from services.history.store.read import Filter
@@ -19,6 +18,7 @@ from shared.db.companies import load_settings
 from shared.db.tx import Database, Record
 from shared.domain.employee import Employee
 from shared.domain.reasons import free_name, held_by
+from shared.domain.search import pattern
 from shared.domain.values import Holder, Status
 from shared.http.problems import ProblemError
 from shared.systems.words import Names, names, reason_words
@@ -170,8 +170,7 @@ def _following(rows: Sequence[Record], limit: int, sort: str) -> str | None:
 def _filter(statuses: list[Status], q: str | None) -> Filter:
     if q is not None and "\0" in q:
         raise ProblemError("invalid", "`q` has a character that cannot be searched for.")
-    text = searchable(q or "")
-    return Filter([s.value for s in statuses], show.like(text) if text else None)
+    return Filter([s.value for s in statuses], pattern(q))
 
 
 def _view(row: Record, called: Names) -> RecordView:

@@ -1,6 +1,5 @@
 """Events into rows of the views. Of one record's events in a batch the newest stands; the store compares with what it holds."""
 
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -23,14 +22,7 @@ from shared.contracts.events import (
     StatusChanged,
 )
 from shared.domain.employee import Employee
-
-_NOT_DECOMPOSED = str.maketrans(
-    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
-)
-_NO_APOSTROPHES = dict.fromkeys(
-    map(ord, "'`\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u02cb\u2018\u2019\u201b\u2032\uff07")
-)
-"""What people and systems write for an apostrophe."""
+from shared.domain.search import searchable
 
 
 class Snapshot(NamedTuple):
@@ -81,16 +73,6 @@ class SyncStatus(NamedTuple):
     """As JSON."""
     synced_at: datetime | None
     updated_at: datetime
-
-
-def searchable(text: str) -> str:
-    """Small letters without accents, apostrophes and doubled blanks: what is searched and what is asked for alike."""
-    bare = text.translate(_NO_APOSTROPHES)  # first: some would come apart into a blank and an accent
-    if not bare.isascii():
-        parted = unicodedata.normalize("NFKD", bare)
-        bare = "".join(c for c in parted if not unicodedata.combining(c))
-        bare = bare.casefold().translate(_NOT_DECOMPOSED)
-    return " ".join(bare.lower().split())
 
 
 def snapshots(events: Sequence[Message[Any]]) -> list[Snapshot]:

@@ -42,6 +42,8 @@ _COUNTS = (
     "unchanged",
     "unreadable",
     "removed",
+    "missing",
+    "known",
     "total",
     "succeeded",
     "failed",
@@ -117,10 +119,15 @@ def _reported(event: Message[Any]) -> Run:
 
 
 def _counts(body: Any) -> dict[str, int]:
-    """What the event counts; how many records a run is about is not said of one that reads a whole directory."""
+    """What the event counts; how many records a run is about is not said of one that reads a whole directory.
+
+    Nor who is missing where the directory was believed.
+    """
     counted = {name: getattr(body, name) for name in _COUNTS if hasattr(body, name)}
     if isinstance(body, ImportStarted) and not body.total:
         del counted["total"]
+    if not counted.get("missing"):
+        return {name: count for name, count in counted.items() if name not in ("missing", "known")}
     return counted
 
 

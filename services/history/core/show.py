@@ -86,11 +86,6 @@ class Cursor:
         return cls(sort, values[1], time, UUID(values[3]))
 
 
-def like(text: str) -> str:
-    """`text` as a LIKE pattern that finds it anywhere."""
-    return "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
-
-
 def history_entry(
     group: Group, people: Mapping[UUID, tuple[UUID, str]], source: UUID | None, called: Names
 ) -> HistoryEntry:

@@ -78,6 +78,8 @@ CREATE TABLE read_tasks (
     parts int NOT NULL DEFAULT 1,
     given_up boolean NOT NULL DEFAULT false,
     traceparent text,  -- of what asked for it
+    -- A person has confirmed that so many people may be marked as gone, however few are left.
+    gone_at_most int NOT NULL DEFAULT 0,
     PRIMARY KEY (task_id, company_id)
 );
 CREATE INDEX read_tasks_run ON read_tasks (run_id) WHERE run_id IS NOT NULL;

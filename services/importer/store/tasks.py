@@ -48,11 +48,14 @@ class Task:
     lease_token: int
     traceparent: str | None = None
     """The trace of what asked for it."""
+    gone_at_most: int = 0
+    """So many people a person has confirmed as gone."""
 
 
 _ADD_TASK = """
-INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, run_id, actor, parts, remote_ids, traceparent)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12
+INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, run_id, actor, parts, remote_ids, traceparent,
+                        gone_at_most)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13
 WHERE NOT ($11 AND EXISTS (
     SELECT FROM read_tasks WHERE company_id = $1 AND account_id = $3 AND kind IN ($4, 'full') AND done_at IS NULL
       AND run_id IS NULL))
@@ -74,6 +77,7 @@ async def add_task(
     parts: int = 1,
     remote_ids: Sequence[str] = (),
     unless_waiting: bool = False,
+    gone_at_most: int = 0,
 ) -> None:
     """Ask for a read. `unless_waiting`: not when the system has already asked for one that brings the same."""
     await tx.execute(
@@ -90,6 +94,7 @@ async def add_task(
         list(remote_ids),
         unless_waiting,
         traceparent(),
+        gone_at_most,
     )
     tx.made_due(READS)
 
@@ -179,7 +184,7 @@ WHERE (company_id, task_id) = (
             AND o.done_at IS NULL AND o.lease_until >= now()))
     ORDER BY lane = 'bulk', due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING company_id, task_id, account_id, kind, phase, cause, lane, run_id, actor, parts, remote_ids, cursor, page,
-          since, watermark, began_at, as_of, counts, attempts, lease_token, traceparent,
+          since, watermark, began_at, as_of, counts, attempts, lease_token, traceparent, gone_at_most,
           -- Records that are read twice after a crash of the database are staged once: their claim waits for no disk.
           set_config('synchronous_commit', CASE kind WHEN 'records' THEN 'off' ELSE current_setting('synchronous_commit') END,
                      true) AS commits,

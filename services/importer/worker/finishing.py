@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from services.importer import core
 from services.importer.settings import Settings
@@ -21,6 +22,14 @@ from shared.messaging.outbox import Outbox, Outgoing
 from shared.telemetry.logs import log
 
 
+class Judged(NamedTuple):
+    """Why a complete read was not believed, and how many of the people who were known it did not meet; by default it was."""
+
+    reason: str | None = None
+    missing: int = 0
+    known: int = 0
+
+
 class Finisher:
     """Ends reads, well or badly."""
 
@@ -35,10 +44,10 @@ class Finisher:
             await snapshots.lock_accounts(tx, [task.account_id])
         if not await tasks.end_task(tx, task):
             raise LeaseLostError
-        removed, warning = await self._remove(tx, task) if task.kind == "full" else ([], "")
+        removed, verdict = await self._remove(tx, task) if task.kind == "full" else ([], Judged())
         outgoing = list(removed)
         if task.kind in ("full", "delta"):
-            judged = task.kind == "full" and not warning
+            judged = task.kind == "full" and verdict.reason is None
             outgoing += self._markers(
                 task,
                 *await directories.complete_directory(
@@ -46,23 +55,24 @@ class Finisher:
                 ),
             )
         task = replace(task, counts={**task.counts, "removed": len(removed)})
-        outgoing += await self._run_end(tx, task, warning)
+        outgoing += await self._run_end(tx, task, verdict)
         await self._outbox.append(tx, outgoing)
 
-    async def _remove(self, tx: Tx, task: Task) -> tuple[list[Outgoing], str]:
+    async def _remove(self, tx: Tx, task: Task) -> tuple[list[Outgoing], Judged]:
         """Those whom a complete read did not meet are gone; nobody is when it met less than half of who was there before.
 
-        Then the warning, which stands at the account too until a complete read is well.
+        Then how few it met, which stands at the account too until a complete read is well, or a person confirms the number.
         """
         held, unmet = await snapshots.count_unmet(tx, task)
-        warning = "directory_short" if core.is_short(held - task.counts.get("staged", 0), unmet) else ""
-        await warn(tx, task.company_id, task.account_id, warning)
-        if warning:
+        known = held - task.counts.get("staged", 0)
+        if core.is_short(known, unmet, task.gone_at_most):
+            await warn(tx, task.company_id, task.account_id, "directory_short", unmet, known)
             log.warning("read.short", count=unmet, run_id=task.run_id, account_id=task.account_id)
-            return [], warning
+            return [], Judged("directory_short", unmet, known)
+        await warn(tx, task.company_id, task.account_id, "", 0, 0)
         gone = await snapshots.remove_unmet(tx, task, await snapshots.milliseconds(tx))
         events = core.removals(task.account_id, task.cause, gone)
-        return [Outgoing(e, task.company_id, lane=task.lane, run_id=task.run_id) for e in events], ""
+        return [Outgoing(e, task.company_id, lane=task.lane, run_id=task.run_id) for e in events], Judged()
 
     async def _lock_run(self, tx: Tx, task: Task) -> None:
         """One part of a run ends at a time, so that one is the last."""
@@ -89,7 +99,7 @@ class Finisher:
             for part in range(parts)
         ]
 
-    async def _run_end(self, tx: Tx, task: Task, warning: str) -> list[Outgoing]:
+    async def _run_end(self, tx: Tx, task: Task, verdict: Judged) -> list[Outgoing]:
         if task.run_id is None:
             return []
         others = await tasks.other_parts(tx, task)
@@ -99,7 +109,13 @@ class Finisher:
         body = (
             ImportProgressed(run_id=task.run_id, **shown(counts, "removed"))
             if others.waiting
-            else ImportCompleted(run_id=task.run_id, reason=warning or None, **shown(counts))
+            else ImportCompleted(
+                run_id=task.run_id,
+                reason=verdict.reason,
+                missing=verdict.missing,
+                known=verdict.known,
+                **shown(counts),
+            )
         )
         return [Outgoing(body, task.company_id, run_id=task.run_id, actor=task.actor)]
 

@@ -1,7 +1,6 @@
 """What the routes share: the company's two accounts, records as they are shown, searches and places in lists."""
 
 import base64
-import unicodedata
 from typing import Any
 from uuid import UUID
 
@@ -59,18 +58,6 @@ def shown(facts: Facts, linked_to: UUID | None = None) -> PersonView:
         state=facts.state,
         linked_to=linked_to,
     )
-
-
-def bare(text: str) -> str:
-    """Small letters without accents and doubled blanks, as in `people.search`."""
-    parted = unicodedata.normalize("NFKD", text.lower())
-    return " ".join("".join(c for c in parted if not unicodedata.combining(c)).split())
-
-
-def pattern(q: str | None) -> str | None:
-    """What is searched for, as a LIKE pattern over `people.search`; None for nothing."""
-    text = bare(q or "")
-    return "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%" if text else None
 
 
 def after_of(word: str | None) -> Place | None:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from services.mapper import store
 from services.mapper.api.candidates import Ranked, ranked
-from services.mapper.api.common import MAX_QUERY, after_of, next_of, pattern, person, route_of
+from services.mapper.api.common import MAX_QUERY, after_of, next_of, person, route_of
 from services.mapper.store import cases
 from services.mapper.store.cases import Ends, Wanted
 from services.mapper.store.scoring import Scoring
@@ -26,6 +26,7 @@ from shared.contracts.cases import (
     PersonView,
 )
 from shared.db.tx import Database, Record, Tx
+from shared.domain.search import pattern
 from shared.systems.words import Names, reason_words
 
 Limit = Annotated[int, Query(ge=1, le=200)]

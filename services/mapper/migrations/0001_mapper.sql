@@ -71,12 +71,6 @@ CREATE TABLE generations (
 );
 SELECT muster.protect('generations');
 
--- Small letters without accents: what people search, and what they ask for.
-CREATE FUNCTION bare(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN regexp_replace(normalize(lower(value), NFKD), '[\u0300-\u036f]', '', 'g');
-REVOKE EXECUTE ON FUNCTION bare FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION bare TO mapper;
-
 -- The last result about each source record.
 CREATE TABLE match_results (
     company_id uuid NOT NULL,
@@ -205,7 +199,7 @@ CREATE TYPE candidate_row AS (company_id uuid, destination_record_id uuid, sourc
 CREATE VIEW people WITH (security_invoker = true) AS
 SELECT company_id, account_id, record_id, remote_id, number, email, first_name, last_name, active, state,
     lower(coalesce(last_name, '')) COLLATE "C" AS sort_last, lower(coalesce(first_name, '')) COLLATE "C" AS sort_first,
-    bare(coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || coalesce(first_name, '') || ' '
+    muster.searchable(coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || coalesce(first_name, '') || ' '
          || coalesce(number, '') || ' ' || coalesce(email, '')) AS search
 FROM records;
 GRANT SELECT ON people TO mapper;

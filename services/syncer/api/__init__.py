@@ -25,6 +25,7 @@ from shared.db.tx import Database, Record, Tx
 from shared.domain.employee import Employee
 from shared.domain.plans import Brake, PlanAction, PlanState, predicted
 from shared.domain.reasons import SKIPPED
+from shared.domain.search import pattern
 from shared.domain.settings import CompanySettings
 from shared.http.auth import internal_only
 from shared.http.problems import ProblemError
@@ -111,7 +112,7 @@ def _plans(routes: APIRouter, database: Database) -> None:
     ) -> PlanRecordPage:
         """A page of a plan's records, blocked ones first."""
         mark = brake.value if brake else None
-        wanted = RecordFilter(action, reason, field, _like(q), outcome, mark, record)
+        wanted = RecordFilter(action, reason, field, pattern(q), outcome, mark, record)
         async with database.reading(company) as tx:
             found = await _found(tx, company, plan)
             settings = (await load_settings(tx, [company])).get(company)
@@ -130,12 +131,6 @@ async def _found(tx: Tx, company: UUID, plan: UUID) -> Plan:
     if found is None:
         raise ProblemError("not-found", "There is no such plan here.")
     return found
-
-
-def _like(text: str | None) -> str | None:
-    if not text:
-        return None
-    return "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
 
 
 def _plan_cursor(word: str | None) -> tuple[datetime, UUID] | None:

@@ -171,7 +171,7 @@ CREATE TABLE plan_records (
     moved json,
     PRIMARY KEY (plan_id, place, record_id, company_id)
 );
-SELECT muster.protect('plan_records');
+SELECT muster.protect('plan_records'), muster.open_to_system('plan_records');
 
 CREATE TABLE calls (
     company_id uuid NOT NULL,
@@ -236,6 +236,7 @@ CREATE TABLE pushes (
     PRIMARY KEY (push_id, company_id)
 );
 CREATE UNIQUE INDEX pushes_open ON pushes (record_id, company_id) WHERE state <> 'done';
+CREATE INDEX pushes_over ON pushes (ended_at) WHERE state = 'done';
 CREATE INDEX pushes_record ON pushes (record_id, company_id);
 CREATE INDEX pushes_due ON pushes (company_id, account_id, (lane = 'bulk'), due_at, push_id) WHERE state IN ('planned', 'claimed');
 CREATE INDEX pushes_run ON pushes (run_id, company_id) WHERE run_id IS NOT NULL;

@@ -36,8 +36,8 @@ WHERE r.company_id = $1 AND r.plan_id = $2
   AND ($4::uuid IS NULL OR (r.place, r.record_id) > ($3::smallint, $4))
   AND ($6::text IS NULL OR r.action = $6) AND ($7::text IS NULL OR r.reason = $7)
   AND ($8::text IS NULL OR $8 = ANY (r.changed))
-  AND ($9::text IS NULL OR concat_ws(' ', s.employee ->> 'number', s.employee ->> 'first_name',
-       s.employee ->> 'middle_name', s.employee ->> 'last_name', s.employee ->> 'email') ILIKE $9)
+  AND ($9::text IS NULL OR muster.searchable(concat_ws(' ', s.employee ->> 'number', s.employee ->> 'first_name',
+       s.employee ->> 'middle_name', s.employee ->> 'last_name', s.employee ->> 'email')) LIKE $9)
   AND ($10::text IS NULL OR $10 = CASE r.outcome WHEN 'pushed' THEN CASE i.state WHEN 'done' THEN i.outcome ELSE 'waiting' END
                                   ELSE r.outcome END)
   AND ($11::text IS NULL OR $11 = ANY (r.marks)) AND ($12::uuid IS NULL OR r.record_id = $12)
@@ -57,8 +57,8 @@ LEFT JOIN snapshots d ON d.company_id = i.company_id AND d.record_id = k.destina
 WHERE i.company_id = $1 AND i.run_id = $2 AND ($4::uuid IS NULL OR i.push_id > $4)
   AND ($6::text IS NULL OR i.action = $6) AND $7::text IS NULL AND $3::smallint IS NOT DISTINCT FROM $3
   AND ($8::text IS NULL OR i.fields -> $8 IS NOT NULL)
-  AND ($9::text IS NULL OR concat_ws(' ', s.employee ->> 'number', s.employee ->> 'first_name',
-       s.employee ->> 'middle_name', s.employee ->> 'last_name', s.employee ->> 'email') ILIKE $9)
+  AND ($9::text IS NULL OR muster.searchable(concat_ws(' ', s.employee ->> 'number', s.employee ->> 'first_name',
+       s.employee ->> 'middle_name', s.employee ->> 'last_name', s.employee ->> 'email')) LIKE $9)
   AND ($10::text IS NULL OR $10 = CASE i.state WHEN 'done' THEN i.outcome WHEN 'held' THEN 'held' ELSE 'waiting' END)
   AND $11::text IS NULL AND ($12::uuid IS NULL OR i.record_id = $12)
 ORDER BY i.push_id LIMIT $5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from opentelemetry.trace import Span
 from services.syncer import core
 from services.syncer.core import Push, RecordState, Turn
 from services.syncer.settings import Settings
-from services.syncer.store import calls, names, plans, push_queue, record_states
+from services.syncer.store import calls, names, plans, push_queue, record_states, retention
 from services.syncer.store.calls import Call
 from services.syncer.worker.applying import Applier
 from services.syncer.worker.call_results import CallResult, CallResults
@@ -29,7 +29,7 @@ from shared.connectors.ports import Connector, PreparedCall, Write, Written
 from shared.db.companies import load_settings
 from shared.db.leases import LEASE_SECONDS, LeaseLostError
 from shared.db.tx import Database
-from shared.db.work import IDLE_SECONDS, keep_working
+from shared.db.work import IDLE_SECONDS, keep_running, keep_working
 from shared.domain.employee import Remote, Unread
 from shared.domain.settings import Account
 from shared.domain.values import Action, Holder
@@ -42,6 +42,7 @@ from shared.telemetry.logs import log
 CALLS_AT_ONCE = 64
 """So few that the slowest system takes them within a lease."""
 
+FORGET_SECONDS = 3600.0
 PATIENCE_SECONDS = 3600.0
 """So long a call of unknown outcome is tried again whenever the system asks to wait; then it is given up like others."""
 
@@ -94,6 +95,21 @@ class Sender:
             group.create_task(keep_working("push", self.decide_due, records))
             group.create_task(keep_working("names", self.read_names, self._database.wakeups[names.LISTS]))
             group.create_task(keep_working("plan", self.apply_plans, self._database.wakeups[plans.PLANS]))
+            group.create_task(keep_running("forget", self._keep_forgetting))
+
+    async def _keep_forgetting(self) -> None:
+        while True:
+            await asyncio.sleep(FORGET_SECONDS)
+            with suppress(Unavailable):
+                await self.forget_old()
+
+    async def forget_old(self) -> None:
+        """Delete what has been over for long."""
+        for forget in (retention.forget_plans, retention.forget_pushes):
+            more = True
+            while more:
+                async with self._database.system() as tx:
+                    more = await forget(tx, self._settings.push_days)
 
     async def apply_plans(self) -> bool:
         """Make pushes of one chunk of the approved plans, and close those whose time is over."""

@@ -10,8 +10,10 @@ CREATE TABLE credentials (
     state text NOT NULL DEFAULT 'connected' CHECK (
         state IN ('connected', 'paused', 'reconnect', 'wrong_company', 'no_rights', 'wrong_application', 'disconnected')),
     problem text NOT NULL DEFAULT '',
-    -- What was wrong with the last complete read of the directory.
+    -- What was wrong with the last complete read of the directory: so many of so many people would have been marked as gone.
     warning text NOT NULL DEFAULT '' CHECK (warning IN ('', 'directory_short')),
+    warning_count int NOT NULL DEFAULT 0,
+    warning_total int NOT NULL DEFAULT 0,
     updated_at timestamptz NOT NULL DEFAULT now(),
     -- When the key or the tokens were given or last replaced.
     renewed_at timestamptz NOT NULL DEFAULT now(),

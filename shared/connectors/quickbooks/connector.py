@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -32,6 +33,7 @@ MINOR_VERSION = "75"
 CHANGES_AT_MOST = 1000
 _CHANGES_WITHIN = timedelta(days=29, hours=12)
 """Intuit gives 30 days; ours and its clock may differ, and a call may wait."""
+_BETWEEN = re.compile(r"[\s'`\u00b4\u2018\u2019\u02bc]+")
 _ANYBODY = "Active in (true,false)"
 
 
@@ -178,11 +180,15 @@ class QuickBooks:
         return records[:PAGE], wire.instant(answer.get("time"))
 
     async def browse(self, text: str, cursor: str | None, limit: int) -> Browsed:
-        """People in the order of their names; only a name can be looked for, and `%` in it stands for anything."""
+        """People in the order of their names; only a name can be looked for, and `%` in it stands for anything.
+
+        So does a blank or an apostrophe: there are several, and middle names.
+        """
         start = int(cursor or 1)
         if start < 1:
             raise ValueError("a place before the first")
-        condition = _ANYBODY + (f" and DisplayName LIKE {literal(f'%{text}%')}" if text else "")
+        near = literal(_BETWEEN.sub("%", f" {text} "))
+        condition = _ANYBODY + (f" and DisplayName LIKE {near}" if text else "")
         requested_at = self._clock.now()
         order = f"orderby DisplayName startposition {start} maxresults {limit}"
         records, _ = await self._employees(f"{condition} {order}")
@@ -312,7 +318,7 @@ class QuickBooks:
         found = []
         for kind in ("Vendor", "Customer") if field == "display_name" else ():
             answer = await self._query(
-                f"select * from {kind} where DisplayName = {literal(value)} and {_ANYBODY}"
+                f"select * from {kind} where DisplayName in ({literal(value)}, {literal(f'{value} (deleted)')}) and {_ANYBODY}"
             )
             found += _holders(kind, answer)
         return found

@@ -29,9 +29,14 @@ class ImportProgressed(Body):
 
 
 class ImportCompleted(ImportProgressed):
-    """An import's end, with its counts. `reason` (a code of `domain.reasons.DIRECTORIES`) says why nobody was removed."""
+    """An import's end, with its counts. `reason` (a code of `domain.reasons.DIRECTORIES`) says why nobody was removed.
+
+    Then `missing` of the `known` people of the directory were not there.
+    """
 
     removed: int = 0
+    missing: int = 0
+    known: int = 0
     reason: str | None = None
 
 

@@ -10,6 +10,16 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION muster.current_companies TO gateway, importer, mapper, syncer, history;
 
+-- Small letters without accents, apostrophes and doubled blanks, as `shared.domain.search` writes what is asked for.
+CREATE FUNCTION muster.searchable(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN trim(regexp_replace(CASE WHEN octet_length(value) = char_length(value) THEN lower(translate(value, E'''`', ''))
+    ELSE replace(replace(replace(replace(translate(
+        regexp_replace(lower(normalize(translate(value,
+            U&'''`\00B4\02B9\02BB\02BC\02BD\02C8\02CB\2018\2019\201B\2032\FF07', ''), NFKD)), U&'[\0300-\036F]', '', 'g'),
+        'łøđðħı', 'loddhi'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'), 'ß', 'ss') END, '\s+', ' ', 'g'));
+REVOKE EXECUTE ON FUNCTION muster.searchable FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION muster.searchable TO mapper, syncer;
+
 -- Row security by company for the service that owns the schema.
 CREATE FUNCTION muster.protect(target regclass, VARIADIC roles text[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql AS $$

@@ -257,3 +257,11 @@ async def test_a_name_that_is_not_made_of_its_parts_survives_an_update_of_someth
     row = (await qbo.rows())[there]
     names = (row["DisplayName"], row["PrintOnCheckName"], row["GivenName"], row["EmployeeNumber"])
     assert names == ("Zed", "Z. Pike", "Zoë", "N-7")
+
+
+async def test_somebody_is_found_with_another_apostrophe_and_without_the_middle_name(qbo: Side) -> None:
+    (remote, _) = await qbo.seed([qbo.person("Bo", "O\u2019Hara"), qbo.person("Ana", "Li")])
+    await qbo.edit(remote, DisplayName="Bo Quill O\u2019Hara")
+    for text in ("o'hara", "O\u2019Hara", "bo o'hara"):
+        found = await qbo.connector().browse(text, None, 10)
+        assert ([raw.remote_id for raw in found.records], found.total) == ([remote], 1), text

@@ -189,9 +189,17 @@ class World:
         return ids
 
     async def matched(
-        self, path: str, people: Collection[str], others: Collection[str], **more: str
+        self,
+        path: str,
+        people: Collection[str],
+        others: Collection[str],
+        employee: Employee | None = None,
+        **more: str,
     ) -> tuple[list[UUID], list[UUID]]:
-        """mapper knows these people at the source and these at the destination; `more` is who of them is whom."""
+        """mapper knows these people at the source and these at the destination; `more` is who of them is whom.
+
+        Each is `employee`, or has a name and no more.
+        """
         document = await self.call("GET", path)
         company, ends = UUID(document["company_id"]), document["route"]
         deciding = Deciding(Outbox(SystemClock()), 1)
@@ -207,7 +215,7 @@ class World:
                 EmployeeStaged(
                     record_id=record_id(account, name), account_id=account, remote_id=name, rev=1,
                     requested_at=datetime.now(UTC), answered_at=datetime.now(UTC),
-                    employee=Employee(last_name=name), cause=Cause.READ,
+                    employee=employee or Employee(last_name=name), cause=Cause.READ,
                 )
                 for name in named
             ]  # fmt: skip

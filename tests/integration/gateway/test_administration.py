@@ -50,6 +50,39 @@ async def test_a_paused_connection_is_not_opened_until_it_is_resumed(admin: Worl
     assert (await vault.load(*place)).api_key == "k"
 
 
+async def test_only_the_number_that_is_missing_can_be_confirmed_as_gone(admin: World) -> None:
+    """It becomes one command with the person's name, and an entry of the audit log."""
+    path = await admin.company()
+    _, account = await _given(admin, path)
+    place = f"{path}/accounts/{account}/gone"
+    refused = await admin.call("POST", place, json={"gone_at_most": 30}, expected=409)
+    assert "nothing to confirm" in refused["detail"]
+
+    await admin.age(
+        "UPDATE vault.credentials SET warning = 'directory_short', warning_count = 30, warning_total = 50 "
+        f"WHERE account_id = '{account}'"
+    )
+    seen = await _connection(admin, path)
+    assert (seen["warning"], seen["warning_count"], seen["warning_total"]) == ("directory_short", 30, 50)
+    assert "30 of 50" in seen["warning_text"]
+    refused = await admin.call("POST", place, json={"gone_at_most": 29}, expected=409)
+    assert "30 of 50" in refused["detail"]
+    await admin.call("POST", place, json={"gone_at_most": 0}, expected=422)
+    assert await admin.published(path, "import.employees") == []
+
+    run = (await admin.call("POST", place, json={"gone_at_most": 30}, expected=202))["run_id"]
+    (sent,) = await admin.published(path, "import.employees")
+    command = sent["body"]
+    assert (command["run_id"], command["account_id"], command["mode"], command["gone_at_most"]) == (
+        run,
+        account,
+        "directory",
+        30,
+    )
+    log = await admin.call("GET", f"{path}/audit?action=directory.confirmed")
+    assert [(e["action"], e["detail"]) for e in log["items"]] == [("directory.confirmed", "30")]
+
+
 async def test_tokens_that_are_renewed_during_a_pause_do_not_end_it(admin: World) -> None:
     path = await admin.company()
     vault, account = await _given(admin, path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 
+from shared.http.app import make_operations
 from tests.integration.gateway.conftest import World
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -67,3 +68,11 @@ async def test_who_is_signed_in_learns_what_is_wrong_and_so_does_one_who_signs_i
     here: dict[str, Any] = {"content": b'{"mode": ', "headers": JSON}
     await admin.call("POST", f"{path}/imports", expected=400, **here)
     assert (await admin.http.post("/v1/session", **here)).status_code == 400
+
+
+async def test_what_looks_after_a_service_is_not_on_its_public_port(world: World) -> None:
+    """Metrics and readiness have a port of their own."""
+    inside = make_operations("gateway", cast("Any", None))
+    paths = {str(getattr(route, "path", "")) for route in inside.routes}
+    assert paths == {"/livez", "/readyz", "/metrics"}
+    assert {path: (await world.http.get(path)).status_code for path in paths} == dict.fromkeys(paths, 404)

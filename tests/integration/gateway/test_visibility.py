@@ -43,7 +43,7 @@ RECORDS = "/v1/companies/{company}/records"
 PLAN = "/v1/companies/{company}/plans/{plan}/records"
 HOLDS_THEM = {PLAN, RECORDS, "/v1/companies/{company}/history"} | {
     f"{RECORDS}/{{record}}{below}"
-    for below in ("", "/timeline", "/history", "/json", "/compare/{destination_record}")
+    for below in ("", "/timeline", "/history", "/json", "/candidates", "/compare/{destination_record}")
 }
 STREAM = "/v1/companies/{company}/stream"
 """Has no end, so it is not read here: its frames are made of `ViewChanged`."""
@@ -91,12 +91,12 @@ async def _known(admin: World) -> Known:
     (linarc,), (quickbooks,) = list(linarc_wire([person])), list(quickbooks_wire([person]))
     linarc["home_office"] = "31 Unknown Way"
     quickbooks["PrimaryAddr"]["Line2"], quickbooks["Custom"] = "Annexe Q", {"Line1": "32 Unheard Way"}
-    (staged,), (other,) = await admin.matched(path, ["x"], ["y"], x="y")
+    old, new = _employee(linarc, "4710 Bygone"), _employee(linarc)
+    (staged,), (other,) = await admin.matched(path, ["x"], ["y"], new, x="y")
     document = await admin.call("GET", path)
     company, ends = UUID(document["company_id"]), document["route"]
     accounts = (UUID(ends["source"]), UUID(ends["destination"]))
     assert (await admin.staged(path, "x")) == [staged]
-    old, new = _employee(linarc, "4710 Bygone"), _employee(linarc)
     for body in _past(staged, other, accounts, old, new):
         await admin.tell(company, body)
     plan = await _planned(admin, company, staged, new)

@@ -11,7 +11,6 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from services.history.core.fold import searchable
 from services.history.store import read
 from shared.contracts.events import (
     Basis,
@@ -34,6 +33,7 @@ from shared.contracts.events import (
     SyncStarted,
 )
 from shared.domain.employee import Change, Employee, PlannedChange
+from shared.domain.search import searchable
 from shared.domain.values import Cause, Lane, Status
 from tests.integration.history.conftest import START, World
 

@@ -243,10 +243,12 @@ class World:
         parts: int = 1,
         ago: timedelta = timedelta(),
         account: UUID = SOURCE,
+        gone_at_most: int = 0,
     ) -> UUID:
         """A person asks for an import; its run."""
         run = uuid5(NAMESPACE, name)
         body = {"run_id": run, "account_id": account, "mode": mode, "remote_ids": remotes}
+        body["gone_at_most"] = gone_at_most
         await self.tell(ImportEmployees.model_validate({**body, "part": part, "parts": parts}), ago=ago)
         return run
 

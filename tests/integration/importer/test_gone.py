@@ -64,6 +64,12 @@ async def warned(side: Side) -> str:
     return next(h.warning for h in await side.vault.health(COMPANY) if h.account_id == SOURCE)
 
 
+async def warning(side: Side) -> tuple[int, int]:
+    """How many people were missing in it, and of how many."""
+    (health,) = [h for h in await side.vault.health(COMPANY) if h.account_id == SOURCE]
+    return health.warning_count, health.warning_total
+
+
 async def present(world: World) -> int:
     return sum(state == "present" for state, _ in (await world.staged()).values())
 
@@ -133,3 +139,27 @@ async def test_a_directory_that_shows_less_than_half_removes_nobody(
     said = "" if removed else "directory_short"
     assert (removed, said) == (len(people(news, "employee.removed")), end["reason"] or "")
     assert (5 - removed, said) == (await present(world), await warned(side))
+
+
+async def test_who_has_really_left_is_gone_once_a_person_has_confirmed_how_many(
+    world: World, side: Side
+) -> None:
+    """Four of five: less than that confirmed marks nobody, and says the number again; then the next is judged as ever."""
+    for one in list(await side.rows())[:4]:
+        await side.merge_away(one)
+    await side.faults(NO_CHANGES)
+    for confirmed, gone in ((0, 0), (3, 0), (4, 4)):
+        await world.ask("directory", name=f"of {confirmed}", gone_at_most=confirmed)
+        await world.read()
+        news = await world.news()
+        (end,) = [s.body for s in news if s.kind == "import.completed"]
+        assert gone == len(people(news, "employee.removed")) == end["removed"]
+        missing = (0, 0) if gone else (4, 5)
+        assert missing == (end["missing"], end["known"]) == await warning(side)
+        assert (await warned(side) == "") == bool(gone)
+    assert 1 == await present(world)
+
+    await side.merge_away(next(iter(await side.rows())))
+    await world.ask("all", name="the last one")
+    await world.read()
+    assert (1, 1) == await warning(side), "what was confirmed held for one read"

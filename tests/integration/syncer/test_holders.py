@@ -83,6 +83,28 @@ async def test_a_vendor_who_has_the_name_is_named(world: World, tmp_path: Path) 
         await side.close()
 
 
+@pytest.mark.parametrize("kind", ["vendor", "employee"])
+async def test_one_who_is_inactive_is_named_too(world: World, tmp_path: Path, kind: str) -> None:
+    """QuickBooks has put "(deleted)" behind the name, which stays taken."""
+    async with sandbox("quickbooks", "in process", tmp_path) as place:
+        side = Side("quickbooks", place, world.database, LimitSettings(enforced=False))
+        await side.connect()
+        named = {"DisplayName": "Ottoline Vassbakk (deleted)", "Active": False}
+        person = {"GivenName": "Ottoline", "FamilyName": "Vassbakk"} if kind == "employee" else {}
+        where = {} if kind == "employee" else {"list": "Vendor"}
+        (remote,) = await side.seed([{**person, **named}], **where)
+        if kind == "employee":
+            read = (await side.connector().read_many([remote]))[remote]
+            assert isinstance(read, Remote)
+            await world.found(read)
+
+        last = await refused(world, side, first_name="Ottoline", last_name="Vassbakk")
+
+        assert (last["holder"]["kind"], last["holder"]["active"]) == (kind, False)
+        assert "Ottoline Vassbakk 2" == last["holder"]["free"]
+        await side.close()
+
+
 async def test_an_address_of_somebody_at_linarc_is_named(world: World, tmp_path: Path) -> None:
     await world.flip()
     async with sandbox("linarc", "in process", tmp_path) as place:

@@ -8,10 +8,11 @@ from uuid import UUID
 import orjson
 import pytest
 
-from services.syncer.store import plan_brakes
+from services.syncer.store import plan_brakes, plan_reads, plans
 from shared.contracts.commands import ApplyPlan, CancelPlan, ExcludeRecords, ReleasePlan
 from shared.domain.employee import Employee
-from shared.domain.plans import NO_LIMITS, SafetyLimits
+from shared.domain.plans import NO_LIMITS, PlanKind, SafetyLimits
+from shared.domain.search import pattern
 from shared.domain.values import Cause
 from tests.support.companies import COMPANY
 
@@ -354,6 +355,33 @@ async def test_automatic_sync_waits_for_the_plan_that_a_person_approved(world: W
         pass
     await world.send()
     assert {"Lee"} == {person.employee.middle_name for person in world.destination.people.values()}
+
+
+@pytest.mark.parametrize("by_rules", [False, True])
+async def test_a_plan_is_searched_as_the_list_is(world: World, *, by_rules: bool) -> None:
+    """Without accents, with another apostrophe or none, and with doubled blanks."""
+    await world.staged("1", first_name="Zoë", last_name="O’Keefe")
+    await world.staged("2", first_name="Ana", last_name="Li")
+    await world.unmatched("1", "2")
+    plan = await world.plan("1", "2")
+    kind = PlanKind.PERSON
+    if by_rules:
+        await world.command(ApplyPlan(run_id=plan))
+        await world.send()
+        kind = PlanKind.RULES
+    for q, expected in (
+        ("okeefe", ["1"]),
+        ("zoe  o'keefe", ["1"]),
+        ("LI", ["2"]),
+        ("50%", []),
+        (" ", ["1", "2"]),
+    ):
+        async with world.database.transaction([COMPANY]) as tx:
+            found = await plans.find_plan(tx, COMPANY, plan)
+            assert found is not None
+            wanted = plan_reads.RecordFilter(text=pattern(q))
+            rows = await plan_reads.plan_records(tx, COMPANY, found._replace(kind=kind), wanted, None, 10)
+        assert sorted(row["remote_id"] for row in rows) == expected, q
 
 
 async def test_a_plan_that_a_limit_stops_while_it_is_written_waits_for_a_person_as_long_as_it_takes(

@@ -252,26 +252,6 @@ def test_a_run_is_the_same_in_any_order_and_never_goes_back(end: Any, state: str
         assert (run.started_at, run.ended_at) == (story[0].time, story[3].time)
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("José Muñoz", "jose munoz"),
-        ("ŁUKASZ", "lukasz"),
-        ("Straße", "strasse"),
-        *(
-            (f"O{kind}KEEFE", "okeefe")
-            for kind in ("", *"'`\u00b4\u2018\u2019\u201b\u2032\u02bc\u02bb\uff07")
-        ),
-        ("  Ana \u00a0 Maria\tLi ", "ana maria li"),
-        (" ' ", ""),
-        ("Ⅳ", "iv"),
-        ("陈 Wei", "陈 wei"),
-    ],
-)
-def test_search_ignores_accents_case_apostrophes_and_extra_blanks(text: str, found: str) -> None:
-    assert fold.searchable(text) == found
-
-
 def test_every_reason_is_a_sentence_with_the_names_of_the_systems() -> None:
     for reason in REASONS:
         for field in (None, "address_line1", *(field for code, field in FIXES if code == reason)):
@@ -313,7 +293,3 @@ def test_a_cursor_comes_back_as_it_went_and_only_for_its_sort() -> None:
     ):
         with pytest.raises(ValueError):  # noqa: PT011  (whatever is wrong with it)
             Cursor.decode(word, sort)
-
-
-def test_a_pattern_finds_only_what_was_typed() -> None:
-    assert show.like(r"10%_\x") == r"%10\%\_\\x%"

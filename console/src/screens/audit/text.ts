@@ -36,6 +36,7 @@ export const ACTIONS: Record<Action, string> = {
   "connection.paused": "Connection paused",
   "connection.resumed": "Connection resumed",
   "connection.ended": "Disconnected",
+  "directory.confirmed": "Confirmed as gone",
   "company.created": "Company created",
   "company.renamed": "Company renamed",
   "rules.changed": "Rules changed",
@@ -52,7 +53,7 @@ export const KINDS = [
   ["access", "Sign-ins", ["session.", "password.", "account.", "second_factor."]],
   ["people", "People and roles", ["role.", "member.", "invitation."]],
   ["keys", "API keys", ["key."]],
-  ["connections", "Connections", ["connection.", "webhook.", "endpoint."]],
+  ["connections", "Connections", ["connection.", "directory.", "webhook.", "endpoint."]],
   ["rules", "Company and rules", ["company.", "rules."]],
   ["plans", "Plans and dead letters", ["plan.", "dead_letter."]],
 ] as const satisfies readonly (readonly [string, string, readonly string[]])[];

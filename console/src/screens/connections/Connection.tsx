@@ -24,6 +24,7 @@ interface ConnectionProps {
 export function Connection({ account, onMoved, onConnect }: ConnectionProps) {
   const { id, view, mayChange } = useCompany();
   const [asking, setAsking] = useState(false);
+  const [confirming, setConfirming] = useState(false);
   const [busy, setBusy] = useState("");
   const { name, state } = account;
   const mayConnect = view.role === "admin";
@@ -55,6 +56,16 @@ export function Connection({ account, onMoved, onConnect }: ConnectionProps) {
     act("pause", async () => {
       await ok(api.POST("/v1/companies/{company}/accounts/{account}/resume", where));
       notice.good(words.resumed(name));
+    });
+  const confirmGone = () =>
+    act("gone", async () => {
+      await ok(
+        api.POST("/v1/companies/{company}/accounts/{account}/gone", {
+          ...where,
+          body: { gone_at_most: account.warning_count },
+        }),
+      );
+      notice.good(words.goneBegun(name));
     });
   const disconnect = () =>
     act("disconnect", async () => {
@@ -117,6 +128,23 @@ export function Connection({ account, onMoved, onConnect }: ConnectionProps) {
       }
     >
       <Health account={account} />
+      {mayChange && account.warning_count > 0 && works && (
+        <p>
+          <Button tone="danger" isPending={busy === "gone"} onPress={() => setConfirming(true)}>
+            {words.gone(account.warning_count)}
+          </Button>
+        </p>
+      )}
+      {confirming && (
+        <Sure
+          title={words.goneSure(account.warning_count, account.warning_total, name)}
+          action={words.goneAction(account.warning_count)}
+          onSure={() => void confirmGone()}
+          onClose={() => setConfirming(false)}
+        >
+          <p>{words.goneMeans(account.warning_count, name)}</p>
+        </Sure>
+      )}
       <Numbers account={account} />
       {account.connected && <Webhook account={account} />}
       {asking && (

@@ -53,6 +53,13 @@ export const words = {
   resumeWho: (name: string) => `Resume the connection to ${name}`,
   again: "Connect again",
   againWho: (name: string) => `Connect again: ${name}`,
+  gone: (count: number) => `${n(count)} are really gone…`,
+  goneSure: (count: number, total: number, name: string) =>
+    `Mark ${n(count)} of ${n(total)} people in ${name} as gone?`,
+  goneAction: (count: number) => `Mark ${n(count)} as gone`,
+  goneMeans: (count: number, name: string) =>
+    `${name} is read completely once more. Those who are not there then are marked as gone; should they be more than ${n(count)}, nobody is.`,
+  goneBegun: (name: string) => `${name} is read once more.`,
   disconnect: "Disconnect…",
   disconnectWho: (name: string) => `Disconnect ${name}`,
   paused: (name: string) => `${name} is not called until you resume it. What is to be read or written waits.`,
