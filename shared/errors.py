@@ -2,7 +2,8 @@
 
     MusterError
     ├── Unavailable          try again with back-off; a handler holds its partition
-    │   └── RateLimited      the same, after `retry_after` seconds
+    │   ├── RateLimited      the same, after `retry_after` seconds
+    │   └── StatementTimeout the same; a handler first tries with half of its batch
     ├── Rejected             no retry until the data change; the record shows Needs Action
     ├── Conflict             read again, plan again
     └── Unauthorized         pause the connection, tell people
@@ -76,6 +77,10 @@ class RateLimited(Unavailable):
         self.reason = "rate_limited"
         self.retry_after = retry_after
         self.ours = ours
+
+
+class StatementTimeout(Unavailable):
+    """The database gave a statement up that took too long: it is asked for too much at once, or has too much to do."""
 
 
 class Rejected(MusterError):

@@ -32,7 +32,8 @@ class DatabaseSettings(BaseModel):
     pool_size: int = 8
     """Above 8 writers nothing is gained on two cores (performance.md §8.11)."""
     acquire_timeout_seconds: float = 5.0
-    command_timeout_seconds: float = 15.0
+    command_timeout_seconds: float = 20.0
+    """Longer than the server's own limit, so that it is the one that says that a statement took too long."""
 
 
 class KafkaSettings(BaseModel):

@@ -41,7 +41,8 @@ def explain(
         console.print(_candidate(candidate))
         for veto in candidate["vetoes"]:
             console.print(f"  {veto['text']}", markup=False, highlight=False, soft_wrap=True)
-    for line in found["could_change"]:
+    more = [f"{found['more']} more are less near, but not ruled out."] if found["more"] else []
+    for line in [*more, *found["could_change"]]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -189,7 +189,7 @@ def shown(stored: Snapshot | None, one: Fresh) -> SourceRow:
 
 
 def _remind(result: Staging, stored: Snapshot, one: Fresh, rev: int, cause: Cause) -> None:
-    """Say again what stands when the answer to a write of ours came late: a service that believed the answer must receive it."""
+    """Publish again what stands when the answer to a write of ours came late: a service that believed the answer must get it."""
     if one.written_for is None or one.employee is None or stored.state != "present":
         return
     if moved := delta(one.employee, stored.employee):

@@ -1,6 +1,6 @@
 """The one step that handlers and worker share: load, decide, link, store, publish. Always under the companies' locks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -25,8 +25,18 @@ class MatchRoute(NamedTuple):
     source: UUID
     destination: UUID
     confirm: bool
+    scope: core.Scope
     complete: bool
     has_records: bool
+
+    def takes_part(self, facts: Facts) -> bool:
+        """Whether the company's scope lets this source record take part."""
+        return self.scope.holds(facts.traits)
+
+
+def taking_part(routes: Mapping[UUID, MatchRoute]) -> Callable[[Facts], bool]:
+    """Whether the scope of its company lets a source record take part."""
+    return lambda facts: routes[facts.company_id].takes_part(facts)
 
 
 class MatchRequest(NamedTuple):
@@ -52,11 +62,16 @@ class Deciding:
         Asked after the transaction's own facts are saved, for they may be the destination's first.
         """
         routes = {
-            company: (source.account_id, destination.account_id, document.route.rules.confirm_matches)
+            company: (
+                source.account_id,
+                destination.account_id,
+                document.route.rules.confirm_matches,
+                core.scope_of(document.route.rules.scope),
+            )
             for company, document in (await load_settings(tx, tx.companies)).items()
             if document.route and (source := document.source()) and (destination := document.destination())
         }
-        read = await store.load_directories(tx, {c: destination for c, (_, destination, _) in routes.items()})
+        read = await store.load_directories(tx, {c: route[1] for c, route in routes.items()})
         return {company: MatchRoute(*route, *read[company]) for company, route in routes.items()}
 
     async def match(
@@ -156,7 +171,7 @@ class Deciding:
             if (to := match_states.get(f.record_id, _NOTHING).lost_to) is not None
         }
         chosen = await store.load_facts(tx, lost) if lost else {}
-        searching = [f for f in facts if routes[f.company_id].has_records and _is_open(f, match_states)]
+        searching = [f for f in facts if _is_open(f, routes[f.company_id], match_states)]
         compared = await scorers.compared(tx, searching, destinations)
         match_inputs = []
         for f in facts:
@@ -165,11 +180,12 @@ class Deciding:
             wish = chosen.get(known.lost_to) if known.lost_to else None
             match_inputs.append(MatchInput(
                 f, route.destination, route.complete, route.confirm, known.link, known.create, known.refused,
-                known.lost, wish, known.excluded, (Compared(wish, scorers.score(f, wish)),) if wish
+                known.lost, wish, known.excluded, not route.takes_part(f), (Compared(wish, scorers.score(f, wish)),) if wish
                 else tuple(c for c in compared.get(f.record_id, ()) if c.facts.record_id not in known.dismissed),
                 scorers.score(f, there) if there is not None and there.live else None, scorers.generation(f.company_id),
             ))  # fmt: skip
-        return await scorers.with_rivals(tx, match_inputs, {c: w.source for c, w in routes.items()})
+        sources = {c: w.source for c, w in routes.items()}
+        return await scorers.with_rivals(tx, match_inputs, sources, taking_part(routes))
 
     async def _publish_results(
         self,
@@ -250,10 +266,12 @@ def _decide_without(
     return again
 
 
-def _is_open(facts: Facts, match_states: Mapping[UUID, MatchState]) -> bool:
-    """Whether the score decides: a live record without a link and without a person's wish."""
+def _is_open(facts: Facts, route: MatchRoute, match_states: Mapping[UUID, MatchState]) -> bool:
+    """Whether the score decides: a live record that takes part, without a link and without a person's wish."""
     known = match_states.get(facts.record_id, _NOTHING)
     if not facts.live or known.create is not None or known.lost or known.excluded:
+        return False
+    if not route.has_records or not route.takes_part(facts):
         return False
     return known.link is None or core.is_gone(known.link)
 

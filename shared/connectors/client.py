@@ -228,15 +228,15 @@ def load_record(payload: bytes) -> tuple[dict[str, Any], str]:
         raise ValueError("unreadable")  # noqa: TRY004  (as for everything that is no record)
     if clean:
         return wire, payload.decode()
-    wire = _mended(wire)
+    wire = _fixed(wire)
     return wire, orjson.dumps(wire).decode()
 
 
-def _mended(value: Any) -> Any:
+def _fixed(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(_mended(key)): _mended(inner) for key, inner in value.items()}
+        return {str(_fixed(key)): _fixed(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return list(map(_mended, value))
+        return list(map(_fixed, value))
     if isinstance(value, str) and _NOT_TEXT.search(value):
         return Broken(_NOT_TEXT.sub("\ufffd", value))
     return value

@@ -86,18 +86,18 @@ class Seal:
 
     def close(self, company: UUID, account: UUID, credential: Credential) -> tuple[str, bytes]:
         """The key's id and the sealed bytes."""
-        return self._sealer.close(credential.model_dump_json().encode(), _place(company, account))
+        return self._sealer.close(credential.model_dump_json().encode(), _associated_data(company, account))
 
     def open(self, company: UUID, account: UUID, key_id: str, sealed: bytes) -> Credential:
         """Raises `Unauthorized` when the key is gone, or the bytes belong to another row."""
         try:
-            text = self._sealer.open(key_id, sealed, _place(company, account))
+            text = self._sealer.open(key_id, sealed, _associated_data(company, account))
         except SealError as error:
             raise Unauthorized("vault", f"this credential cannot be opened: {error}") from None
         return Credential.model_validate_json(text)
 
 
-def _place(company: UUID, account: UUID) -> str:
+def _associated_data(company: UUID, account: UUID) -> str:
     return f"{company}|vault.credentials|sealed|{account}"
 
 

@@ -96,9 +96,10 @@ class CasePage(View):
 
 
 class Candidates(View):
-    """A source record, how it stands, and who at the destination it may be, best first.
+    """A source record, how it stands, and who at the destination it may be, best first: the twelve nearest at most.
 
-    `could_change` says in sentences what would make the answer another one. `undo` is the decision that can be undone.
+    `more` counts the others that are not ruled out: a search of the directory finds them. `could_change` says in sentences
+    what would make the answer another one. `undo` is the decision that can be undone.
     """
 
     record: PersonView
@@ -110,6 +111,7 @@ class Candidates(View):
     source_rev: int
     linked_to: UUID | None
     candidates: tuple[CandidateView, ...]
+    more: int = 0
     could_change: tuple[str, ...] = ()
     postponed_at: datetime | None = None
     excluded_for: str | None = None

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from shared.db.work import Wakeup
-from shared.errors import Unavailable
+from shared.errors import StatementTimeout, Unavailable
 from shared.telemetry.metrics import DATABASE_ERRORS, TRANSACTION_SECONDS
 
 Record = asyncpg.Record
@@ -161,7 +161,8 @@ class Database:
             if isinstance(error, asyncpg.InterfaceError) and _is_mistake(error):
                 raise
             DATABASE_ERRORS.labels(error=type(error).__name__).inc()
-            raise Unavailable(f"database: {type(error).__name__}") from error
+            failed = StatementTimeout if isinstance(error, asyncpg.QueryCanceledError) else Unavailable
+            raise failed(f"database: {type(error).__name__}") from error
 
     async def ping(self) -> bool:
         """Whether the database answers."""

@@ -24,9 +24,18 @@ class Condition(BaseModel):
 
     def holds(self, person: Employee) -> bool:
         """Whether it does for this person."""
-        value = getattr(person, self.field) if person.known(self.field) else None
-        text = "" if value is None else str(value).strip().casefold()
-        return (text in {one.strip().casefold() for one in self.values}) is not self.excluded
+        return (value_of(person, self.field) in map(compared, self.values)) is not self.excluded
+
+
+def compared(text: str) -> str:
+    """The text as conditions compare it."""
+    return text.strip().casefold()
+
+
+def value_of(person: Employee, field: str) -> str:
+    """What conditions compare of this field; empty for no value."""
+    value = getattr(person, field)
+    return compared(str(value)) if value is not None and person.known(field) else ""
 
 
 def in_scope(person: Employee, scope: Sequence[Condition]) -> bool:

@@ -42,14 +42,14 @@ def make_routes(token: SecretStr, upkeep: Upkeep) -> APIRouter:
         return {str(company or ""): count for company, count in (await upkeep.counts()).items()}
 
     @routes.get("/dead-letters")
-    async def letters(company: UUID) -> list[DeadLetterView]:
+    async def list_dead_letters(company: UUID) -> list[DeadLetterView]:
         """The company's dead letters that wait for somebody."""
-        return await upkeep.letters(company)
+        return await upkeep.list_dead_letters(company)
 
     @routes.get("/dead-letters/{letter}")
-    async def letter(company: UUID, letter: Letter) -> DeadLetterDetail:
+    async def show_dead_letter(company: UUID, letter: Letter) -> DeadLetterDetail:
         """One as it came."""
-        return found(await upkeep.letter(company, letter.rsplit(":", 2)))
+        return found(await upkeep.show_dead_letter(company, letter.rsplit(":", 2)))
 
     @routes.post("/dead-letters/{letter}/replay")
     async def replay(company: UUID, letter: Letter) -> Replayed:

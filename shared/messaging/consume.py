@@ -88,7 +88,7 @@ class Consume:
         most: int = MAX_RECORDS,
         linger_seconds: float = 0.0,
     ) -> None:
-        """Hear these topics together, a consumer a lane, `most` messages of all at once: one poll is one transaction.
+        """Consume these topics together, a consumer a lane, `most` messages of all at once: one poll is one transaction.
 
         Topics of two lanes are one group a lane; a topic of one lane is a group of its own. Without `inbox` the handlers
         refuse repeats themselves. In real time a poll that brought something waits for more of it for `linger_seconds`.

@@ -48,7 +48,7 @@ class DeadLettering:
             async with self.database.handling([message.company_id]) as tx:
                 await self._store(tx, [dead_letter])
                 if self.on_dead_letter is not None:
-                    await self.on_dead_letter(message, tx)
+                    await self.on_dead_letter(message._replace(dead_lettered=True), tx)
         except Unavailable:
             raise
         except Exception as shown:  # noqa: BLE001  (the message is kept; only its record does not show it)

@@ -1,4 +1,4 @@
-"""What could not be handled: kept sealed as it came, with the reason in the open, shown to people, sent again on request."""
+"""What could not be handled: kept sealed as it came, with the reason in the open, shown to people, replayed on request."""
 
 from __future__ import annotations
 
@@ -79,6 +79,12 @@ def _bytes(value: str | None) -> bytes | None:
     return None if value is None else base64.b64decode(value)
 
 
+def _id(text: str | None) -> UUID | None:
+    with suppress(ValueError):
+        return UUID(text or "")
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One dead letter. `reason` is a code, `detail` says where it failed and never holds a value of it."""
@@ -103,9 +109,6 @@ class DeadLetter:
             name: (value or b"").decode("utf-8", "backslashreplace").replace("\x00", "\\0")
             for name, value in record.headers
         }
-        company = event = None
-        with suppress(ValueError):
-            company, event = UUID(headers.get("ce_companyid", "")), UUID(headers.get("ce_id", ""))
         return cls(
             record.topic,
             record.partition,
@@ -113,8 +116,8 @@ class DeadLetter:
             reason,
             detail,
             Raw.of(record),
-            company,
-            event,
+            _id(headers.get("ce_companyid")),
+            _id(headers.get("ce_id")),
             headers.get("ce_type"),
         )
 
@@ -180,7 +183,7 @@ async def show(tx: Tx, sealer: Sealer, topic: str, partition: int, offset: int) 
 
 
 async def mark_replayed(tx: Tx, topic: str, partition: int, offset: int) -> None:
-    """Note that it was sent again."""
+    """Note that it was replayed."""
     await tx.execute(_REPLAYED, topic, partition, offset)
 
 

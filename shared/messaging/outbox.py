@@ -92,7 +92,8 @@ class Outbox:
             context = traceparent(cause.traceparent)
             same = (cause.id, kind, key, partition)
             seen[same] += 1
-            event_id = derived(cause.id, f"{service}/{kind}/{key}/{lane.value}/{partition}/{seen[same]}")
+            name = f"{service}/{kind}/{key}/{lane.value}/{partition}/{seen[same]}"
+            event_id = derived(cause.id, f"{name}/dead_lettered" if cause.dead_lettered else name)
             own = f'"ce_id":"{event_id}","ce_subject":"{key}","ce_causationid":"{cause.id}"'
         shared = _shared_headers(service, kind, at, company, lane, run_id, actor, context)
         return (

@@ -35,6 +35,8 @@ POLL_SECONDS = 1.0
 SOON_SECONDS = (0.003, 0.1)
 """The first and the longest pause before what an older transaction holds back is asked for again."""
 PARTITIONS_EVERY_SECONDS = 3600.0
+PARTITIONS_AGAIN_SECONDS = 60.0
+"""After somebody who reads the tables for long, as a dump does, was in the way."""
 STUCK_SECONDS = 30.0
 _MAX_BATCH_BYTES = 900_000
 
@@ -126,8 +128,8 @@ class Relay:
         waits = 0
         while True:
             if loop.time() >= tidy_at:
-                await self._keep_partitions()
-                tidy_at = loop.time() + PARTITIONS_EVERY_SECONDS
+                kept = await self._keep_partitions()
+                tidy_at = loop.time() + (PARTITIONS_EVERY_SECONDS if kept else PARTITIONS_AGAIN_SECONDS)
             if loop.time() >= watch_at:
                 await self._watch()
                 watch_at = loop.time() + 5.0
@@ -217,11 +219,21 @@ class Relay:
                 async with asyncio.timeout(5):
                     await producer.stop()
 
-    async def _keep_partitions(self) -> None:
-        """Make and drop day partitions. One that holds something not yet relayed is never dropped, however old."""
+    async def _keep_partitions(self) -> bool:
+        """Make and drop day partitions; False when somebody else's lock is in the way.
+
+        One that holds something not yet relayed is never dropped, however old.
+        """
         connection = await self._connected()
         waiting = int((await connection.fetchval(_OLDEST) or 0) // 86_400) + 1
-        await connection.execute(_KEEP, max(self._settings.outbox_days, waiting), self._settings.inbox_days)
+        try:
+            await connection.execute(
+                _KEEP, max(self._settings.outbox_days, waiting), self._settings.inbox_days
+            )
+        except asyncpg.LockNotAvailableError:
+            log.warning("relay.partitions", outcome="locked")
+            return False
+        return True
 
     async def _watch(self) -> None:
         connection = await self._connected()

@@ -1,8 +1,9 @@
 """What becomes of one topic's messages.
 
-A batch has its effect in one transaction: the inbox rows, the handler's state, its outbox rows. A batch that fails is taken
-apart and handled one by one; what fails alone three times is dead-lettered. What a repetition may cure is raised, and so are
-more failures than bad messages account for (`limit`): the batch comes again later (`subscriber`).
+A batch has its effect in one transaction: the inbox rows, the handler's state, its outbox rows. One that is too slow for a
+single transaction is handled in smaller ones. A batch that fails is taken apart and handled one by one; what fails alone
+three times is dead-lettered. What a repetition may cure is raised, and so are more failures than bad messages account for
+(`limit`): the batch comes again later (`subscriber`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from aiokafka import ConsumerRecord
 from shared.contracts.events import Body, Message
 from shared.contracts.topics import Topic
 from shared.db.tx import Database, Tx
-from shared.errors import Unavailable, where
+from shared.errors import StatementTimeout, Unavailable, where
 from shared.messaging import dead_letters, inbox, pauses
 from shared.messaging.dead_lettering import DeadLetterHook, DeadLettering
 from shared.messaging.dead_letters import DeadLetter
@@ -82,13 +83,26 @@ class Subscription:
             else:
                 if self.concerns(one.message.body):
                     received.append(one)
-        await self._park_poison(poison, len(received))
+        await self._dead_letter_poison(poison, len(received))
         return received
 
     async def handle(self, received: Sequence[Received[Body]]) -> None:
-        """All in one transaction; if that fails for good, each in its own."""
-        if not received:
-            return
+        """All in one transaction, or half as many in each while the database finds that too much at once."""
+        size = len(received)
+        while received:
+            try:
+                await self._handle_together(received[:size])
+            except StatementTimeout as error:
+                if size == 1:
+                    raise
+                log.warning("consume.split", outcome=type(error).__name__, topic=self.topic, count=size)
+                size = (size + 1) // 2
+            else:
+                received = received[size:]
+                size = min(size, len(received))
+
+    async def _handle_together(self, received: Sequence[Received[Body]]) -> None:
+        """In one transaction; if that fails for good, each in its own."""
         try:
             await have_effect(self.database, [(self, received)])
         except Unavailable:
@@ -103,8 +117,8 @@ class Subscription:
         """So many messages had their effect."""
         self.limit.handled(count, asyncio.get_running_loop().time())
 
-    async def _park_poison(self, poison: Sequence[DeadLetter], readable: int) -> None:
-        """Park as much as the limit lets; raises when something is left over."""
+    async def _dead_letter_poison(self, poison: Sequence[DeadLetter], readable: int) -> None:
+        """As much as the limit lets; raises when something is left over."""
         if not poison:
             return
         dead_lettered = await self._count_dead_letters(
@@ -170,11 +184,11 @@ class Subscription:
                 break
         return None
 
-    async def replay(self, letter: DeadLetter) -> str:
+    async def replay(self, dead_letter: DeadLetter) -> str:
         """Handle a dead letter again, by itself. Empty when it had its effect, else what stopped it; never a value of it."""
-        assert letter.raw is not None
+        assert dead_letter.raw is not None
         try:
-            one = parse(letter.record(), self.types)
+            one = parse(dead_letter.record(), self.types)
             await have_effect(self.database, [(self, [one])])
         except PoisonError as error:
             return f"{error.reason}: {error}"

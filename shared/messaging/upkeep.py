@@ -40,15 +40,15 @@ class Upkeep:
         async with self.database.system() as tx:
             return await dead_letters.open_counts(tx)
 
-    async def letters(self, company: UUID) -> list[DeadLetterView]:
+    async def list_dead_letters(self, company: UUID) -> list[DeadLetterView]:
         """The company's dead letters that wait for somebody, newest first."""
         async with self.database.transaction([company]) as tx:
             found = await dead_letters.list_dead_letters(tx)
         return [DeadLetterView.model_validate(self._view(one)) for one in found]
 
-    async def letter(self, company: UUID, place: Sequence[str]) -> DeadLetterDetail | None:
+    async def show_dead_letter(self, company: UUID, position: Sequence[str]) -> DeadLetterDetail | None:
         """One of them as it came; None where there is none. Raises `Unavailable` when its key is not listed any more."""
-        found = await self._opened(company, place)
+        found = await self._opened(company, position)
         if found is None:
             return None
         assert found.raw is not None
@@ -58,9 +58,9 @@ class Upkeep:
             {**self._view(found), "headers": headers, "body": body, "readable": body is not None}
         )
 
-    async def replay(self, company: UUID, place: Sequence[str]) -> Replayed | None:
+    async def replay(self, company: UUID, position: Sequence[str]) -> Replayed | None:
         """Handle it again now; None where there is none."""
-        found = await self._opened(company, place)
+        found = await self._opened(company, position)
         subscription = self.consume.subscription(found.topic) if found else None
         if found is None or subscription is None:
             return None
@@ -70,16 +70,16 @@ class Upkeep:
                 await dead_letters.mark_replayed(tx, found.topic, found.partition, found.offset)
         return Replayed(handled=not problem, detail=problem)
 
-    async def discard(self, company: UUID, place: Sequence[str], actor: str, reason: str) -> bool:
+    async def discard(self, company: UUID, position: Sequence[str], actor: str, reason: str) -> bool:
         """Give it up; False where there is none."""
-        known = _place(place)
+        known = _position(position)
         if known is None:
             return False
         async with self.database.transaction([company]) as tx:
             return await dead_letters.discard(tx, *known, actor, reason)
 
-    async def _opened(self, company: UUID, place: Sequence[str]) -> DeadLetter | None:
-        known = _place(place)
+    async def _opened(self, company: UUID, position: Sequence[str]) -> DeadLetter | None:
+        known = _position(position)
         if known is None:
             return None
         try:
@@ -104,9 +104,9 @@ class Upkeep:
         }
 
 
-def _place(place: Sequence[str]) -> tuple[str, int, int] | None:
+def _position(position: Sequence[str]) -> tuple[str, int, int] | None:
     """Topic, partition and offset, as a view's id has them between colons."""
-    topic, partition, offset = place
+    topic, partition, offset = position
     return (topic, int(partition), int(offset)) if max(int(partition), int(offset)) < 2**63 else None
 
 

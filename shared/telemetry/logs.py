@@ -36,6 +36,7 @@ ACTIONS = {
     "read.short": "a complete read showed less than half of a directory, and nobody was marked as gone",
     "read.unreadable": "a connector failed on one record, which counts as unreadable",
     "relay.pause": "the relay let go after an error, and starts again",
+    "relay.partitions": "day partitions are made and dropped later: somebody reads the tables for long",
     "relay.stuck": "something published long ago is not on the broker yet",
     "service.start": "the process serves",
     "service.stop": "the process ended what it had begun",

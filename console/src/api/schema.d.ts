@@ -2588,9 +2588,10 @@ export interface components {
         };
         /**
          * Candidates
-         * @description A source record, how it stands, and who at the destination it may be, best first.
+         * @description A source record, how it stands, and who at the destination it may be, best first: the twelve nearest at most.
          *
-         *     `could_change` says in sentences what would make the answer another one. `undo` is the decision that can be undone.
+         *     `more` counts the others that are not ruled out: a search of the directory finds them. `could_change` says in sentences
+         *     what would make the answer another one. `undo` is the decision that can be undone.
          */
         Candidates: {
             /** Candidates */
@@ -2613,6 +2614,11 @@ export interface components {
             link_rev: number;
             /** Linked To */
             linked_to: string | null;
+            /**
+             * More
+             * @default 0
+             */
+            more: number;
             /** Postponed At */
             postponed_at?: string | null;
             /** Reason */

@@ -57,7 +57,7 @@ async def letters(deps: Deps, company: UUID) -> tuple[list[DeadLetterView], tupl
     """The company's dead letters of all services, newest first, and the names of the services that do not answer."""
     known, unanswered = await ask_all(deps, company, "/dead-letters")
     items = [DeadLetterView.model_validate(one) for answer in known.values() for one in answer]
-    items += await deps.upkeep.letters(company)
+    items += await deps.upkeep.list_dead_letters(company)
     return sorted(items, key=lambda one: one.at, reverse=True), unanswered
 
 
@@ -77,7 +77,7 @@ def make(deps: Deps) -> APIRouter:
     ) -> dict[str, Any]:
         """One as it came, without the fields that the role does not see."""
         if service == "gateway":
-            mine = found(await deps.upkeep.letter(access.company, letter.rsplit(":", 2)))
+            mine = found(await deps.upkeep.show_dead_letter(access.company, letter.rsplit(":", 2)))
             return _shown(mine.model_dump(mode="json"), access)
         return _shown(
             await owners(deps)[service].get(f"/dead-letters/{letter}", company=access.company), access

@@ -165,10 +165,10 @@ SELECT record_id, remote_id, rev FROM gone
 
 
 async def remove_gone(
-    tx: Tx, task: Task, records: Sequence[UUID], now_ms: int, told_at: datetime
+    tx: Tx, task: Task, records: Sequence[UUID], now_ms: int, asked_at: datetime
 ) -> list[Record]:
     """Mark removed what the system reported it does not have any more, unless it has been read since."""
-    return await tx.fetch(_REMOVE_GONE, task.company_id, task.account_id, records, now_ms, told_at)
+    return await tx.fetch(_REMOVE_GONE, task.company_id, task.account_id, records, now_ms, asked_at)
 
 
 _UNREADABLE = """

@@ -12,7 +12,7 @@ from services.mapper.api.common import MAX_QUERY, person, route_of, shown
 from services.mapper.core import Compared, Facts, Score
 from services.mapper.store import MatchState, cases
 from services.mapper.store.cases import Ends
-from services.mapper.store.scoring import Scoring
+from services.mapper.store.scoring import Scorers, Scoring
 from shared.contracts.cases import Candidates, CandidateView, DirectoryView, PartView, VetoView
 from shared.contracts.commands import MAX_IDS
 from shared.contracts.events import Candidate
@@ -60,10 +60,9 @@ class Ranked(NamedTuple):
         )
 
 
-async def ranked(tx: Tx, scoring: Scoring, ends: Ends, sources: Sequence[Facts]) -> dict[UUID, list[Ranked]]:
+async def ranked(tx: Tx, scorers: Scorers, ends: Ends, sources: Sequence[Facts]) -> dict[UUID, list[Ranked]]:
     """By source record: who at the destination it may be, best first; who it is linked to is among them."""
     states = await store.load_match_states(tx, sources, [ends.destination])
-    scorers = await scoring.scorers(tx, [ends.company])
     compared = await scorers.compared(tx, sources, {ends.company: ends.destination})
     found = {}
     for source in sources:
@@ -97,7 +96,10 @@ def add(routes: APIRouter, database: Database, scoring: Scoring) -> None:
             state = (await store.load_match_states(tx, [source], [ends.destination])).get(
                 record, MatchState()
             )
-            found = (await ranked(tx, scoring, ends, [source]))[record]
+            scorers = await scoring.scorers(tx, [company])
+            found = (await ranked(tx, scorers, ends, [source]))[record]
+            seen = {c.facts.record_id for c in found}
+            more = await scorers.further(tx, source, ends.destination, seen)
             standing = (await cases.standings(tx, company, [record]))[record]
         result = state.result
         reason = result.reason if result else ""
@@ -113,6 +115,7 @@ def add(routes: APIRouter, database: Database, scoring: Scoring) -> None:
             source_rev=result.source_rev if result else source.rev,
             linked_to=linked_to,
             candidates=tuple(c.view() for c in found),
+            more=more,
             could_change=() if linked_to else _could_change(found),
             postponed_at=standing["postponed_at"],
             excluded_for=standing["excluded_for"],

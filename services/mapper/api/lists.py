@@ -63,7 +63,7 @@ def _cases(routes: APIRouter, database: Database, scoring: Scoring) -> None:
 
 async def _best(tx: Tx, scoring: Scoring, ends: Ends, rows: list[Record]) -> dict[UUID, list[Ranked]]:
     facts = await store.load_facts(tx, {row["record_id"]: ends.company for row in rows})
-    return await ranked(tx, scoring, ends, list(facts.values()))
+    return await ranked(tx, await scoring.scorers(tx, [ends.company]), ends, list(facts.values()))
 
 
 def _case(row: Record, candidates: list[Ranked], called: Names) -> CaseView:

@@ -29,6 +29,7 @@ from services.mapper.core.facts import Facts, facts_of, removed
 from services.mapper.core.names import words
 from services.mapper.core.profile import Profile, number_forms
 from services.mapper.core.publish import event_of, hash_of
+from services.mapper.core.scope import Scope, scope_of
 from services.mapper.core.score import LINK_BITS, Score, Scorer
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Pair",
     "Profile",
     "Rival",
+    "Scope",
     "Score",
     "Scorer",
     "Unlinked",
@@ -72,6 +74,7 @@ __all__ = [
     "open_gates",
     "removed",
     "rests_on",
+    "scope_of",
     "strong",
     "without",
     "words",

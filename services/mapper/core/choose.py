@@ -10,9 +10,8 @@ from uuid import UUID
 
 from services.mapper.core.score import LINK_BITS, MARGIN_BITS, Score
 
-MAX_CANDIDATES = 20
 NEAREST = 12
-"""Records of the other side that a record is compared with: those that share the most and the rarest keys."""
+"""Records of the other side that a record is compared with: those that share the most and the rarest keys. No case has more."""
 MOST_SHARING = 60
 """A key that more records of the other side have says too little."""
 _ALWAYS = 4

@@ -13,14 +13,10 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from services.mapper.core.choose import MAX_CANDIDATES
 from services.mapper.core.explain import VETO_REASONS
 from services.mapper.core.facts import Facts
 from services.mapper.core.score import LINK_BITS, MARGIN_BITS, Score
-from shared.contracts.events import (
-    Candidate,
-    Evidence,
-)
+from shared.contracts.events import Candidate, Evidence
 
 
 class Link(NamedTuple):
@@ -70,6 +66,8 @@ class MatchInput(NamedTuple):
     """The destination record that they chose, if it is known."""
     excluded: bool = False
     """A person decided that it is never synced."""
+    out_of_scope: bool = False
+    """The company's scope leaves it out."""
     compared: tuple[Compared, ...] = ()
     link_score: Score | None = None
     """How the stored link's two records agree now; None until both have been read."""
@@ -119,9 +117,10 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """A person decided that it is never synced."""
+    """It takes no part: by a person's decision, or by the company's scope."""
 
     destination_record_id: UUID | None
+    reason: str = "excluded"
 
 
 Decision: TypeAlias = Linked | Unlinked | Unmatched | Disputed | Deleted | Excluded
@@ -176,7 +175,7 @@ def _ranked(compared: Iterable[Compared]) -> tuple[Compared, ...]:
 
 
 def _shown(compared: Iterable[Compared]) -> tuple[Candidate, ...]:
-    return tuple(candidate(c.facts, c.score) for c in _ranked(compared)[:MAX_CANDIDATES])
+    return tuple(candidate(c.facts, c.score) for c in _ranked(compared))
 
 
 def decide(match_input: MatchInput) -> Decision:
@@ -186,6 +185,8 @@ def decide(match_input: MatchInput) -> Decision:
         return Excluded(link.destination_record_id if link else None)
     if not facts.live:
         return Deleted(link.destination_record_id if link else None)
+    if match_input.out_of_scope:
+        return Excluded(link.destination_record_id if link else None, "out_of_scope")
     if match_input.lost:
         chosen = match_input.lost_to.record_id if match_input.lost_to else None
         return Disputed(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.mapper.core.names import family_words
 from services.mapper.core.profile import Profile, keys_of, number_text, profile_of
+from services.mapper.core.scope import traits_of
 from shared.domain.employee import Employee
 
 
@@ -43,6 +44,7 @@ class Facts(NamedTuple):
     postal: str = ""
     last_words: list[str] = []  # noqa: RUF012
     keys: list[int] = []  # noqa: RUF012
+    traits: list[int] = []  # noqa: RUF012
 
     @property
     def live(self) -> bool:
@@ -77,7 +79,7 @@ def facts_of(
         employee.email, employee.first_name, shown_last,
         p.first, p.middle, p.last, p.generation, p.firm, p.gender, p.number, p.number_digits, p.email, list(p.phones),
         p.born, p.hired, p.house, p.street, p.line2, p.city, p.state, p.postal, sorted(set(family_words(p.last))),
-        sorted(keys_of(p)),
+        sorted(keys_of(p)), traits_of(employee),
     )  # fmt: skip
 
 

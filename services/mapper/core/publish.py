@@ -70,7 +70,7 @@ def event_of(
             return RecordDisputed(**head, reason=reason, candidates=candidates)
         case Deleted(destination):
             return RecordDeleted(**head, reason="deleted_at_source", destination_record_id=destination)
-        case Excluded(destination):
-            return RecordExcluded(**head, reason="excluded", destination_record_id=destination)
+        case Excluded(destination, reason):
+            return RecordExcluded(**head, reason=reason, destination_record_id=destination)
         case _:
             assert_never(decision)

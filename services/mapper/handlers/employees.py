@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.mapper import core, store
 from services.mapper.core import Facts
-from services.mapper.deciding import Deciding, MatchRequest, MatchRoute
+from services.mapper.deciding import Deciding, MatchRequest, MatchRoute, taking_part
 from services.mapper.store.links import Created
 from shared.contracts.events import (
     DirectoryComplete,
@@ -165,7 +165,8 @@ async def _open_twins(
     free = [f for f in fresh if f.record_id not in linked]
     if free:
         scorers = await deciding.scoring.scorers(tx, list({f.company_id for f in free}))
-        await store.add_twins(tx, await scorers.twins(tx, free, {c: w.source for c, w in routes.items()}))
+        sources = {c: w.source for c, w in routes.items()}
+        await store.add_twins(tx, await scorers.twins(tx, free, sources, taking_part(routes)))
 
 
 def _created(
@@ -193,7 +194,7 @@ def _probes(
         route = routes.get(new.company_id)
         if route is None or new.account_id != route.destination:
             continue
-        if old is not None and old._replace(rev=new.rev) == new:
+        if old is not None and old._replace(rev=new.rev, traits=new.traits) == new:
             continue
         if route.complete and new.record_id not in linked_sources:
             destinations += [f for f in (old, new) if f is not None]

@@ -11,7 +11,7 @@ from shared.domain.settings import CompanySettings, Route
 
 
 async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
-    """Keep the settings; where the route or its matching rule moved, every source record is decided again."""
+    """Keep the settings; where the route, its scope or its matching rule moved, every source record is decided again."""
     before = await load_settings(tx, tx.companies)
     moved = await save_settings(tx, events)
     for company, settings in (await load_settings(tx, moved)).items():
@@ -33,5 +33,5 @@ def _matching(settings: CompanySettings | None) -> Route | None:
     ):
         return None
     route = settings.route
-    rules = type(route.rules)(confirm_matches=route.rules.confirm_matches)
+    rules = type(route.rules)(confirm_matches=route.rules.confirm_matches, scope=route.rules.scope)
     return Route(source=route.source, destination=route.destination, rules=rules)

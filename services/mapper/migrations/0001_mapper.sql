@@ -34,6 +34,7 @@ CREATE TABLE records (
     postal text NOT NULL,
     last_words text[] NOT NULL,
     keys bigint[] NOT NULL,
+    traits bigint[] NOT NULL,
     PRIMARY KEY (record_id, company_id)
 ) WITH (fillfactor = 90);
 CREATE INDEX records_account ON records (account_id);
@@ -187,7 +188,8 @@ CREATE TYPE record_row AS (
     company_id uuid, record_id uuid, account_id uuid, remote_id text, rev bigint, state text, active boolean, number text,
     email text, first_name text, last_name text, first_form text, middle_form text, last_form text, generation int,
     firm boolean, gender text, number_form text, number_digits text, email_form text, phones text[], born date, hired date,
-    house text, street text, line2 text, city text, region text, postal text, last_words text[], keys bigint[]
+    house text, street text, line2 text, city text, region text, postal text, last_words text[], keys bigint[],
+    traits bigint[]
 );
 CREATE TYPE match_result_row AS (
     company_id uuid, record_id uuid, situation text, reason text, link_rev bigint, source_rev bigint, hash bytea,

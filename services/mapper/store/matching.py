@@ -43,6 +43,8 @@ _LINKED = """
 SELECT l.source_record_id FROM unnest($1::uuid[], $2::uuid[]) AS s (company_id, record_id)
 JOIN links l ON l.company_id = s.company_id AND l.source_record_id = s.record_id
 WHERE l.destination_account_id = ANY ($3::uuid[])
+  AND NOT EXISTS (SELECT FROM decisions d WHERE d.company_id = s.company_id AND d.source_record_id = s.record_id
+                  AND d.kind = 'exclude')
 """
 
 
@@ -83,7 +85,7 @@ async def _refused(tx: Tx, pairs: Sequence[tuple[UUID, UUID, UUID]]) -> set[tupl
 async def linked_near(
     tx: Tx, destinations: Sequence[Facts], sources: Mapping[UUID, UUID]
 ) -> list[tuple[UUID, UUID, UUID]]:
-    """The linked source records that are nearest to these: destination record, company, source record."""
+    """The linked source records that are nearest to these and nobody excluded: destination record, company, source record."""
     pairs = await _nearest(tx, destinations, sources)
     if not pairs:
         return []
@@ -98,6 +100,24 @@ async def _nearest(
     tx: Tx, records: Sequence[Facts], others: Mapping[UUID, UUID]
 ) -> list[tuple[UUID, UUID, UUID]]:
     """By record: its company, and each record of the company's account in `others` that is near."""
+    weighed = await _weighed(tx, records, others)
+    return [
+        (record, company, other)
+        for record, company, weights in weighed
+        for _, other in core.nearest((weight, other) for other, weight in weights.items())
+    ]
+
+
+async def sharing(tx: Tx, source: Facts, destination: UUID) -> list[UUID]:
+    """Every record of the destination account that shares a key with this one, near or not."""
+    weighed = await _weighed(tx, [source], {source.company_id: destination})
+    return [other for _, _, weights in weighed for other in weights]
+
+
+async def _weighed(
+    tx: Tx, records: Sequence[Facts], others: Mapping[UUID, UUID]
+) -> list[tuple[UUID, UUID, dict[UUID, int]]]:
+    """By record: its company, and what the keys weigh that each record of the company's account in `others` shares."""
     accounts = list(others.values())
     places = {company: place for place, company in enumerate(others, 1)}
     asking = [(f, places[f.company_id]) for f in records]
@@ -107,16 +127,19 @@ async def _nearest(
     rows = await tx.fetch(_HOLDERS, *map(list, zip(*wanted, strict=True)), accounts)
     holders = {(key, place): found for key, place, found in rows}
     return [
-        (f.record_id, f.company_id, other)
+        (
+            f.record_id,
+            f.company_id,
+            _weights(holders[key, place] for key in f.keys if (key, place) in holders),
+        )
         for f, place in asking
-        for _, other in _near(holders[key, place] for key in f.keys if (key, place) in holders)
     ]
 
 
-def _near(found: Iterable[Sequence[UUID]]) -> list[tuple[int, UUID]]:
+def _weights(found: Iterable[Sequence[UUID]]) -> dict[UUID, int]:
     weights: dict[UUID, int] = defaultdict(int)
     for records in found:
         weight = core.key_weight(len(records))
         for record in records:
             weights[record] += weight
-    return core.nearest((weight, record) for record, weight in weights.items())
+    return weights

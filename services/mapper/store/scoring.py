@@ -1,14 +1,14 @@
 """Comparing source records with whom their keys find, with the company's own counts."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
 from services.mapper import core
 from services.mapper.core import Compared, Facts, MatchInput, Profile, Rival, Score, Scorer
 from services.mapper.store.generations import load_counts, load_generations
 from services.mapper.store.links import linked_sources
-from services.mapper.store.matching import candidates, linked_near, rivals
+from services.mapper.store.matching import candidates, linked_near, rivals, sharing
 from services.mapper.store.records import load_facts
 from shared.db.tx import Tx
 
@@ -97,21 +97,35 @@ class Scorers:
                 found[source].append(Compared(facts[destination], score, taken.get(destination)))
         return {source: tuple(each) for source, each in found.items()}
 
+    async def further(self, tx: Tx, source: Facts, destination: UUID, shown: Collection[UUID]) -> int:
+        """How many more of the destination account share a key and are not ruled out by the score."""
+        others = [r for r in await sharing(tx, source, destination) if r not in shown]
+        facts = await self._known(tx, dict.fromkeys(others, source.company_id))
+        return sum(self._candidate(source, facts[r]) is not None for r in others)
+
     async def twins(
-        self, tx: Tx, destinations: Sequence[Facts], sources: Mapping[UUID, UUID]
+        self,
+        tx: Tx,
+        destinations: Sequence[Facts],
+        sources: Mapping[UUID, UUID],
+        takes_part: Callable[[Facts], bool],
     ) -> list[tuple[Facts, Facts]]:
-        """The linked source records that would link to one of these if they were free, with it."""
+        """The linked source records that take part and would link to one of these if they were free, with it."""
         pairs = await linked_near(tx, destinations, sources)
         known = await load_facts(tx, {source: company for _, company, source in pairs}) if pairs else {}
         by_id = {d.record_id: d for d in destinations}
         return [
             (known[source], by_id[destination])
             for destination, _, source in pairs
-            if core.strong(self.score(known[source], by_id[destination]))
+            if takes_part(known[source]) and core.strong(self.score(known[source], by_id[destination]))
         ]
 
     async def with_rivals(
-        self, tx: Tx, match_inputs: Sequence[MatchInput], sources: Mapping[UUID, UUID]
+        self,
+        tx: Tx,
+        match_inputs: Sequence[MatchInput],
+        sources: Mapping[UUID, UUID],
+        takes_part: Callable[[Facts], bool],
     ) -> list[MatchInput]:
         """The same match inputs with who else claims the candidate that would link. `sources` is company → account."""
         best = {m.facts.record_id: c for m in match_inputs if (c := core.best_of(m)) is not None}
@@ -122,7 +136,7 @@ class Scorers:
         known = await self._known(tx, {record: company for _, company, record in pairs})
         for destination, _, source in pairs:
             score = self._candidate(known[source], wanted[destination])
-            if score is not None:
+            if score is not None and takes_part(known[source]):
                 claims[destination].append(Rival(source, score))
         return [
             _claimed(m, c.facts.record_id, claims[c.facts.record_id])

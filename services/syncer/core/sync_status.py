@@ -224,7 +224,7 @@ def _left_out(state: RecordState, source: Snapshot, push: Push | None) -> SyncSt
 
 def excluded_by(state: RecordState) -> str:
     """Why this record never takes part: a person's decision, or the company's scope; empty where it does."""
-    if state.situation is Situation.EXCLUDED:
+    if state.situation is Situation.EXCLUDED and state.link_reason != "out_of_scope":
         return "excluded"
     route = state.settings.route if state.settings else None
     if state.source is None or route is None or state.source.state != "present":
@@ -238,8 +238,10 @@ def is_excluded(state: RecordState) -> bool:
 
 
 def unchecked(state: RecordState) -> bool:
-    """Whether mapper has not answered yet on this version of the record: until it has, nobody is created."""
-    return state.situation is None or state.source is None or state.link_source_rev != state.source.rev
+    """Whether mapper has not answered yet on this version of the record and the scope: until it has, nobody is created."""
+    if state.situation is None or state.source is None or state.link_source_rev != state.source.rev:
+        return True
+    return state.situation is Situation.EXCLUDED and not is_excluded(state)
 
 
 def may_create(state: RecordState) -> bool:

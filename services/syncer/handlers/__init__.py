@@ -210,7 +210,8 @@ class Handlers:
             records = [body.record_id]
             await record_states.add_records(tx, [(company, body.record_id, None)])
         states = await record_states.load_states(tx, records, settings)
-        unknown = (getattr(body, "source_rev", getattr(body, "rev", 0)), document.version if document else 0)
+        # What mapper could not match stays so once it is known; what is handled after all, lifts its own failure.
+        unknown = (getattr(body, "source_rev", 0), document.version if document else 0)
         failures = [
             Failure(reason, None, basis.source_rev, basis.link_rev, basis.settings_version)
             if (basis := state.basis())

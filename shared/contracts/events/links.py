@@ -93,7 +93,7 @@ class RecordDeleted(Decided):
 
 
 class RecordExcluded(Decided):
-    """A person decided that this record is never synced. Its link, if any, stays."""
+    """This record takes no part: by a person's decision, or by the company's scope. Its link, if any, stays."""
 
     topic = topics.LINKS
     destination_record_id: UUID | None = None

@@ -60,6 +60,8 @@ class Message(NamedTuple, Generic[B_co]):
     actor: str | None = None
     traceparent: str | None = None
     raw: bytes = b""
+    dead_lettered: bool = False
+    """It shows as a dead letter: what that publishes is not what handling it again will publish, and has other ids."""
 
 
 def bodies(cls: type[Body] = Body) -> dict[str, type[Body]]:

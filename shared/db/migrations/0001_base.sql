@@ -57,8 +57,10 @@ END $$;
 -- stand in the default partition, and PostgreSQL refuses to make a partition beside them. So they are moved into it.
 -- Both functions run with their owner's rights: such a function names everything in full, finds temporary objects last, and
 -- may be executed by exactly those who need it (tests/integration/db/test_rights.py).
+-- Behind its waiting lock every writer waits: a long reader of the table makes it give up soon, and it is called again.
 CREATE FUNCTION muster.keep_partitions(parent regclass, days int) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET lock_timeout = '500ms' AS $$
 DECLARE
     schema_name text;
     table_name text;

@@ -34,8 +34,8 @@ async def test_only_who_is_said_to_be_gone_and_was_not_read_since_is_removed(
     assert isinstance(task, Task)
     async with other_database.transaction([COMPANY]) as tx:
         ids = [record_id(ACCOUNT, i) for i in ("1", "3", "9")]
-        told_at = NOW + timedelta(minutes=1)
-        gone = await snapshots.remove_gone(tx, replace(task), ids, 1000, told_at)
-        again = await snapshots.remove_gone(tx, task, ids, 1000, told_at)
+        asked_at = NOW + timedelta(minutes=1)
+        gone = await snapshots.remove_gone(tx, replace(task), ids, 1000, asked_at)
+        again = await snapshots.remove_gone(tx, task, ids, 1000, asked_at)
     assert [(row["remote_id"], row["rev"]) for row in gone] == [("1", 1000)]
     assert again == []

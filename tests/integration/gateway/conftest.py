@@ -202,7 +202,6 @@ class World:
         """
         document = await self.call("GET", path)
         company, ends = UUID(document["company_id"]), document["route"]
-        deciding = Deciding(Outbox(SystemClock()), 1)
         settings = CompanySettings.model_validate(document)
         async with self.mapper.handling([company]) as tx:
             await on_settings(
@@ -220,17 +219,24 @@ class World:
                 for name in named
             ]  # fmt: skip
             found.append([b.record_id for b in bodies])
-            async with self.mapper.handling([company]) as tx:
-                await make_on_employees(deciding)([self.message(company, b) for b in bodies], tx)
+            await self.compared(company, *bodies)
         for name, other in more.items():
             pair = (record_id(UUID(ends["source"]), name), record_id(UUID(ends["destination"]), other))
             command = LinkRecord(record_id=pair[0], destination_record_id=pair[1])
             async with self.mapper.handling([company]) as tx:
                 handler = make_on_commands(
-                    deciding, SystemClock(), MapperSettings.model_construct(inbox_days=21)
+                    Deciding(Outbox(SystemClock()), 1),
+                    SystemClock(),
+                    MapperSettings.model_construct(inbox_days=21),
                 )
                 await handler([self.message(company, command)], tx)
         return found[0], found[1]
+
+    async def compared(self, company: UUID, *bodies: Body) -> None:
+        """mapper compares these records."""
+        messages = [self.message(company, body) for body in bodies]
+        async with self.mapper.handling([company]) as tx:
+            await make_on_employees(Deciding(Outbox(SystemClock()), 1))(messages, tx)
 
     async def tell(self, company: UUID, body: Body) -> None:
         message = self.message(company, body)

@@ -99,6 +99,12 @@ async def _known(admin: World) -> Known:
     assert (await admin.staged(path, "x")) == [staged]
     for body in _past(staged, other, accounts, old, new):
         await admin.tell(company, body)
+    seen = {"remote_id": "x", "requested_at": datetime.now(UTC), "answered_at": datetime.now(UTC)}
+    for record, account in ((staged, accounts[0]), (other, accounts[1])):
+        body = EmployeeStaged(
+            record_id=record, account_id=account, rev=2, employee=new, cause=Cause.READ, **seen
+        )
+        await admin.compared(company, body)
     plan = await _planned(admin, company, staged, new)
     await _sent(admin, company, staged, accounts[1], quickbooks)
     now = datetime.now(UTC)
@@ -249,6 +255,29 @@ async def test_an_installation_may_hide_them_from_operators_too(admin: World) ->
     known = await _known(admin)
     assert await _walk(admin, known, "operator") == {}
     assert set().union(*(await _walk(admin, known, "admin")).values()) == known.values
+
+
+async def test_of_a_candidate_a_hidden_field_says_how_it_agrees_and_no_value(admin: World) -> None:
+    """And the destination is not found by what is hidden."""
+    known = await _known(admin)
+    place = f"{known.path}/records/{known.source}/candidates"
+    shown = {}
+    for role in ("viewer", "operator"):
+        (one,) = (await admin.call("GET", place, headers=await _key(admin, known, role)))["candidates"]
+        assert one["bits"] == round(one["start"] + sum(p["bits"] for p in one["parts"]), 2)
+        shown[role] = {p["field"]: (p["text"], p["source"], p["destination"]) for p in one["parts"]}
+    private = {"birth_date", "postal_code", "city", "street", "house_number"}
+    assert private < shown["viewer"].keys() == shown["operator"].keys()
+    withheld = {f for f, (_, *values) in shown["viewer"].items() if values == [None, None]}
+    assert withheld - {"address"} == private, "the limit of an address has no value"
+    assert shown["operator"]["birth_date"] == ("equal", "1961-07-29", "1961-07-29")
+    assert {f: text for f, (text, *_) in shown["viewer"].items()} == {
+        f: text for f, (text, *_) in shown["operator"].items()
+    }
+    for value in known.values:
+        for path in ("/directory", "/cases", "/links", "/orphans", "/excluded"):
+            found = await admin.call("GET", f"{known.path}{path}", params={"q": value})
+            assert found["items"] == [], (path, value)
 
 
 async def test_a_plan_names_the_fields_that_a_role_does_not_see(admin: World) -> None:

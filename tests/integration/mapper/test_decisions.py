@@ -164,6 +164,22 @@ async def test_cases_are_listed_by_name_page_by_page(world: Any, http: AsyncClie
     assert (await http.get("/cases", params={"postponed": False})).json()["total"] == 3
 
 
+async def test_a_case_names_the_nearest_twelve_and_counts_the_rest(world: Any, http: AsyncClient) -> None:
+    await world.set(world.document())
+    namesakes = (
+        world.staged("destination", f"d{n}", number=str(n), first_name="Ana", last_name="Lee")
+        for n in range(1, 16)
+    )
+    await world.tell(*world.markers("destination"), *namesakes)
+    await world.tell(world.staged("source", "s1", first_name="Ana", last_name="Lee"))
+    assert len((await world.last("s1"))["candidates"]) == 12
+    (case,) = (await http.get("/cases")).json()["items"]
+    asked = (await http.get(f"/records/{world.id('source', 's1')}/candidates")).json()
+    assert (case["candidates"], len(asked["candidates"]), asked["more"]) == (12, 12, 3)
+    found = (await http.get("/destination", params={"q": "ana lee"})).json()["items"]
+    assert len(found) == 15, "the search finds the rest"
+
+
 async def test_lists_of_links_orphans_excluded_and_duplicates(world: Any, http: AsyncClient) -> None:
     await world.set(world.document())
     await world.tell(

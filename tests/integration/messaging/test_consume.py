@@ -6,19 +6,22 @@ import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from faststream.kafka import KafkaRouter
 from pydantic import SecretStr
 
+from shared.contracts import topics
 from shared.contracts.events import Message
 from shared.db import tx as transactions
 from shared.db.seal import SealError
+from shared.db.tx import Tx
 from shared.errors import Unavailable
 from shared.messaging import consume as consuming
 from shared.messaging import holds, inbox, limit, pauses
 from shared.messaging.consume import Consume
-from shared.messaging.subscription import Subscription
+from shared.messaging.subscription import Reads, Subscription
 from shared.telemetry.metrics import REGISTRY
 from tests.integration.messaging.conftest import Probe
 from tests.support.eventually import eventually
@@ -178,6 +181,42 @@ async def test_without_taking_the_batch_apart_its_neighbours_would_be_dead_lette
 
     await eventually(probe.dead_letters)
     assert {x.event_id for x in await probe.dead_letters()} > {sent[1]}
+
+
+async def test_a_batch_that_is_too_slow_for_one_statement_is_handled_in_smaller_ones(probe: Probe) -> None:
+    """Its partition does not wait for a database that would be as slow the next time."""
+    sizes: list[int] = []
+
+    async def slow(events: Sequence[Message[Any]], tx: Tx) -> None:
+        sizes.append(len(events))
+        await tx.execute("SET LOCAL statement_timeout = '1s'")
+        await tx.fetchval("SELECT pg_sleep($1)", 0.4 * len(events))
+        for event in events:
+            await tx.execute("INSERT INTO effects VALUES ($1, $2)", event.company_id, event.id)
+
+    def subscribe(consume: Consume, *_: Any) -> KafkaRouter:
+        router = KafkaRouter()
+        consume.subscribe(router, Reads(topics.NOTIFICATIONS, slow))
+        return router
+
+    sent = [await probe.send() for _ in range(7)]
+    await probe.start(subscribe)
+
+    await probe.has(*sent)
+    assert max(sizes) > 2
+    assert await probe.dead_letters() == []
+
+
+@pytest.mark.parametrize(("bad", "company"), [("ce_id", COMPANY), ("ce_companyid", None)])
+async def test_of_a_message_without_a_good_id_its_company_is_known_all_the_same(
+    probe: Probe, bad: str, company: UUID | None
+) -> None:
+    """So its people see the dead letter."""
+    sent = await probe.send(**{bad: "seven"})
+    await probe.start()
+
+    (dead_letter,) = await eventually(probe.dead_letters)
+    assert (company, None if bad == "ce_id" else sent) == (dead_letter.company_id, dead_letter.event_id)
 
 
 async def test_without_a_pause_it_would_be_a_hot_loop(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -300,3 +300,31 @@ async def test_the_alarm_names_who_holds_the_relay_up(probe: Probe, addresses: C
             await eventually(named)
     finally:
         await other.close()
+
+
+async def test_somebody_who_reads_the_outbox_for_long_stops_neither_relay_nor_writers(
+    probe: Probe, addresses: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dump, while a day's partition is to be dropped: it is dropped once the reader has ended."""
+    monkeypatch.setattr(relaying, "PARTITIONS_AGAIN_SECONDS", 0.5)
+    await probe.owner.execute(
+        "CREATE TABLE mapper.outbox_20200101 PARTITION OF mapper.outbox FOR VALUES FROM ('2020-01-01Z') TO ('2020-01-02Z')"
+    )
+    await probe.start()
+    reader = await asyncpg.connect(addresses("owner"))
+    await reader.execute("BEGIN; SELECT count(*) FROM mapper.outbox")
+    task = asyncio.ensure_future(Relay(probe.settings, probe.database).run())
+
+    async def is_dropped() -> bool:
+        return await probe.owner.fetchval("SELECT to_regclass('mapper.outbox_20200101')") is None
+
+    try:
+        await publish(probe, Outbox(SystemClock()), 3)
+        await probe.has(*await probe.published())
+        assert not await is_dropped()
+        await reader.execute("COMMIT")
+        await eventually(is_dropped)
+    finally:
+        await reader.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

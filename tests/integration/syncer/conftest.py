@@ -22,6 +22,7 @@ from shared.contracts.events import (
     DirectoryMatched,
     EmployeeStaged,
     Message,
+    RecordExcluded,
     RecordLinked,
     RecordUnmatched,
 )
@@ -246,6 +247,19 @@ class World:
             destination_record_id=record_id(self.there, there),
             destination_remote_id=there,
             origin="created",
+        )
+        await self.tell(self.handlers.on_links, body)
+
+    async def left_out(self, remote: str, there: str, *, rev: int = 1, link_rev: int = 3) -> None:
+        """mapper finds that the scope leaves them out."""
+        body = RecordExcluded(
+            record_id=self.id(remote),
+            account_id=self.source,
+            destination_account_id=self.there,
+            link_rev=link_rev,
+            source_rev=rev,
+            reason="out_of_scope",
+            destination_record_id=record_id(self.there, there),
         )
         await self.tell(self.handlers.on_links, body)
 

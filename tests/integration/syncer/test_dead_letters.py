@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+import orjson
 import pytest
+from aiokafka import ConsumerRecord
+from pydantic import SecretStr
 
+from services.history.handlers import make_handler
+from shared.clock import SystemClock
 from shared.contracts.commands import SyncRecords
 from shared.contracts.events import (
     SITUATIONS,
@@ -16,11 +23,19 @@ from shared.contracts.events import (
     EmployeeStaged,
     EmployeeUnreadable,
     MatchFailed,
+    Message,
+    bodies,
 )
+from shared.db.pool import open_database
 from shared.domain.employee import Employee
 from shared.domain.ids import record_id
 from shared.domain.values import Cause
-from tests.support.companies import DESTINATION, NAMESPACE, SOURCE
+from shared.messaging.dead_lettering import DeadLettering
+from shared.messaging.inbox import Received
+from shared.messaging.outbox import Outbox
+from shared.messaging.parse import parse
+from shared.settings import DatabaseSettings
+from tests.support.companies import COMPANY, DESTINATION, NAMESPACE, SOURCE
 
 from .conftest import World
 
@@ -100,3 +115,44 @@ async def test_a_part_of_a_run_counts_as_failed_and_the_run_ends(world: World) -
     (end,) = await world.published("sync.completed")
     assert (str(run), 1, 1) == (end["run_id"], end["succeeded"], end["failed"])
     assert ("synced", "") == (await world.statuses())[world.id("b")]
+
+
+def record_of(topic: str, headers: dict[str, str], value: bytes) -> ConsumerRecord[bytes, bytes]:
+    """As the broker would give it."""
+    return ConsumerRecord(
+        topic=topic, partition=0, offset=1, timestamp=0, timestamp_type=0, key=b"", value=value, checksum=None,
+        serialized_key_size=0, serialized_value_size=0, headers=[(n, v.encode()) for n, v in headers.items()],
+    )  # fmt: skip
+
+
+async def test_the_status_after_a_replay_reaches_history(
+    world: World, addresses: Callable[[str], str]
+) -> None:
+    """It is no repeat of the one that showed the dead letter, though the same message caused both."""
+    message = world.message(body_of(EmployeeStaged, world.id("a")))
+    settings = world.handlers.settings.model_copy(
+        update={"dead_letter_key": SecretStr(base64.b64encode(bytes(32)).decode())}
+    )
+    dead_lettering = DeadLettering(settings, world.database, "employees.v1", world.handlers.on_dead_letter)
+    record = record_of("employees.v1", {"ce_companyid": str(COMPANY)}, b"")
+    await dead_lettering.store_failed(Received(message, record), KeyError())
+    await world.batch(world.handlers.on_employees, [message])
+
+    rows = await world.rows("SELECT topic, headers, body FROM outbox WHERE topic LIKE 'pushes%' ORDER BY id")
+    types = {name.encode(): cls for name, cls in bodies().items()}
+    events: list[Message[Any]] = [
+        parse(record_of(row["topic"], orjson.loads(row["headers"]), row["body"]), types).message
+        for row in rows
+    ]
+    assert [(message.id, "failed"), (message.id, "needs_sync")] == [
+        (event.causation_id, event.body.status) for event in events
+    ]
+    history = await open_database(DatabaseSettings(dsn=SecretStr(addresses("history"))), "history")
+    try:
+        for event in events:
+            async with history.handling([COMPANY]) as tx:
+                await make_handler(Outbox(SystemClock()))([event], tx)
+        async with history.transaction([COMPANY]) as tx:
+            assert "needs_sync" == await tx.fetchval("SELECT status FROM record_view")
+    finally:
+        await history.close()

@@ -191,8 +191,12 @@ async def test_who_leaves_the_scope_is_excluded_and_never_deactivated(world: Wor
     await world.linked("new", "7")
     await world.found(there("7", "Ann", "Li"))
     assert await status(world, "new") == ("excluded", "out_of_scope")
+    await world.left_out("new", "7")
+    assert await status(world, "new") == ("excluded", "out_of_scope")
     await world.limits(3, limits=document(1).settings.route.rules.limits)  # type: ignore[union-attr]
-    assert (await status(world, "new"))[0] == "needs_sync"
+    assert await status(world, "new") == ("needs_sync", "checking"), "mapper has not answered on this scope"
+    await world.linked("new", "7", link_rev=4)
+    assert await status(world, "new") == ("needs_sync", "never_pushed")
 
 
 def there(remote: str, first: str, last: str, **more: Any) -> Remote:

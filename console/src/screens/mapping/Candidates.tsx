@@ -14,6 +14,7 @@ export type Person = PersonView & Partial<CandidateView>;
 interface CandidatesProps {
   record: string;
   candidates: readonly CandidateView[];
+  more: number;
   chosen: string | null;
   onChoose: (person: Person) => void;
   onSee: (record: string) => void;
@@ -23,7 +24,7 @@ interface CandidatesProps {
 export const isFree = (person: Person, record: string) => !person.linked_to || person.linked_to === record;
 
 /** Who it may be, best first; or whoever at the destination matches a search. */
-export function CandidateList({ record, candidates, chosen, onChoose, onSee }: CandidatesProps) {
+export function CandidateList({ record, candidates, more, chosen, onChoose, onSee }: CandidatesProps) {
   const { id, route } = useCompany();
   const [q, setQ] = useState("");
   const found = useQuery({ ...directory(id, q), enabled: q !== "" });
@@ -58,6 +59,7 @@ export function CandidateList({ record, candidates, chosen, onChoose, onSee }: C
           <Candidate key={person.record_id} person={person} record={record} onSee={onSee} />
         ))}
       </RadioGroup>
+      {q === "" && more > 0 && <p className="muted">{words.more(route?.destination ?? "", more)}</p>}
     </section>
   );
 }

@@ -183,6 +183,7 @@ function Case({ found, goOn, onGoOn, onDone, onGo, next, previous }: CaseProps) 
         <CandidateList
           record={record}
           candidates={found.candidates}
+          more={found.more}
           chosen={person?.record_id ?? null}
           onChoose={setPicked}
           onSee={onGo}

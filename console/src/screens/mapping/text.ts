@@ -20,6 +20,10 @@ export const words = {
   postponed: "Left for later.",
   candidates: (system: string, count: number) =>
     count === 1 ? `In ${system}: 1 candidate` : `In ${system}: ${n(count)} candidates`,
+  more: (system: string, count: number) =>
+    count === 1
+      ? `1 more is less near, but not ruled out: search ${system}.`
+      : `${n(count)} more are less near, but not ruled out: search ${system}.`,
   found: (count: number) => (count === 1 ? "1 found" : `${n(count)} found`),
   choose: "Who is it?",
   mark: "Past the mark links by itself",
