@@ -116,6 +116,10 @@ _VALUES = (
      ("MUSTER_SSO__ISSUER", "MUSTER_SSO__CLIENT_ID", "MUSTER_SSO__CLIENT_SECRET", "MUSTER_SSO__NAME", "MUSTER_SSO__ROLES",
       "MUSTER_SSO__GROUPS_CLAIM", "MUSTER_SSO__TRUST_EMAIL", "MUSTER_SSO__ENFORCED", "MUSTER_SSO__BREAK_GLASS")),
     ("Whether everyone who signs in with a password must have a second factor", ("MUSTER_SECOND_FACTOR",)),
+    (("The mail server that sends notices; without a host nothing is sent by e-mail.\n"
+     "Security: starttls, tls (port 465) or none; the sender is an address such as muster@example.com"),
+     ("MUSTER_MAIL__HOST", "MUSTER_MAIL__PORT", "MUSTER_MAIL__SECURITY", "MUSTER_MAIL__USER", "MUSTER_MAIL__PASSWORD",
+      "MUSTER_MAIL__SENDER")),
     ("Where traces go; http://collector:4318 with the profile `observe`, empty for none", ("OTEL_EXPORTER_OTLP_ENDPOINT",)),
 )  # fmt: skip
 

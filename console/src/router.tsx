@@ -9,6 +9,7 @@ import { endpoints } from "./screens/endpoints/route";
 import { history } from "./screens/history/route";
 import { keys } from "./screens/keys/route";
 import { mapping } from "./screens/mapping/route";
+import { notifications } from "./screens/notifications/route";
 import { operations } from "./screens/operations/route";
 import { people } from "./screens/people/route";
 import { plan, plans } from "./screens/plans/route";
@@ -96,6 +97,7 @@ const screens = [
   runs,
   history,
   operations,
+  notifications,
   rules,
   schedules,
   connections,

@@ -94,6 +94,7 @@ export const text = {
     yourAccount: "Your account",
     schedules: "Schedules",
     endpoints: "Endpoints",
+    notifications: "Notifications",
     groups: { operate: "Operate", setup: "Set up", admin: "Administer" },
     sections: "Sections",
     skip: "Skip to the content",

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.gateway import stream
 from services.gateway.api import make_routes, schedules
 from services.gateway.api.common import COOKIE, Access, Deps, allowed, signed_in
+from services.gateway.api.dead_letters import owners
 from services.gateway.api.document import PROBLEM_TYPES, describe
 from services.gateway.api.needs import Need, is_open, needs_of
 from services.gateway.console import Console
@@ -24,9 +25,10 @@ from services.gateway.core import BadRequestError, check_json, check_target
 from services.gateway.settings import Settings
 from services.gateway.store import users
 from services.gateway.webhooks import Entrance, Known, Receiver
-from services.gateway.worker import Deliveries, Scheduler
+from services.gateway.worker import Deliveries, Notifier, Scheduler, Watcher
 from shared.connectors.limits import Limits
 from shared.connectors.vault import Vault
+from shared.db.work import Wakeup, keep_working
 from shared.domain.visibility import Role
 from shared.errors import Unavailable
 from shared.http.app import MAX_BODY_BYTES, Base, Parts, serve
@@ -221,6 +223,7 @@ def make_parts(base: Base, settings: Settings) -> Parts:
 
     history = Internal(urls.history, tokens.history, "history")
     deliveries = Deliveries(base.database, history, settings, base.clock)
+    notifier = Notifier(base.database, settings, base.clock)
     live = stream.Live(
         settings.kafka, settings.stream_beat_seconds, settings.stream_check_seconds, good, deliveries.moved
     )
@@ -241,10 +244,22 @@ def make_parts(base: Base, settings: Settings) -> Parts:
         Upkeep(base.database, base.consume, settings),
         live.end,
         deliveries.wake,
+        notifier.wakeup.notify,
         known.refresh,
+    )
+    watcher = Watcher(
+        base.database,
+        owners(deps),
+        deps.vault,
+        deps.limits,
+        deps.upkeep,
+        settings,
+        base.clock,
+        notifier.wakeup,
     )
 
     routes = _routes(deps, live)
+    watch = partial(keep_working, "notices.look", watcher.step, Wakeup())
     scheduler = Scheduler(base.database, base.clock, partial(schedules.prepare, deps))
 
     def configure(app: FastAPI) -> None:
@@ -261,11 +276,20 @@ def make_parts(base: Base, settings: Settings) -> Parts:
 
     return Parts(
         router=KafkaRouter(),
-        workers=[live.run, live.watch, receiver.run, scheduler.run, *deliveries.loops],
+        workers=[
+            live.run,
+            live.watch,
+            receiver.run,
+            scheduler.run,
+            *deliveries.loops,
+            *notifier.loops,
+            watch,
+        ],
         routes=routes,
         on_stop=[live.stop],
         on_close=[
             deliveries.close,
+            notifier.close,
             deps.provider.close,
             deps.history.close,
             deps.mapper.close,

@@ -82,6 +82,12 @@ def make_routes(database: Database, settings: Settings, connectors: Connectors) 
             accounts=accounts,
         )
 
+    @routes.post("/summaries")
+    async def summaries(companies: list[UUID]) -> list[dict[str, Any]]:
+        """Until when each followed account of these companies is known, and how often it is looked at."""
+        async with database.transaction(companies) as tx:
+            return [dict(row.items()) for row in await directories.last_looks(tx, companies)]
+
     @routes.get("/source-directory")
     async def source_directory(
         company: UUID,

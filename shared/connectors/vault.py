@@ -163,6 +163,10 @@ SELECT account_id, state, problem, warning, warning_count, warning_total, update
 FROM vault.credentials WHERE company_id = $1
 """
 
+_HEALTHS = """
+SELECT company_id, account_id, state, reconnect_by FROM vault.credentials WHERE company_id = ANY ($1::uuid[])
+"""
+
 _STATES = """
 SELECT company_id, state, count(*)::int AS count FROM vault.credentials WHERE company_id = ANY ($1::uuid[]) GROUP BY 1, 2
 """
@@ -262,6 +266,12 @@ class Vault:
         """How the company's connections are."""
         async with self._database.transaction([company]) as tx:
             return [Health(**row) for row in await tx.fetch(_HEALTH, company)]
+
+    async def healths(self, companies: Sequence[UUID]) -> dict[UUID, tuple[str, datetime | None]]:
+        """The state of each of these companies' connections, by account, and until when it must be made again."""
+        async with self._database.transaction(companies) as tx:
+            rows = await tx.fetch(_HEALTHS, companies)
+        return {row["account_id"]: (row["state"], row["reconnect_by"]) for row in rows}
 
     async def states(self, companies: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
         """How many connections of each company are in each state."""

@@ -33,4 +33,6 @@ async def renewing(call: Awaitable[T], renew: Callable[[], Awaitable[bool]]) -> 
                     raise LeaseLostError
         return running.result()
     finally:
-        running.cancel()
+        if not running.done():
+            running.cancel()
+            await asyncio.wait((running,))

@@ -30,6 +30,7 @@ ACTIONS = {
     "http.request": "a request was answered",
     "http.unavailable": "a request met something that does not answer now",
     "match.sweep": "due records were decided again",
+    "notice.tried": "a notice was sent to a person or to a company's channel",
     "push.failed": "a call to the destination failed as a whole",
     "read.failed": "a read of a directory failed",
     "read.page": "a page of a directory was staged",

@@ -905,6 +905,174 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/companies/{company}/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The kinds of notices, and what one receives of this company by e-mail
+         * @description The kinds of notices, and what one receives of this company by e-mail; unless chosen, an administrator all.
+         */
+        get: operations["notice_settings_of_company"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/notices/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the company's notices are posted to
+         * @description Where the company's notices are posted to.
+         */
+        get: operations["channels"];
+        put?: never;
+        /**
+         * Post the company's notices to an address from now on
+         * @description Post the company's notices to an address from now on. A webhook is signed; its secret is shown this once.
+         */
+        post: operations["create_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/notices/channels/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Post nothing there any more
+         * @description Post nothing there any more.
+         */
+        delete: operations["delete_channel"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename it, choose its kinds, or switch it off and on
+         * @description Rename it, choose its kinds, or switch it off and on. What happens while it is off is not posted later.
+         */
+        patch: operations["change_channel"];
+        trace?: never;
+    };
+    "/v1/companies/{company}/notices/channels/{channel}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last messages to a channel, and how they went
+         * @description The last messages to a channel, and how they went.
+         */
+        get: operations["channel_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/notices/channels/{channel}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post a test, at once
+         * @description Post a test, at once. How it went stands in the channel's messages.
+         */
+        post: operations["test_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/notices/mine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Choose what to be told of in this company
+         * @description Choose what to be told of in this company; the hours and the digest hold for all of one's companies.
+         */
+        put: operations["put_my_notices"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/notices/mine/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last mails to oneself about this company, and how they went
+         * @description The last mails to oneself about this company, and how they went.
+         */
+        get: operations["my_notice_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies/{company}/notices/mine/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to one's own address, at once
+         * @description Send a test to one's own address, at once. How it went stands in one's messages.
+         */
+        post: operations["test_my_notices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/companies/{company}/operations": {
         parameters: {
             query?: never;
@@ -2684,6 +2852,84 @@ export interface components {
             before?: unknown;
         };
         /**
+         * ChannelChange
+         * @description What to change; what is left out stays.
+         */
+        ChannelChange: {
+            /** Active */
+            active?: boolean | null;
+            /** Kinds */
+            kinds?: ("plan_held" | "connection" | "sync_failed" | "freshness" | "budget" | "dead_letters")[] | null;
+            /** Name */
+            name?: string | null;
+        };
+        /**
+         * ChannelInput
+         * @description Where to post a company's notices, in which shape, and which of them.
+         */
+        ChannelInput: {
+            /**
+             * Kinds
+             * @default [
+             *       "plan_held",
+             *       "connection",
+             *       "sync_failed",
+             *       "freshness",
+             *       "budget",
+             *       "dead_letters"
+             *     ]
+             */
+            kinds: ("plan_held" | "connection" | "sync_failed" | "freshness" | "budget" | "dead_letters")[];
+            /** Name */
+            name: string;
+            /**
+             * Shape
+             * @enum {string}
+             */
+            shape: "webhook" | "slack" | "teams";
+            /**
+             * Url
+             * @example https://hooks.slack.com/services/T0/B0/x
+             */
+            url: string;
+        };
+        /**
+         * ChannelList
+         * @description A company's channels.
+         */
+        ChannelList: {
+            /** Items */
+            items: components["schemas"]["ChannelView"][];
+        };
+        /**
+         * ChannelView
+         * @description Where a company's notices are posted to, besides people's mail. Its address may be a secret: only the host is shown.
+         */
+        ChannelView: {
+            /** Active */
+            active: boolean;
+            /**
+             * Channel Id
+             * Format: uuid
+             */
+            channel_id: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Host */
+            host: string;
+            /** Kinds */
+            kinds: string[];
+            /** Name */
+            name: string;
+            /** Shape */
+            shape: string;
+        };
+        /**
          * Chosen
          * @description A source record; where the decision names one, a destination record; and the version of the match that was seen.
          */
@@ -4231,6 +4477,48 @@ export interface components {
          */
         Mode: "always" | "on_create" | "only_if_empty" | "never";
         /**
+         * MyChoice
+         * @description What to be told of, and when not. From and until are given together, or neither; they may span midnight.
+         */
+        MyChoice: {
+            /**
+             * Digest Minutes
+             * @default 0
+             */
+            digest_minutes: number;
+            /** Kinds */
+            kinds: ("plan_held" | "connection" | "sync_failed" | "freshness" | "budget" | "dead_letters")[];
+            /** Quiet From */
+            quiet_from?: string | null;
+            /** Quiet Until */
+            quiet_until?: string | null;
+            /**
+             * Time Zone
+             * @description A name of the IANA database, such as `Europe/Berlin`.
+             */
+            time_zone: string;
+        };
+        /**
+         * MyNotices
+         * @description What one is told of a company by e-mail, and when: quiet hours and digests hold for all of one's companies.
+         *
+         *     `digest_minutes`: so long lie between two mails; 0 is at once. `chosen` is false while one has saved nothing.
+         */
+        MyNotices: {
+            /** Chosen */
+            chosen: boolean;
+            /** Digest Minutes */
+            digest_minutes: number;
+            /** Kinds */
+            kinds: string[];
+            /** Quiet From */
+            quiet_from: string | null;
+            /** Quiet Until */
+            quiet_until: string | null;
+            /** Time Zone */
+            time_zone: string;
+        };
+        /**
          * NewAccount
          * @description Where a company's directory is, and what opens it.
          */
@@ -4265,6 +4553,36 @@ export interface components {
              * @enum {string}
              */
             environment: "production" | "sandbox";
+        };
+        /**
+         * NewChannelView
+         * @description A channel with the secret that signs what is posted to a webhook, shown this once; empty for Slack and Teams.
+         */
+        NewChannelView: {
+            /** Active */
+            active: boolean;
+            /**
+             * Channel Id
+             * Format: uuid
+             */
+            channel_id: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Host */
+            host: string;
+            /** Kinds */
+            kinds: string[];
+            /** Name */
+            name: string;
+            /** Secret */
+            secret: string;
+            /** Shape */
+            shape: string;
         };
         /**
          * NewCompany
@@ -4646,6 +4964,67 @@ export interface components {
             reason: string;
             /** Text */
             text: string;
+        };
+        /**
+         * NoticeKind
+         * @description Something that people may be told of, and when they are.
+         */
+        NoticeKind: {
+            /** Kind */
+            kind: string;
+            /** Title */
+            title: string;
+            /** When */
+            when: string;
+        };
+        /**
+         * NoticeMessageList
+         * @description The last messages, newest first. They are kept for 30 days.
+         */
+        NoticeMessageList: {
+            /** Items */
+            items: components["schemas"]["NoticeMessageView"][];
+        };
+        /**
+         * NoticeMessageView
+         * @description One message: what it said, and how the last try to send it ended: an SMTP or HTTP code, or why there is none.
+         */
+        NoticeMessageView: {
+            /** Answer */
+            answer: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Message Id
+             * Format: uuid
+             */
+            message_id: string;
+            /** Next Try At */
+            next_try_at: string | null;
+            /** State */
+            state: string;
+            /** Titles */
+            titles: string[];
+            /** Tries */
+            tries: number;
+        };
+        /**
+         * NoticesView
+         * @description Every kind of notice, and what one has chosen; null for an API key. `mail`: whether this Muster can send e-mail.
+         */
+        NoticesView: {
+            /** Email */
+            email: string;
+            /** Kinds */
+            kinds: components["schemas"]["NoticeKind"][];
+            /** Mail */
+            mail: boolean;
+            mine: components["schemas"]["MyNotices"] | null;
         };
         /**
          * OldestWaiting
@@ -6405,7 +6784,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "channel.created" | "channel.changed" | "channel.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -6945,7 +7324,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "channel.created" | "channel.changed" | "channel.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -6980,7 +7359,7 @@ export interface operations {
                 /** @description The kind of file. */
                 format?: "csv" | "json";
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "channel.created" | "channel.changed" | "channel.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -7820,6 +8199,270 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    notice_settings_of_company: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticesView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    create_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelInput"];
+            };
+        };
+        responses: {
+            /** @description It has been made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewChannelView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    delete_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The channel's id. */
+                channel: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    change_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The channel's id. */
+                channel: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelChange"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    channel_messages: {
+        parameters: {
+            query?: {
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The channel's id. */
+                channel: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeMessageList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    test_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The channel's id. */
+                channel: string;
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    put_my_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MyChoice"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyNotices"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    my_notice_messages: {
+        parameters: {
+            query?: {
+                /** @description The most items of a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeMessageList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    test_my_notices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The company's id. */
+                company: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been accepted, and is done in a moment. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
             };
             default: components["responses"]["Problem"];
         };

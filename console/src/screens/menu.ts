@@ -1,5 +1,6 @@
 import {
   Activity,
+  Bell,
   Cable,
   CalendarClock,
   ClipboardList,
@@ -24,6 +25,7 @@ type Screen =
   | "/c/$company/plans"
   | "/c/$company/runs"
   | "/c/$company/operations"
+  | "/c/$company/notifications"
   | "/c/$company/history"
   | "/c/$company/rules"
   | "/c/$company/schedules"
@@ -62,7 +64,10 @@ export const MENU: readonly Group[] = [
   },
   {
     label: text.nav.groups.operate,
-    entries: [{ to: "/c/$company/operations", label: text.nav.operations, icon: Activity }],
+    entries: [
+      { to: "/c/$company/operations", label: text.nav.operations, icon: Activity },
+      { to: "/c/$company/notifications", label: text.nav.notifications, icon: Bell },
+    ],
   },
   {
     label: text.nav.groups.setup,

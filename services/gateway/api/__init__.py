@@ -16,6 +16,7 @@ from services.gateway.api import (
     keys,
     mapping,
     members,
+    notices,
     operations,
     plans,
     records,
@@ -57,5 +58,6 @@ def make_routes(deps: Deps) -> list[APIRouter]:
         runs.make(deps),
         drift.make(deps),
         schedules.make(deps),
+        notices.make(deps),
         directory.make(deps),
     ]

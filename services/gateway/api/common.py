@@ -14,7 +14,7 @@ from fastapi import Depends, Header, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.api.needs import Need, marked, needing
-from services.gateway.core import bucket, parse_key, request_hash, secret_hash, shortened
+from services.gateway.core import bucket, check_base_url, parse_key, request_hash, secret_hash, shortened
 from services.gateway.settings import Settings
 from services.gateway.store import api_keys, attempts, audit, companies, requests, users, versions
 from services.gateway.store.audit import Action, Entry, Source
@@ -26,6 +26,7 @@ from shared.contracts.events import SettingsChanged
 from shared.db.tx import Database, Tx
 from shared.domain.settings import CompanySettings
 from shared.domain.visibility import Role, hidden_fields, without
+from shared.egress import Allowed
 from shared.http.internal import Internal
 from shared.http.oidc import Provider
 from shared.http.problems import ProblemError
@@ -79,6 +80,8 @@ class Deps:
     """Told which credentials have ended, so that their streams do at once."""
     on_events: Callable[[UUID | None], None]
     """Told that there may be something to deliver: of this company, or what was noted already."""
+    on_notice: Callable[[], None]
+    """Told that a notice is to be sent."""
     on_webhooks: Callable[[], Awaitable[None]]
     """Told that an account's webhooks have changed, so that this process knows at once. Raises `Unavailable`."""
 
@@ -189,6 +192,15 @@ async def record(
     """Append what a person did in a company to its administration audit log."""
     entry = Entry(action, access.person.actor, source_of(request), subject, detail)
     await audit.add_entry(tx, [access.company], entry)
+
+
+def check_url(deps: Deps, url: str) -> None:
+    """Raises `invalid` for an address of somebody else's that may not be posted to."""
+    try:
+        check_base_url(url.partition("?")[0])
+        Allowed(None, deps.settings.egress.loopback).check(url)
+    except ValueError as error:
+        raise ProblemError("invalid", f"`url`: {error}.") from None
 
 
 def page_address(deps: Deps, request: Request, path: str) -> str:

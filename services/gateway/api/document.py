@@ -36,6 +36,7 @@ TAGS = MappingProxyType(
         "installation": "All companies of this Muster at once, and who runs it.",
         "events": "What happens in a company, for other programs.",
         "endpoints": "Addresses of yours that receive events.",
+        "notices": "What people are told by e-mail, Slack, Teams or webhook when it needs them.",
     }
 )
 PARAMETERS = MappingProxyType(
@@ -45,6 +46,7 @@ PARAMETERS = MappingProxyType(
         "account": "The id of one of the company's accounts, from `GET …/accounts`.",
         "record": "A record's id. It stays the same however the person is renamed.",
         "destination_record": "The id of a record of the destination.",
+        "channel": "The channel's id.",
         "plan": "The plan's id, which is also that of its run.",
         "run": "The run's id, as the answer that started it gave it.",
         "selection": "The selection's id.",

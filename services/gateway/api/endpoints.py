@@ -9,8 +9,8 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from services.gateway.api.common import Access, Deps, Input, admin, record
-from services.gateway.core import Secret, check_base_url
+from services.gateway.api.common import Access, Deps, Input, admin, check_url, record
+from services.gateway.core import Secret
 from services.gateway.store import deliveries as on_the_way
 from services.gateway.store import endpoints as stored
 from services.gateway.store.endpoints import NewEndpoint
@@ -25,7 +25,6 @@ from shared.contracts.feed import (
 )
 from shared.db.seal import Sealer
 from shared.db.tx import Tx
-from shared.egress import Allowed
 from shared.http.problems import ProblemError
 from shared.standard_webhooks import new_secret
 
@@ -72,7 +71,7 @@ def _administration(routes: APIRouter, deps: Deps) -> None:
         body: EndpointInput, request: Request, access: Access = admin(deps)
     ) -> dict[str, Any]:
         """Send the company's events to an address, from now on. The secret, which signs them, is shown this once."""
-        _check(deps, body.url)
+        check_url(deps, body.url)
         head = (await deps.history.get("/feed", company=access.company, after=2**62, limit=1))["head"]
         secret, endpoint = new_secret(), deps.clock.new_id()
         new = NewEndpoint(
@@ -99,7 +98,7 @@ def _administration(routes: APIRouter, deps: Deps) -> None:
     ) -> dict[str, Any]:
         """Change, pause or resume an endpoint. Events that come while it is paused are delivered afterwards."""
         if body.url is not None:
-            _check(deps, body.url)
+            check_url(deps, body.url)
         async with deps.database.transaction([access.company]) as tx:
             await stored.change_endpoint(
                 tx, access.company, endpoint, body.url, body.types, body.description, body.state
@@ -176,14 +175,6 @@ def _deliveries(routes: APIRouter, deps: Deps) -> None:
             (row,) = await on_the_way.list_deliveries(tx, access.company, endpoint, None, number + 1, 1)
         deps.on_events(None)
         return dict(row.items()) | {"event": event}
-
-
-def _check(deps: Deps, url: str) -> None:
-    try:
-        check_base_url(url.partition("?")[0])
-        Allowed(None, deps.settings.egress.loopback).check(url)
-    except ValueError as error:
-        raise ProblemError("invalid", f"`url`: {error}.") from None
 
 
 def _sealer(deps: Deps) -> Sealer:

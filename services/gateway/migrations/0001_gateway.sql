@@ -313,3 +313,96 @@ CREATE TABLE saved_views (
     PRIMARY KEY (company_id, user_id, view_id)
 );
 SELECT muster.protect('saved_views');
+
+-- What stands wrong in a company: the highest level that people were told of, and since when it is missing.
+CREATE TABLE conditions (
+    company_id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    told int NOT NULL,
+    since timestamptz NOT NULL,
+    gone_at timestamptz,
+    detail json NOT NULL,
+    PRIMARY KEY (company_id, kind, subject)
+);
+SELECT muster.protect('conditions'), muster.open_to_system('conditions');
+
+-- One row: whoever moves look_at on looks; whoever locks it decides, or puts messages together.
+CREATE TABLE notice_watch (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    look_at timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO notice_watch DEFAULT VALUES;
+SELECT muster.open_to_system('notice_watch');
+
+-- What a person wants to be told about a company; without a row: as their role does.
+CREATE TABLE notice_kinds (
+    company_id uuid NOT NULL,
+    user_id uuid NOT NULL REFERENCES users,
+    kinds text[] NOT NULL,
+    PRIMARY KEY (company_id, user_id)
+);
+SELECT muster.protect('notice_kinds'), muster.open_to_system('notice_kinds');
+
+-- When a person wants no notices, and how many minutes lie between two, of whatever company.
+CREATE TABLE notice_habits (
+    user_id uuid PRIMARY KEY REFERENCES users,
+    quiet_from time,
+    quiet_until time,
+    time_zone text NOT NULL,
+    digest_minutes int NOT NULL
+);
+SELECT muster.open_to_system('notice_habits');
+
+-- Addresses that a company's notices are posted to; `sealed` holds the address, and the secret of a webhook.
+CREATE TABLE notice_channels (
+    company_id uuid NOT NULL,
+    channel_id uuid NOT NULL UNIQUE,
+    shape text NOT NULL CHECK (shape IN ('webhook', 'slack', 'teams')),
+    name text NOT NULL,
+    host text NOT NULL,
+    kinds text[] NOT NULL,
+    active boolean NOT NULL DEFAULT true,
+    key_id text NOT NULL,
+    sealed bytea NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (company_id, channel_id)
+);
+SELECT muster.protect('notice_channels'), muster.open_to_system('notice_channels');
+
+-- What was sent to a person or a channel in one go.
+CREATE TABLE notice_messages (
+    message_id uuid PRIMARY KEY,
+    receiver_id uuid NOT NULL,
+    test boolean NOT NULL DEFAULT false,
+    state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'failed')),
+    tries int NOT NULL DEFAULT 0,
+    lease_token bigint NOT NULL DEFAULT 0,
+    next_try_at timestamptz NOT NULL DEFAULT now(),
+    answer text NOT NULL DEFAULT '',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    ended_at timestamptz
+);
+CREATE INDEX notice_messages_due ON notice_messages (next_try_at) WHERE state = 'waiting';
+CREATE INDEX notice_messages_receiver ON notice_messages (receiver_id, created_at DESC);
+SELECT muster.open_to_system('notice_messages');
+
+-- One row a receiver and change; without a message it waits to be put into one.
+CREATE TABLE notices (
+    company_id uuid NOT NULL,
+    notice_id bigint GENERATED ALWAYS AS IDENTITY,
+    receiver_id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    change text NOT NULL CHECK (change IN ('began', 'worse', 'ended', 'test')),
+    company text NOT NULL,
+    detail json NOT NULL,
+    since timestamptz NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    message_id uuid REFERENCES notice_messages ON DELETE CASCADE,
+    PRIMARY KEY (company_id, notice_id)
+);
+CREATE INDEX notices_waiting ON notices (receiver_id) WHERE message_id IS NULL;
+CREATE INDEX notices_message ON notices (message_id);
+SELECT muster.protect('notices'), muster.open_to_system('notices');

@@ -21,9 +21,13 @@ from services.history.store.runs import RunFilter
 from shared.contracts.operations import OldestWaiting, ReasonCount, ResultsView, Span
 from shared.contracts.run_views import RunDetail, RunReason, RunRecordPage, RunRecordView
 from shared.contracts.views import RunPage, RunView
+from shared.db.companies import load_settings
 from shared.db.tx import Database
 from shared.http.problems import ProblemError
-from shared.systems.words import reason_words
+from shared.systems.words import names, reason_words
+
+MAX_REASONS = 3
+"""Of failures, in the summary of a company."""
 
 
 def add(routes: APIRouter, database: Database) -> None:
@@ -122,11 +126,20 @@ def _operations(routes: APIRouter, database: Database) -> None:
 
     @routes.post("/summaries")
     async def summaries(companies: list[UUID]) -> dict[UUID, dict[str, Any]]:
-        """Of each of these companies: its records by status, and how many runs are under way."""
+        """Of each of these companies: its records by status, the runs under way, and why pushes of the last day failed."""
         async with database.transaction(companies) as tx:
             counts = await operations.counts(tx, companies)
             running = await operations.running(tx, companies)
-        return {c: {"counts": counts[c], "running": running.get(c, 0)} for c in companies}
+            failures = await operations.failures(tx, companies)
+            settings = await load_settings(tx, {row["company_id"] for row in failures})
+        failed: dict[UUID, list[str]] = {company: [] for company in companies}
+        for row in failures:
+            if len(failed[row["company_id"]]) < MAX_REASONS:
+                called = names(settings.get(row["company_id"]))
+                failed[row["company_id"]].append(reason_words(row["reason"], None, called)[0])
+        return {
+            c: {"counts": counts[c], "running": running.get(c, 0), "failed": failed[c]} for c in companies
+        }
 
 
 def _run(run: Run) -> RunView:

@@ -59,6 +59,18 @@ async def reasons(tx: Tx, company: UUID) -> list[Record]:
     return await tx.fetch(_REASONS, company)
 
 
+_FAILED = """
+SELECT company_id, reason, sum(count)::int AS count FROM minutes
+WHERE company_id = ANY ($1::uuid[]) AND event_time >= now() - interval '1 day' AND outcome = 'failed'
+GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2
+"""
+
+
+async def failures(tx: Tx, companies: Sequence[UUID]) -> list[Record]:
+    """Why pushes of these companies failed within the last day, the most frequent reason of each first."""
+    return await tx.fetch(_FAILED, companies)
+
+
 _OLDEST = """
 SELECT record_id, number, status, updated_at AS since FROM record_view
 WHERE company_id = $1 AND account_id IS NOT NULL AND NOT removed

@@ -145,3 +145,14 @@ FROM directories d WHERE d.company_id = $1 AND d.followed
 async def freshness(tx: Tx, company: UUID) -> list[Record]:
     """How far each followed account is known, how it is kept so, and how many changes wait for an import."""
     return await tx.fetch(_FRESHNESS, company)
+
+
+_LOOKS = """
+SELECT company_id, account_id, complete_as_of, sweep_seconds FROM directories
+WHERE company_id = ANY ($1::uuid[]) AND followed
+"""
+
+
+async def last_looks(tx: Tx, companies: Sequence[UUID]) -> list[Record]:
+    """Until when each followed account of these companies is known, and how often it is looked at."""
+    return await tx.fetch(_LOOKS, companies)

@@ -72,6 +72,16 @@ def make_routes(database: Database, settings: Settings) -> APIRouter:
 
 
 def _plans(routes: APIRouter, database: Database) -> None:
+    @routes.post("/summaries")
+    async def summaries(companies: list[UUID]) -> list[dict[str, Any]]:
+        """The plans of these companies that wait for their release, with what holds each."""
+        async with database.transaction(companies) as tx:
+            rows = await plans.held_plans(tx, companies)
+        return [
+            {**row, "tripped": [_tripped(one)["text"] for one in orjson.loads(row["tripped"])]}
+            for row in rows
+        ]
+
     @routes.get("/plans")
     async def newest(
         company: UUID,

@@ -115,6 +115,19 @@ async def add_calls(
     return len(made) == len(new)
 
 
+_RENEW = """
+UPDATE calls c SET lease_until = now() + make_interval(secs => $4)
+FROM unnest($2::uuid[], $3::bigint[]) AS n (id, token)
+WHERE c.company_id = $1 AND c.call_id = n.id AND c.lease_token = n.token AND c.state = 'sending'
+"""
+
+
+async def renew(tx: Tx, company: UUID, calls: Sequence[Call], lease_seconds: float) -> None:
+    """Keep the leases of those that have no outcome yet, while their system is waited for."""
+    ids, tokens = [c.call_id for c in calls], [c.lease_token for c in calls]
+    await tx.execute(_RENEW, company, ids, tokens, lease_seconds)
+
+
 _CLAIM_CALL = """
 UPDATE calls SET lease_token = lease_token + 1, attempts = attempts + 1, lease_until = now() + make_interval(secs => $1),
        state = 'sending'

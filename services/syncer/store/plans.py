@@ -122,6 +122,17 @@ async def newest_plans(
     return [plan_of(row) for row in await tx.fetch(_PAGE, company, states, time, plan, limit)]
 
 
+_HELD = """
+SELECT company_id, plan_id, total, tripped FROM plans
+WHERE company_id = ANY ($1::uuid[]) AND state = 'held' ORDER BY created_at DESC, plan_id DESC
+"""
+
+
+async def held_plans(tx: Tx, companies: Sequence[UUID]) -> list[Record]:
+    """The plans of these companies that wait for their release, newest first; `tripped` is JSON."""
+    return await tx.fetch(_HELD, companies)
+
+
 _COUNTS = """
 SELECT r.action, r.reason, r.field, r.excluded, 'waits' = ANY (r.marks) AS waits,
        CASE r.outcome WHEN 'pushed' THEN CASE i.state WHEN 'done' THEN i.outcome ELSE 'waiting' END ELSE r.outcome END

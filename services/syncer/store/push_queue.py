@@ -311,6 +311,21 @@ async def claim_pushes(tx: Tx, company: UUID, account: UUID, limit: int, lease_s
     return [row["record_id"] for row in rows]
 
 
+_RENEW = """
+UPDATE pushes i SET lease_until = now() + make_interval(secs => $4)
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS n (company_id, id, token)
+WHERE i.company_id = n.company_id AND i.push_id = n.id AND i.lease_token = n.token AND i.state = 'claimed'
+  AND i.lease_until IS NOT NULL
+"""
+
+
+async def renew(tx: Tx, company: UUID, pushes: Sequence[Push], lease_seconds: float) -> bool:
+    """Keep the leases of these claimed pushes while their system is waited for; False when all are lost."""
+    companies, tokens = [company] * len(pushes), [i.lease_token for i in pushes]
+    tag = await tx.execute(_RENEW, companies, [i.push_id for i in pushes], tokens, lease_seconds)
+    return tag != "UPDATE 0"
+
+
 _POSTPONE = """
 UPDATE pushes i SET state = 'planned', lease_until = NULL, due_at = now() + make_interval(secs => $4),
        attempts = i.attempts + $5, gate_at = NULL

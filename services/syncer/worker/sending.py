@@ -27,7 +27,7 @@ from shared.clock import Clock
 from shared.connectors.opening import Connectors
 from shared.connectors.ports import Connector, PreparedCall, Write, Written
 from shared.db.companies import load_settings
-from shared.db.leases import LEASE_SECONDS, LeaseLostError
+from shared.db.leases import LEASE_SECONDS, LeaseLostError, renewing
 from shared.db.tx import Database
 from shared.db.work import IDLE_SECONDS, keep_running, keep_working
 from shared.domain.employee import Remote, Unread
@@ -40,7 +40,7 @@ from shared.telemetry import traces
 from shared.telemetry.logs import log
 
 CALLS_AT_ONCE = 64
-"""So few that the slowest system takes them within a lease."""
+"""So few that others wait for the slowest system no longer than about a lease."""
 
 FORGET_SECONDS = 3600.0
 PATIENCE_SECONDS = 3600.0
@@ -153,7 +153,7 @@ class Sender:
         try:
             connector = await self._connectors.get(claimed.account, company)
             self._limits[claimed.account.account_id] = min(CLAIM, CALLS_AT_ONCE * connector.batch_size)
-            updates, over = await self._read_afresh(connector, claimed)
+            updates, over = await self._read_afresh(company, connector, claimed)
             ready = [*creates, *updates]
             prepared = [
                 (self._call(company, claimed.account, connector, group), [r.push for r in group])
@@ -172,13 +172,20 @@ class Sender:
         before = {r.push.push_id: r.current.payload for r in updates if r.current is not None}
         await self._send(company, connector, prepared, before)
 
-    async def _read_afresh(self, connector: Connector, claimed: Claimed) -> tuple[list[Ready], list[Outcome]]:
-        """Compare each update's `before` once more with the destination itself."""
+    async def _read_afresh(
+        self, company: UUID, connector: Connector, claimed: Claimed
+    ) -> tuple[list[Ready], list[Outcome]]:
+        """Compare each update's `before` once more with the destination itself; meanwhile the pushes stay ours."""
+
+        async def renew() -> bool:
+            async with self._database.locked([company]) as tx:
+                return await push_queue.renew(tx, company, claimed.pushes, LEASE_SECONDS)
+
         pushes = [i for i in claimed.pushes if i.action is not Action.CREATE]
         remote_ids = {i.push_id: _remote_id(claimed.states[i.record_id], i) for i in pushes}
         scales = SYSTEMS[claimed.account.system].scales
         requested_at = self._clock.now()
-        found = await connector.read_many(list(remote_ids.values())) if pushes else {}
+        found = await renewing(connector.read_many(list(remote_ids.values())), renew) if pushes else {}
         answered_at = self._clock.now()
         ready: list[Ready] = []
         over: list[Outcome] = []
@@ -209,7 +216,7 @@ class Sender:
         stored: Sequence[tuple[Call, Sequence[Push]]],
         before: Mapping[UUID, str],
     ) -> None:
-        """Store all calls in one transaction, then send them, as many at once as the system takes."""
+        """Store all calls in one transaction, then send them, as many at once as the system takes; meanwhile they stay ours."""
         if not stored:
             return
         async with self._database.transaction([company]) as tx:
@@ -217,7 +224,13 @@ class Sender:
                 raise LeaseLostError
         limit = asyncio.Semaphore(connector.parallel_calls)
         sent = [self._transmit(call, members, connector, limit) for call, members in stored]
-        for result in await asyncio.gather(*sent, return_exceptions=True):
+
+        async def renew() -> bool:
+            async with self._database.locked([company]) as tx:
+                await calls.renew(tx, company, [call for call, _ in stored], LEASE_SECONDS)
+            return True
+
+        for result in await renewing(asyncio.gather(*sent, return_exceptions=True), renew):
             if isinstance(result, BaseException):
                 raise result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -25,6 +26,11 @@ SELECT (SELECT nullif(paused_until, '-infinity') FROM vault.rates WHERE director
        CASE WHEN c.last_at > now() - interval '1 minute' THEN c.in_minute ELSE 0 END AS in_minute
 FROM (SELECT) AS one LEFT JOIN vault.calls AS c
     ON c.company_id = $2 AND c.account_id = $3 AND c.month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
+"""
+
+_USED = """
+SELECT account_id, metered FROM vault.calls
+WHERE company_id = ANY ($1::uuid[]) AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
 """
 
 
@@ -64,6 +70,16 @@ class Limits:
         """The gate that this process's calls to `account` go through."""
         directory = Directory(_name(account), account.system, company, account.account_id)
         return Gate(self._database, self._settings, _rates(self._settings, account), self._caller, directory)
+
+    async def used(self, accounts: Mapping[UUID, Sequence[Account]]) -> dict[UUID, tuple[int, int]]:
+        """Of each of these companies' accounts: the calls of this month that count, and how many may be made; 0 is no limit."""
+        async with self._database.transaction(accounts) as tx:
+            used = {row["account_id"]: row["metered"] for row in await tx.fetch(_USED, list(accounts))}
+        return {
+            one.account_id: (used.get(one.account_id, 0), _rates(self._settings, one).metered_per_month)
+            for of in accounts.values()
+            for one in of
+        }
 
     async def budget(self, company: UUID, account: Account) -> Budget:
         """For people: how much is allowed, used and waited for."""

@@ -31,6 +31,9 @@ export const ACTIONS: Record<Action, string> = {
   "endpoint.changed": "Event endpoint changed",
   "endpoint.deleted": "Event endpoint removed",
   "endpoint.disabled": "Event endpoint disabled",
+  "channel.created": "Notification channel added",
+  "channel.changed": "Notification channel changed",
+  "channel.deleted": "Notification channel removed",
   "webhook.secret": "Webhook secret made",
   "connection.made": "Connected",
   "connection.paused": "Connection paused",
@@ -53,7 +56,7 @@ export const KINDS = [
   ["access", "Sign-ins", ["session.", "password.", "account.", "second_factor."]],
   ["people", "People and roles", ["role.", "member.", "invitation."]],
   ["keys", "API keys", ["key."]],
-  ["connections", "Connections", ["connection.", "directory.", "webhook.", "endpoint."]],
+  ["connections", "Connections", ["connection.", "directory.", "webhook.", "endpoint.", "channel."]],
   ["rules", "Company and rules", ["company.", "rules."]],
   ["plans", "Plans and dead letters", ["plan.", "dead_letter."]],
 ] as const satisfies readonly (readonly [string, string, readonly string[]])[];
