@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -47,8 +48,18 @@ def people(employees: int) -> tuple[list[Employee], list[Employee]]:
     return [employee_of(p) for p in found.source], [employee_of(p) for p in found.destination]
 
 
+def _calm_collector() -> None:
+    """The collector as a service has it (shared/http/app.py)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 def decide_alone(employees: int, *, json: bool) -> None:
-    """The core without a database: forms and keys of the source, candidates by key, scores, and the choice."""
+    """The core without a database: forms and keys of the source, candidates by key, scores, and the choice.
+
+    The collector is as in a service.
+    """
     here, there = people(employees)
     destination = [core.facts_of(COMPANY, uuid4(), COMPANY, str(n), 1, e) for n, e in enumerate(there)]
     profiles = [f.profile() for f in destination]
@@ -58,6 +69,7 @@ def decide_alone(employees: int, *, json: bool) -> None:
             by_key[key].append(n)
     source = [core.facts_of(COMPANY, uuid4(), COMPANY, str(n), 1, e) for n, e in enumerate(here)]
     scorer = core.Scorer(count((f.profile() for f in source), profiles))
+    _calm_collector()
     started = time.process_time()
     pairs: list[core.Pair] = []
     for n, employee in enumerate(here):
@@ -160,6 +172,7 @@ async def decide_with_database(employees: int, *, json: bool, destination_first:
             try:
                 mapper = _Mapper(database, Deciding(Outbox(SystemClock()), PARTITIONS), child.pid or 0)
                 await mapper.settings()
+                _calm_collector()
                 order = [("quickbooks", there), ("linarc", here)]
                 for system, found in order if destination_first else reversed(order):
                     own, theirs = await mapper.read(system, found)

@@ -59,28 +59,27 @@ async def _statuses(fleet: Fleet, browser: Browser) -> None:
         await console.open(fleet.company)
         await expect(console.serial(12)).to_be_visible(timeout=WITHIN)
         await console.settled()
-        ready = await _ready(page)
-        name = ready[1][1]
+        (number, name), *others = await _creatable(fleet)
         last = name.rsplit(" ", 1)[-1]
         await side.faults({"match": {"name_contains": last}, "action": "status", "status": 503})
-        await console.serial(ready[1][0]).click()
+        await console.serial(number).click()
         await console.sync(side)
         await expect(
             console.row(name).get_by_text(re.compile("^(now )?(Failed|Needs Action)"))
         ).to_be_visible(timeout=90_000)
-        await side.faults()
-        for number, _ in (ready[0], *ready[2:7]):
-            await console.serial(number).click(modifiers=["Control"])
+        for other, _ in others[:5]:
+            await console.serial(other).click(modifiers=["Control"])
         await console.sync(side)
         await expect(page.get_by_text(re.compile("synced"))).to_be_visible(timeout=90_000)
 
 
-async def _ready(page: Page) -> list[tuple[int, str]]:
-    """The serial number and the name of the rows in view that can be pushed."""
-    rows = await page.get_by_role("row").filter(has_text="Needs Sync").all()
+async def _creatable(fleet: Fleet) -> list[tuple[int, str]]:
+    """Serial number and name of the first rows whose people the destination does not have."""
+    page = await fleet.client.call("GET", f"{fleet.path}/records", params={"limit": 20})
     return [
-        (int((await row.inner_text()).split()[0]), await row.locator(".person-name").inner_text())
-        for row in rows
+        (number, row["name"])
+        for number, row in enumerate(page["items"], 1)
+        if (row["reason"], row["destination_record_id"]) == ("not_pushed", None)
     ]
 
 

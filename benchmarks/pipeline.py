@@ -15,7 +15,7 @@ import httpx
 from benchmarks.measure import Figure, cpu_of, judge, peaks_of, quiet, show, spent
 from muster.client import AsyncClient
 from muster.demo import UNATTENDED, Access, prepare
-from muster.demo_run import settled
+from muster.demo_run import push_all, settled
 from muster.postgres import scratch
 from muster.sandboxes import REALMS
 from muster.stack import Options, Stack
@@ -179,25 +179,23 @@ async def _reimport(
 async def _push(stack: Stack, client: AsyncClient, access: Access, *, json: bool) -> None:
     company = access.companies[0].company_id
     before, started = cpu_of(stack), time.monotonic()
-    run = await client.call(
-        "POST", f"/v1/companies/{company}/syncs", json={"filter": {"status": ["needs_sync"]}}
-    )
+    plan = await push_all(client, company, "needs_sync")
     while True:
-        found = await client.call("GET", f"/v1/companies/{company}/runs/{run['run_id']}")
+        found = await client.call("GET", f"/v1/companies/{company}/runs/{plan.plan_id}")
         if found["state"] == "completed":
             break
         await asyncio.sleep(0.2)
     seconds = time.monotonic() - started
-    used, peaks = spent(stack, before, run["total"]), peaks_of(stack)
+    used, peaks = spent(stack, before, plan.total), peaks_of(stack)
     pushed = found["counts"]["succeeded"]
-    judge("push", f"everybody was pushed: {found['counts']}", good=pushed >= run["total"] * 0.99)
+    judge("push", f"everybody was pushed: {found['counts']}", good=pushed >= plan.total * 0.99)
     limit = await _raw_batches(stack)
     show(
         Figure(
             "push",
-            run["total"] / seconds,
+            plan.total / seconds,
             seconds,
-            run["total"],
+            plan.total,
             ">= 500/s",
             "batches of 30 straight to the sandbox",
             limit,

@@ -21,7 +21,7 @@ import orjson
 from benchmarks.measure import cpu_of, judge, synced
 from muster.client import AsyncClient
 from muster.demo import UNATTENDED, prepare
-from muster.demo_run import settled
+from muster.demo_run import push_all, settled
 from muster.postgres import scratch
 from muster.sandboxes import TENANTS
 from muster.stack import Options, Stack
@@ -85,10 +85,8 @@ async def main(_: str, *, json: bool, employees: int) -> None:
                 await client.sign_in(access.email, access.password)
                 fleet = Fleet(stack, access, client, http)
                 await settled(client, fleet.company.company_id, people)
-                run = await client.call(
-                    "POST", f"{fleet.path}/syncs", json={"filter": {"status": ["needs_sync"]}}
-                )
-                await _over(client, fleet, run["run_id"])
+                plan = await push_all(client, fleet.company.company_id, "needs_sync")
+                await _over(client, fleet, str(plan.plan_id))
                 remote_ids = await synced(fleet)
                 for rate in RATES:
                     figures = await _measure(fleet, database, remote_ids[: rate * SECONDS], rate)

@@ -21,8 +21,10 @@ from muster.demo import UNATTENDED, Company, folder, prepare
 from muster.sandboxes import REALMS, TENANTS
 from muster.stack import Stack
 from muster.verdict import People, Verdict, judge
+from shared.contracts.plans import PlanView
 from shared.db.migrate import SERVICES
 from shared.db.pool import open_database
+from shared.domain.values import Status
 from shared.messaging.dead_letters import list_dead_letters
 from shared.settings import DatabaseSettings
 
@@ -172,14 +174,20 @@ async def _push(client: AsyncClient, company: Company, progress: Progress, conso
         )
         if not ready:
             return
-        asked = await client.call(
-            "POST", f"{path}/syncs", json={"filter": {"status": ready}}, key=f"demo-run-push-{attempt}"
-        )
-        shown = progress.add_task("Sync to Destination", total=asked["total"])
-        run = await _ended(client, path, asked["run_id"], progress, shown)
+        asked = await push_all(client, company.company_id, *ready)
+        shown = progress.add_task("Sync to Destination", total=asked.total)
+        run = await _ended(client, path, str(asked.plan_id), progress, shown)
         progress.remove_task(shown)
         console.print(f"Push {attempt + 1}: {run['counts']}, skipped {run['skipped']}")
         await settled(client, company.company_id, 0)
+
+
+async def push_all(client: AsyncClient, company: str, *statuses: str) -> PlanView:
+    """Plan the push of everybody with one of these statuses, and apply the plan; its id is the run's."""
+    there = client.company(company)
+    plan = await there.make_plan(status=[Status(s) for s in statuses], seconds=PATIENCE_SECONDS, every=0.1)
+    await there.apply_plan(plan)
+    return plan
 
 
 async def _show_one(

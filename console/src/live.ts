@@ -174,9 +174,23 @@ export function listen(company: string, listener: Listener): () => void {
     source.addEventListener("resync", () => listener.resync());
   };
 
+  const again = (milliseconds: number) => {
+    clearTimeout(timer);
+    source.close();
+    began = true;
+    listener.link("reconnecting");
+    timer = setTimeout(open, milliseconds);
+  };
+  // The browser knows of a lost network long before the stream does.
+  const lost = () => again(REOPEN_MS);
+  const back = () => again(0);
+  addEventListener("offline", lost);
+  addEventListener("online", back);
   listener.link("connecting");
   open();
   return () => {
+    removeEventListener("offline", lost);
+    removeEventListener("online", back);
     clearTimeout(timer);
     source.close();
   };

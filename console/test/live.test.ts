@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RecordView } from "../src/api/client";
 import { listen, Rows } from "../src/live";
 
@@ -153,9 +153,39 @@ class Source extends EventTarget {
 }
 
 describe("the stream", () => {
-  it("reads everything again when it opens, not when it only goes on, and again when the server ended it", () => {
+  const page = new EventTarget();
+  beforeEach(() => {
     vi.stubGlobal("EventSource", Source);
+    vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+    vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
     vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+  });
+
+  it("is given up when the network is lost, and opened at once when it is back", () => {
+    const heard = { hint: vi.fn(), resync: vi.fn(), link: vi.fn() };
+    const stop = listen("c", heard);
+    const first = Source.last;
+    first.onopen?.();
+    page.dispatchEvent(new Event("offline"));
+    expect(first.readyState).toBe(Source.CLOSED);
+    expect(heard.link).toHaveBeenLastCalledWith("reconnecting");
+    page.dispatchEvent(new Event("online"));
+    vi.advanceTimersByTime(0);
+    expect(Source.last).not.toBe(first);
+    Source.last.onopen?.();
+    expect(heard.resync).toHaveBeenCalledTimes(2);
+    stop();
+    const last = Source.last;
+    page.dispatchEvent(new Event("online"));
+    vi.runAllTimers();
+    expect(Source.last).toBe(last);
+  });
+
+  it("reads everything again when it opens, not when it only goes on, and again when the server ended it", () => {
     const heard = { hint: vi.fn(), resync: vi.fn(), link: vi.fn() };
     const stop = listen("c", heard);
     const first = Source.last;
@@ -180,6 +210,5 @@ describe("the stream", () => {
     Source.last.dispatchEvent(new MessageEvent("resync", { data: "{}" }));
     expect(heard.resync).toHaveBeenCalledTimes(3);
     stop();
-    vi.useRealTimers();
   });
 });

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from muster.client import calls
 from muster.client.calls import AWAY_SECONDS, ENDED, STREAM_TIMEOUT, ApiError, Call, Calls, ImportMode, Lines
 from shared.contracts.feed import FeedEvent
+from shared.contracts.plans import PlanView
 from shared.contracts.views import (
     CompanyView,
     Me,
@@ -190,8 +191,30 @@ class AsyncCompany:
         status: Collection[Status] | None = None,
         q: str | None = None,
     ) -> RunStarted:
-        """Push these records to the destination, or everything that matches."""
+        """Push these records to the destination, or everything that matches: as few as the company's rules allow."""
         return await self._client.send(self._calls.start_sync(record_ids, status, q))
+
+    async def make_plan(
+        self,
+        record_ids: Collection[UUID | str] | None = None,
+        *,
+        status: Collection[Status] | None = None,
+        q: str | None = None,
+        seconds: float = 600,
+        every: float = 0.5,
+    ) -> PlanView:
+        """What pushing these records, or everything that matches, would write. Raises `TimeoutError`."""
+        give_up = asyncio.get_running_loop().time() + seconds
+        made = await self._client.send(self._calls.make_plan(record_ids, status, q))
+        while not (found := await self._client.send(self._calls.plan(made.plan_id))).ready:
+            if asyncio.get_running_loop().time() > give_up:
+                raise TimeoutError(f"the plan was not made within {seconds} seconds")
+            await asyncio.sleep(every)
+        return found
+
+    async def apply_plan(self, plan: PlanView) -> RunStarted:
+        """Write exactly what this plan holds. One that the safety limits hold waits for a person: `ApiError`."""
+        return await self._client.send(self._calls.apply_plan(plan))
 
     async def wait_for(self, run: UUID | str, *, seconds: float = 600, every: float = 0.5) -> RunView:
         """The run once it has ended. Raises `TimeoutError`."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from shared.backoff import backoff_seconds
 from shared.contracts.feed import FeedEvent, FeedPage
+from shared.contracts.plans import PlanStarted, PlanView
 from shared.contracts.views import (
     CompanyView,
     Me,
@@ -182,16 +183,34 @@ class Calls:
         self, record_ids: Collection[UUID | str] | None, status: Collection[Status] | None, q: str | None
     ) -> Call[RunStarted]:
         """A sync of records, or of everything that matches."""
-        if record_ids is not None:
-            body: dict[str, Any] = {"record_ids": [str(i) for i in record_ids]}
-        else:
-            body = {"filter": {"status": [Status(s).value for s in status] if status else None, "q": q}}
-        return Call(RunStarted, f"{self.path}/syncs", body=body)
+        return Call(RunStarted, f"{self.path}/syncs", body=_chosen(record_ids, status, q))
+
+    def make_plan(
+        self, record_ids: Collection[UUID | str] | None, status: Collection[Status] | None, q: str | None
+    ) -> Call[PlanStarted]:
+        """A plan of the same."""
+        return Call(PlanStarted, f"{self.path}/plans", body=_chosen(record_ids, status, q))
+
+    def plan(self, plan: UUID | str) -> Call[PlanView]:
+        """One plan."""
+        return Call(PlanView, f"{self.path}/plans/{plan}")
+
+    def apply_plan(self, plan: PlanView) -> Call[RunStarted]:
+        """The approval of a plan as it was seen."""
+        return Call(RunStarted, f"{self.path}/plans/{plan.plan_id}/apply", body={"to_write": plan.to_write})
 
     def events(self, types: Collection[str] | None, after: int, limit: int) -> Call[FeedPage]:
         """A page of events."""
         query = {"type": list(types) if types else None, "after": after, "limit": limit}
         return Call(FeedPage, f"{self.path}/events", query)
+
+
+def _chosen(
+    record_ids: Collection[UUID | str] | None, status: Collection[Status] | None, q: str | None
+) -> dict[str, Any]:
+    if record_ids is not None:
+        return {"record_ids": [str(i) for i in record_ids]}
+    return {"filter": {"status": [Status(s).value for s in status] if status else None, "q": q}}
 
 
 def me() -> Call[Me]:

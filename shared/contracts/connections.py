@@ -26,6 +26,8 @@ class BudgetView(View):
     """The last call."""
     in_minute: int
     """Calls in the minute of the last one; 0 when that is over."""
+    lasts_until: datetime | None
+    """When the month's metered calls will have been used at the pace of the month so far; null when they last."""
 
 
 class AccountView(View):
@@ -44,6 +46,7 @@ class AccountView(View):
     fix: str
     problem: str
     warning: str
+    """A code: `directory_short`, or `calls_running_out` (see `budget.lasts_until`); empty when all is well."""
     warning_text: str
     warning_count: int
     """So many people of the directory were not there when it was read; they were not marked as gone."""

@@ -58,7 +58,11 @@ class ResultsView(View):
 
 
 class ConnectionOperations(View):
-    """How one connection is, and the calls that it made this month; `left` is the share of the month's calls not used yet."""
+    """How one connection is, and the calls that it made this month.
+
+    `left` is the share of the month's metered calls not used yet. `lasts_until`: they will have been used by then, before
+    the month ends, at the pace of the month so far; the `warning` is then `calls_running_out`.
+    """
 
     account_id: UUID
     system: str
@@ -68,6 +72,9 @@ class ConnectionOperations(View):
     fix: str
     calls: int
     left: float | None
+    lasts_until: datetime | None
+    warning: str
+    warning_text: str
     paused_until: datetime | None
     reconnect_by: datetime | None
 

@@ -299,8 +299,12 @@ DIRECTORIES: dict[str, Reason] = {
         "Check in {system} that its people are there, and what the connected user may see; then import all again. "
         "If they have really left, confirm under Connections that {count} are gone.",
     ),
+    "calls_running_out": Reason(
+        "The calls that {system} allows this month will run out before its end, at the pace of the month so far.",
+        "Import all less often, or agree on more calls with {system}. Muster already looks for changes less often by itself.",
+    ),
 }
-"""What was wrong with the last complete read of a directory, for its account and its import.
+"""What is wrong with a directory though its connection is well, for its account and its import.
 
 Texts may name {system}, and {count} of {total} people.
 """

@@ -71,6 +71,11 @@ FRESHNESS = Gauge(
     "Age of what is known of the directory that has not been looked at for longest",
     registry=REGISTRY,
 )
+CALLS_LAST = Gauge(
+    "muster_calls_last_seconds",
+    "Time until a month's calls run out at the present pace, of the account whose calls end first; infinite while all last",
+    registry=REGISTRY,
+)
 WEBHOOKS = Counter(
     "muster_webhook_deliveries",
     "Webhook deliveries answered: accepted, unknown (of nobody's account), unreadable, forged or unavailable",

@@ -36,14 +36,13 @@ def hands(request: pytest.FixtureRequest, following: Fleet) -> Hands:
 
 async def all_synced(hands: Hands) -> dict[str, dict[str, Any]]:
     """Everybody stands in both systems; the records by their ids at the source."""
-    path = f"/v1/companies/{hands.company.company_id}"
 
     async def settled() -> dict[str, dict[str, Any]] | None:
         records = await hands.records()
         ready = [r["record_id"] for r in records.values() if r["status"] in ("needs_sync", "failed")]
         waiting = [r for r in records.values() if r["reason"] in ("checking", "directory_being_read")]
         if ready and not waiting:
-            await hands.fleet.client.call("POST", f"{path}/syncs", json={"record_ids": ready})
+            await hands.fleet.push_many(hands.company, record_ids=ready)
         unlinked = [r for r in records.values() if r["status"] == "synced" and not r["destination_remote_id"]]
         moving = ready or waiting or unlinked or any(r["status"] == "syncing" for r in records.values())
         return records if records and not moving else None

@@ -11,6 +11,7 @@ import pytest
 
 from shared.domain.ids import record_id
 from tests.support.eventually import eventually
+from tests.support.examples import examples, filled, output_of
 from tests.support.fleet import Fleet
 
 pytestmark = pytest.mark.usefixtures("no_faults_left")
@@ -250,3 +251,20 @@ async def test_the_chain_of_the_log_holds(fleet: Fleet) -> None:
         verdict = (await fleet.http.get(url, headers=token)).json()
         assert verdict["ok"], verdict
         assert verdict["entries"] > 0
+
+
+async def test_the_plan_that_the_page_for_programs_shows_is_made_and_written(fleet: Fleet) -> None:
+    remote = await fleet.hire(first_name="Peggy", last_name="Programmed")
+    await fleet.becomes(remote, "needs_sync", reason="not_pushed")
+    key = {"name": "program", "role": "operator"}
+    made = await fleet.client.call("POST", f"{fleet.path}/api-keys", json=key)
+    (example,) = (text for text in examples("programs.md") if "make_plan" in text)
+    given = {
+        "https://muster.example.com": fleet.access.url,
+        "mk_…": made["key"],
+        "0192f0c4-…": fleet.company.company_id,
+        'status=["needs_sync"]': 'q="Programmed"',
+    }
+    told = await asyncio.to_thread(output_of, filled(example, given))
+    assert told.startswith("1 to write") and "'succeeded': 1" in told
+    assert len(await fleet.creations("Programmed")) == 1

@@ -28,7 +28,7 @@ from services.mapper.core import (
     without,
     words,
 )
-from services.mapper.core.choose import Pair
+from services.mapper.core.choose import NEAREST, Pair, nearest
 from services.mapper.core.counts import count
 from services.mapper.core.levels import first_level, last_level
 from shared.domain.employee import Employee
@@ -88,6 +88,13 @@ def _facts(account: UUID, values: list[dict[str, Any]]) -> list[Facts]:
         facts_of(COMPANY, uuid5(account, str(n)), account, str(n), 1, Employee(**v))
         for n, v in enumerate(values)
     ]
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 99)), unique_by=lambda one: one[1], max_size=40))
+def test_the_nearest_share_the_most_and_of_equal_ones_the_first_come(found: list[tuple[int, int]]) -> None:
+    ranked = sorted(found, key=lambda one: (-one[0], one[1]))[:NEAREST]
+    expected = [one for place, one in enumerate(ranked) if place < 4 or one[0] * 3 >= ranked[0][0]]
+    assert nearest(found) == expected
 
 
 @settings(max_examples=300, deadline=None)

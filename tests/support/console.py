@@ -43,21 +43,25 @@ class Side:
         """As the import menu says it."""
         return "Linarc" if self.number == 0 else "QBO"
 
-    async def hire(self, *people: tuple[str, str], at: str = "hired.example") -> None:
-        """New people at the source, with addresses `at` this domain; Muster is not notified."""
+    async def hire(
+        self, *people: tuple[str, str], at: str = "hired.example", number: str | None = None
+    ) -> list[str]:
+        """New people at the source, with addresses `at` this domain; Muster is not notified. Their ids there."""
         system, scope, keys = (
-            ("linarc", TENANTS[0], ("first_name", "last_name"))
+            ("linarc", TENANTS[0], ("first_name", "last_name", "employee_number"))
             if self.number == 0
-            else ("quickbooks", REALMS[1], ("GivenName", "FamilyName"))
+            else ("quickbooks", REALMS[1], ("GivenName", "FamilyName", "EmployeeNumber"))
         )
         hired = []
         for first, last in people:
             address = f"{first}.{last}@{at}".lower()
             more = {"email": address} if self.number == 0 else {"PrimaryEmailAddr": {"Address": address}}
-            hired.append({keys[0]: first, keys[1]: last, **more})
+            hired.append({keys[0]: first, keys[1]: last, **({keys[2]: number} if number else {}), **more})
         url = f"{self.fleet.stack.urls[f'sandbox_{system}']}/admin/seed"
         answer = await self.fleet.http.post(url, params={"scope": scope}, json={"employees": hired})
         assert answer.is_success, answer.text
+        found: list[str] = answer.json()["ids"]
+        return found
 
     async def known(self, *people: tuple[str, str]) -> None:
         """People of one family name whom the destination has got, by their names alone: nothing links them by itself."""

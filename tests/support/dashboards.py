@@ -68,6 +68,12 @@ DASHBOARDS: Mapping[str, Sequence[Panel]] = {
             [("max(muster_freshness_seconds)", "oldest")],
         ),
         Panel(
+            "Calls last for",
+            "Until a month's calls run out at the present pace, of the account whose calls end first; nothing while all last.",
+            "s",
+            [("min(muster_calls_last_seconds) < +Inf", "first")],
+        ),
+        Panel(
             "Dead letters",
             "Messages that could not be handled, in the last hour.",
             "short",

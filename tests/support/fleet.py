@@ -116,6 +116,12 @@ class Fleet:
         run = await self.client.call("POST", f"{self.path}/syncs", json={"record_ids": list(record_ids)})
         return await self.ended(run["run_id"])
 
+    async def push_many(self, company: Company, **chosen: Any) -> str:
+        """Plan the sync of these records, or of everything that matches, and apply the plan; the run."""
+        there = self.client.company(company.company_id)
+        plan = await there.make_plan(**chosen, every=0.1)
+        return str((await there.apply_plan(plan)).run_id)
+
     async def decide(self, record_id: str, **decision: Any) -> None:
         """A person decides who a record is."""
         await self.client.call("POST", f"{self.path}/records/{record_id}/decision", json=decision)

@@ -1981,8 +1981,9 @@ export interface paths {
          * Push the selected records to the destination, and only those
          * @description Push the selected records to the destination, and only those. Asked twice, nothing is written twice.
          *
-         *     It is a plan that is applied at once, unless it exceeds the company's safety limits: then it is held, under the
-         *     run's id, until somebody releases it.
+         *     It is a plan that is applied at once, so it may be of no more records than the rule `direct_sync` allows; with more
+         *     it is a `conflict`: make a plan, look at it, apply it. One that exceeds the company's safety limits is held, under
+         *     the run's id, until somebody releases it.
          */
         post: operations["start_sync"];
         delete?: never;
@@ -2682,6 +2683,8 @@ export interface components {
             in_minute: number;
             /** Last At */
             last_at: string | null;
+            /** Lasts Until */
+            lasts_until: string | null;
             /** Metered */
             metered: number;
             /** Metered Per Month */
@@ -3093,7 +3096,10 @@ export interface components {
         };
         /**
          * ConnectionOperations
-         * @description How one connection is, and the calls that it made this month; `left` is the share of the month's calls not used yet.
+         * @description How one connection is, and the calls that it made this month.
+         *
+         *     `left` is the share of the month's metered calls not used yet. `lasts_until`: they will have been used by then, before
+         *     the month ends, at the pace of the month so far; the `warning` is then `calls_running_out`.
          */
         ConnectionOperations: {
             /**
@@ -3107,6 +3113,8 @@ export interface components {
             fix: string;
             /** Label */
             label: string;
+            /** Lasts Until */
+            lasts_until: string | null;
             /** Left */
             left: number | null;
             /** Paused Until */
@@ -3119,6 +3127,10 @@ export interface components {
             state_text: string;
             /** System */
             system: string;
+            /** Warning */
+            warning: string;
+            /** Warning Text */
+            warning_text: string;
         };
         /**
          * DeadLetterDetail

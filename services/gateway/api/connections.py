@@ -101,7 +101,8 @@ async def shown(deps: Deps, company: UUID, account: Account, health: Health | No
         state = "disconnected"
     label = SYSTEMS[account.system].label
     words = connection_words(state, label)
-    warning = health.warning if health else ""
+    budget = await deps.limits.budget(company, account)
+    warning = (health.warning if health else "") or ("calls_running_out" if budget.lasts_until else "")
     count, total = (health.warning_count, health.warning_total) if health else (0, 0)
     about = directory_words(warning, label, count, total)
     return {
@@ -117,7 +118,7 @@ async def shown(deps: Deps, company: UUID, account: Account, health: Health | No
         "reconnect_by": health.reconnect_by if health else None,
         "renewed_at": health.renewed_at if health and state != "disconnected" else None,
         "token_until": health.expires_at if health else None,
-        "budget": asdict(await deps.limits.budget(company, account)),
+        "budget": asdict(budget),
     }
 
 

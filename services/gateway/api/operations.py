@@ -91,6 +91,7 @@ async def _connections(deps: Deps, settings: CompanySettings) -> list[Connection
                     "calls": used + budget["unmetered"],
                     "left": round(max(0.0, 1 - used / most), 4) if most else None,
                     "paused_until": budget["paused_until"],
+                    "lasts_until": budget["lasts_until"],
                 }
             )
         )

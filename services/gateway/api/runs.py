@@ -149,14 +149,15 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
     ) -> dict[str, Any]:
         """Push the selected records to the destination, and only those. Asked twice, nothing is written twice.
 
-        It is a plan that is applied at once, unless it exceeds the company's safety limits: then it is held, under the
-        run's id, until somebody releases it.
+        It is a plan that is applied at once, so it may be of no more records than the rule `direct_sync` allows; with more
+        it is a `conflict`: make a plan, look at it, apply it. One that exceeds the company's safety limits is held, under
+        the run's id, until somebody releases it.
         """
 
         async def choose() -> list[Selected]:
             return await chosen(deps, company, body)
 
-        return await push(company, request, response, access, key, choose, say_plan)
+        return await push(company, request, response, access, key, choose, _say_direct)
 
     @routes.post("/records/{record}/retry", status_code=202, response_model=RunStarted)
     async def retry(
@@ -256,6 +257,19 @@ async def say_plan(
     await requests.add_command(tx, company, run, "sync", None, actor, len(chosen))
     await deps.outbox.append(tx, [Outgoing(c, company, lane=lane, run_id=run, actor=actor) for c in commands])
     return {"run_id": str(run), "total": len(chosen)}
+
+
+async def _say_direct(deps: Deps, tx: Tx, access: Access, chosen: list[Selected]) -> dict[str, Any]:
+    """A plan that is applied without being looked at, where the company's rules allow so many. Raises `conflict`."""
+    answer = await say_plan(deps, tx, access, chosen)
+    (settings,) = await companies.load_companies(tx, [access.company])
+    most = settings.route.rules.direct_sync if settings.route else 0
+    if len(chosen) > most:
+        few = "record is" if most == 1 else "records are"
+        allowed = f"At most {most} {few} synced" if most else "Nothing is synced"
+        detail = f"{allowed} without a plan in this company. Make a plan, look at it, then apply it."
+        raise ProblemError("conflict", detail, direct_sync=most)
+    return answer
 
 
 async def _say_retry(deps: Deps, tx: Tx, access: Access, chosen: list[Selected]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 from calendar import monthrange
 from contextlib import suppress
 from datetime import datetime, timedelta
+from math import inf
 from uuid import UUID
 
 from services.importer import core
@@ -19,9 +20,11 @@ from shared.db.work import keep_running
 from shared.domain.settings import Account, CompanySettings
 from shared.domain.values import Cause, Lane
 from shared.errors import Unavailable
-from shared.telemetry.metrics import FRESHNESS
+from shared.telemetry.metrics import CALLS_LAST, FRESHNESS
 
 LOOK_SECONDS = 5.0
+REMEMBERED = timedelta(hours=2)
+"""Longer than any pause between two looks at an account; then another copy looks after it."""
 
 
 class Sweeper:
@@ -32,6 +35,8 @@ class Sweeper:
         self._limits = limits
         self._clock = clock
         self._settings = settings
+        self._ending: dict[UUID, tuple[datetime, datetime]] = {}
+        """By account: when its calls run out, where that is before the end of the month, and when that was seen."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -50,6 +55,9 @@ class Sweeper:
             due = await directories.due_sweeps(tx)
         for row in due:
             await self._look(row)
+        now = self._clock.now()
+        fresh = [end for end, seen in self._ending.values() if seen > now - REMEMBERED]
+        CALLS_LAST.set(min(((end - now).total_seconds() for end in fresh), default=inf))
 
     async def _look(self, row: Record) -> None:
         company, account_id = row["company_id"], row["account_id"]
@@ -81,6 +89,10 @@ class Sweeper:
     async def _seconds(self, settings: CompanySettings, account: Account, row: Record) -> int:
         minutes = settings.route.rules.sweep_minutes if settings.route else None
         budget = await self._limits.budget(settings.company_id, account)
+        if budget.lasts_until is None:
+            self._ending.pop(account.account_id, None)
+        else:
+            self._ending[account.account_id] = budget.lasts_until, self._clock.now()
         return core.sweep_seconds(
             minutes * 60 if minutes else self._settings.sweep_seconds,
             silent=core.is_silent(row["hinted_at"], row["found_at"]),

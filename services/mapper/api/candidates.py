@@ -17,7 +17,6 @@ from shared.contracts.cases import Candidates, CandidateView, DirectoryView, Par
 from shared.contracts.commands import MAX_IDS
 from shared.contracts.events import Candidate
 from shared.db.tx import Database, Record, Tx
-from shared.domain.search import searchable
 from shared.http.problems import ProblemError
 from shared.systems.words import reason_words
 
@@ -146,7 +145,7 @@ def add(routes: APIRouter, database: Database, scoring: Scoring) -> None:
         """At most 50 records of the destination by name, number or e-mail address, the nearest first, typing slips or not."""
         async with database.transaction([company]) as tx:
             ends, _ = await route_of(tx, company)
-            found = await cases.search(tx, ends, searchable(q[:MAX_QUERY]))
+            found = await cases.search(tx, ends, q[:MAX_QUERY])
         return DirectoryView(items=tuple(person(row, row["linked_to"]) for row in found))
 
 

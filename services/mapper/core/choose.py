@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from math import log2
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -29,12 +30,23 @@ class Pair(NamedTuple):
 
 
 Near = TypeVar("Near", bound=tuple[Any, ...])
+_WEIGHT = itemgetter(0)
 
 
 def nearest(found: Iterable[Near]) -> list[Near]:
     """Whom to compare, of (weight of the shared keys, record, ...): a few always, more where nobody stands out."""
-    ranked = sorted(found, key=lambda each: (-each[0], each[1]))[:NEAREST]
-    return [each for place, each in enumerate(ranked) if place < _ALWAYS or each[0] * _SHARE >= ranked[0][0]]
+    ranked = sorted(found, key=_WEIGHT, reverse=True)
+    count = _ALWAYS
+    while count < min(NEAREST, len(ranked)) and ranked[count][0] * _SHARE >= ranked[0][0]:
+        count += 1
+    end = count
+    while end < len(ranked) and ranked[end][0] == ranked[count - 1][0]:
+        end += 1
+    return sorted(ranked[:end], key=_by_weight)[:count]
+
+
+def _by_weight(each: tuple[Any, ...]) -> tuple[int, Any]:
+    return -each[0], each[1]
 
 
 _WEIGHTS = (0, *(round(112 - 16 * log2(n)) for n in range(1, MOST_SHARING + 1)))

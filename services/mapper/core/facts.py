@@ -8,6 +8,7 @@ from services.mapper.core.names import family_words
 from services.mapper.core.profile import Profile, keys_of, number_text, profile_of
 from services.mapper.core.scope import traits_of
 from shared.domain.employee import Employee
+from shared.domain.search import searchable
 
 
 class Facts(NamedTuple):
@@ -45,6 +46,8 @@ class Facts(NamedTuple):
     last_words: list[str] = []  # noqa: RUF012
     keys: list[int] = []  # noqa: RUF012
     traits: list[int] = []  # noqa: RUF012
+    search: str = ""
+    """What people find it by."""
 
     @property
     def live(self) -> bool:
@@ -71,15 +74,16 @@ def facts_of(
 ) -> Facts:
     """The facts of a readable record."""
     p = profile_of(record, employee)
-    shown_last = employee.last_name
-    if employee.first_name is None and shown_last is None:
+    first, shown_last = employee.first_name, employee.last_name
+    if first is None and shown_last is None:
         shown_last = employee.display_name
     return Facts(
         company, record, account, remote_id, rev, "present", employee.active is not False, employee.number,
-        employee.email, employee.first_name, shown_last,
+        employee.email, first, shown_last,
         p.first, p.middle, p.last, p.generation, p.firm, p.gender, p.number, p.number_digits, p.email, list(p.phones),
         p.born, p.hired, p.house, p.street, p.line2, p.city, p.state, p.postal, sorted(set(family_words(p.last))),
         sorted(keys_of(p)), traits_of(employee),
+        searchable(" ".join(filter(None, (first, shown_last, first, employee.number, employee.email)))),
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def _likeness(a: str, b: str) -> str:
     p, q = a.replace(" ", ""), b.replace(" ", "")
     longest = min(len(p), len(q))
     edits = OSA.distance(p, q, score_cutoff=3)
-    likeness = JaroWinkler.similarity(p, q, prefix_weight=0.1)
+    likeness = JaroWinkler.similarity(p, q, prefix_weight=0.1, score_cutoff=0.84)
     if longest > 2 and (edits <= 1 or (longest > _SHORT and (edits <= 2 or likeness >= 0.92))):
         return "slip"
     if longest > 2 and (likeness >= 0.84 or (edits <= 3 and longest > _SHORT)):
@@ -61,15 +61,22 @@ def first_level(a: str, b: str) -> str:
     if skeleton(a) == skeleton(b) and not _gendered(x, y):
         return "spelling"
     mine, theirs = a.split(), b.split()
-    if set(mine) & set(theirs):
+    if len(mine) + len(theirs) > 2 and set(mine) & set(theirs):
         return "word"
-    if stems(mine[0]) & stems(theirs[0]) or _diminutive(x, y):
+    if not stems(mine[0]).isdisjoint(stems(theirs[0])):
+        return "nickname"
+    return _ending(x, y) if x[0] == y[0] else _likeness(a, b)
+
+
+def _ending(x: str, y: str) -> str:
+    """How two given names with one initial agree."""
+    if _diminutive(x, y):
         return "nickname"
     if _gendered(x, y):
         return "gendered"
     if x.startswith(y) or y.startswith(x):  # Marco and Marcos, Carl and Carlos: an ending is no typing slip
         return "alike"
-    return _likeness(a, b)
+    return _likeness(x, y)
 
 
 def _diminutive(x: str, y: str) -> bool:
@@ -125,3 +132,13 @@ def email_slipped(x: str, y: str) -> bool:
     """Whether one e-mail address may be the other with a slip, or the same person's elsewhere."""
     local = x.partition("@")[0]
     return OSA.distance(x, y, score_cutoff=1) <= 1 or (local == y.partition("@")[0] and len(local) > 3)
+
+
+def share_a_phone(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Whether two of these numbers may be one: by their last seven digits."""
+    for x in mine:
+        tail = x[-7:]
+        for y in theirs:
+            if y[-7:] == tail:
+                return True
+    return False

@@ -16,6 +16,10 @@ _WAY_WORDS = frozenset(
     {"st", "ave", "rd", "dr", "ln", "ct", "pl", "cir", "cres", "cct", "cl", "n", "s", "e", "w"}
 )
 _MOST_ADDRESS = 24.0
+_EQUAL_HOUSE, _OTHER_HOUSE = Part("house_number", "equal", 5.0), Part("house_number", "differs", -2.0)
+_LIKE_POSTAL, _OTHER_POSTAL = Part("postal_code", "slip", 1.5), Part("postal_code", "differs", -1.0)
+_OTHER_STREET = Part("street", "differs", -1.5)
+_OTHER_STATE = Part("state", "differs", -0.7)
 _MOST = {"city": 9.0, "postal": 9.0, "street": 10.0, "line2": 9.0}
 
 
@@ -25,6 +29,7 @@ class Places:
     def __init__(self, share: Callable[[str, str], float]) -> None:
         self._share = share
         self._known: dict[tuple[str, str], float] = {}
+        self._cities: dict[tuple[str, str, bool], Part] = {}
 
     def bound(self, a: Profile, b: Profile) -> float:
         """At least what equal parts of the two addresses add."""
@@ -50,31 +55,34 @@ class Places:
         """What the two addresses say, part by part, and no more together than an address can."""
         parts: list[Part] = []
         if a.postal and b.postal:
-            if a.postal == b.postal:
-                bits = min(9.0, log2(0.85 / self._share("postal", a.postal)))
-                parts.append(Part("postal_code", "equal", bits))
-            else:
-                slip = OSA.distance(a.postal, b.postal, score_cutoff=1) <= 1
-                parts.append(Part("postal_code", "slip" if slip else "differs", 1.5 if slip else -1.0))
+            parts.append(self._postal(a.postal, b.postal))
         if a.city and b.city:
-            parts.append(self._city(a, b))
+            city = a.city, b.city, bool(a.postal) and a.postal == b.postal
+            parts.append(self._cities.get(city) or self._city(*city))
         if (a.street or a.line2) and (b.street or b.line2):
             parts += self._lines(a, b)
         if a.house and b.house:
-            equal = a.house == b.house
-            parts.append(Part("house_number", "equal" if equal else "differs", 5.0 if equal else -2.0))
+            parts.append(_EQUAL_HOUSE if a.house == b.house else _OTHER_HOUSE)
         if a.state and b.state and a.state != b.state:
-            parts.append(Part("state", "differs", -0.7))
-        over = sum(p.bits for p in parts) - _MOST_ADDRESS
+            parts.append(_OTHER_STATE)
+        over = sum([p.bits for p in parts]) - _MOST_ADDRESS
         if over > 0:
             parts.append(Part("address", "limit", -over))
         return parts
 
-    def _city(self, a: Profile, b: Profile) -> Part:
-        if a.city == b.city:
-            bits = min(9.0, log2(0.85 / self._share("city", a.city)))
-            return Part("city", "equal", bits / 2 if a.postal and a.postal == b.postal else bits)
-        return Part("city", "slip", 2.0) if _slipped(a.city, b.city) else Part("city", "differs", -1.0)
+    def _postal(self, x: str, y: str) -> Part:
+        if x == y:
+            return Part("postal_code", "equal", min(9.0, log2(0.85 / self._share("postal", x))))
+        return _LIKE_POSTAL if OSA.distance(x, y, score_cutoff=1) <= 1 else _OTHER_POSTAL
+
+    def _city(self, x: str, y: str, same_postal: bool) -> Part:  # noqa: FBT001  (a part of the key)
+        if x == y:
+            bits = min(9.0, log2(0.85 / self._share("city", x)))
+            part = Part("city", "equal", bits / 2 if same_postal else bits)
+        else:
+            part = Part("city", "slip", 2.0) if _slipped(x, y) else Part("city", "differs", -1.0)
+        self._cities[x, y, same_postal] = part
+        return part
 
     def _lines(self, a: Profile, b: Profile) -> list[Part]:
         """Street and second line; also where one record has them the other way round."""
@@ -97,12 +105,12 @@ class Places:
         return parts
 
     def _street(self, x: str, y: str) -> Part:
-        u = max(self._share("street", x), self._share("street", y))
         if x == y:
-            return Part("street", "equal", min(10.0, log2(0.8 / u)))
+            return Part("street", "equal", min(10.0, log2(0.8 / self._share("street", x))))
         if _slipped(x, y) or set(x.split()) & set(y.split()) - _WAY_WORDS:
+            u = max(self._share("street", x), self._share("street", y))
             return Part("street", "alike", min(7.0, log2(0.12 / (3 * u + 0.001))))
-        return Part("street", "differs", -1.5)
+        return _OTHER_STREET
 
 
 def _slipped(x: str, y: str) -> bool:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from rapidfuzz.distance import OSA
 
 from services.mapper.core.counts import Counts
+from services.mapper.core.dates import date_parts
 from services.mapper.core.levels import (
     FIRST_BITS,
     GOOD_NAME,
@@ -23,6 +24,7 @@ from services.mapper.core.levels import (
     email_slipped,
     first_level,
     last_level,
+    share_a_phone,
 )
 from services.mapper.core.names import is_listed, skeleton
 from services.mapper.core.places import Places
@@ -62,6 +64,10 @@ def start_bits(counts: Counts) -> float:
 
 
 _INACTIVE = Part("active", "inactive", -0.5)
+_OTHER_GENDER = Part("gender", "differs", -4.0)
+_OTHER_NUMBER = Part("number", "differs", -4.0)
+_OTHER_EMAIL, _LIKE_EMAIL = Part("email", "differs", -0.7), Part("email", "slip", 4.0)
+_OTHER_PHONE = Part("phone", "differs", -1.0)
 
 
 class Names(NamedTuple):
@@ -88,8 +94,8 @@ class Scorer:
         bound, certain = self._bound(a, b)
         if bound + names.first.bits + names.last.bits < CASE_BITS and not certain:
             return None
-        score = self._score(a, b, names)
-        return score if certain or score.bits >= CASE_BITS else None
+        parts, bits = self._parts(a, b, names)
+        return self._scored(a, b, parts, bits) if certain or bits >= CASE_BITS else None
 
     def _bound(self, a: Profile, b: Profile) -> tuple[float, bool]:
         """At least what everything but the names adds to the start, and whether the number or e-mail address is equal."""
@@ -102,7 +108,7 @@ class Scorer:
                 bits -= 4.0
         if a.email and a.email == b.email:
             bits, certain = bits + 12.0, True
-        if a.phones and b.phones and any(x[-7:] == y[-7:] for x in a.phones for y in b.phones):
+        if a.phones and b.phones and share_a_phone(a.phones, b.phones):
             bits += 11.0
         if a.born and b.born:
             bits += self._born_bound(a.born, b.born)
@@ -119,19 +125,23 @@ class Scorer:
 
     def score(self, a: Profile, b: Profile) -> Score:
         """Compare a source record `a` with a destination record `b`."""
-        return self._score(a, b, self._names_of(a, b))
+        return self._scored(a, b, *self._parts(a, b, self._names_of(a, b)))
 
-    def _score(self, a: Profile, b: Profile, names: Names) -> Score:
+    def _parts(self, a: Profile, b: Profile, names: Names) -> tuple[list[Part], float]:
+        """What each field says, and the sum with the start value."""
         parts = [names.first, names.last]
         self._identity(a, b, names, parts)
         self._contact(a, b, parts)
-        self._dates(a, b, parts)
+        parts += date_parts(a, b, self.counts, self._share)
         parts += self._places.parts(a, b)
         if a.active and not b.active:
             parts.append(_INACTIVE)
         bits = self.start
         for part in parts:
             bits += part.bits
+        return parts, bits
+
+    def _scored(self, a: Profile, b: Profile, parts: list[Part], bits: float) -> Score:
         vetoes, extra = vetoes_of(a, b, parts, self.counts) if bits >= LINK_BITS else ((), 0.0)
         return Score(bits, self.start, tuple(parts), vetoes, extra)
 
@@ -225,7 +235,7 @@ class Scorer:
                     Part("suffix", "one_sided" if one_sided else "differs", -1.0 if one_sided else -8.0)
                 )
         if a.gender and b.gender and a.gender != b.gender:
-            parts.append(Part("gender", "differs", -4.0))
+            parts.append(_OTHER_GENDER)
         if a.number and b.number:
             parts.append(self._number(a, b))
 
@@ -242,7 +252,7 @@ class Scorer:
             edits = OSA.distance(x, y, score_cutoff=2)
             if edits <= 2:
                 return Part("number", "slip", 4.0) if edits <= 1 else Part("number", "near", 0.0)
-        return Part("number", "differs", -4.0)
+        return _OTHER_NUMBER
 
     def _unique(self, field: str, value: str, m: float) -> float:
         return log2(m * self.counts.size() / self.counts.holders(field, value))
@@ -252,8 +262,7 @@ class Scorer:
             if a.email == b.email:
                 parts.append(Part("email", "equal", min(12.0, self._unique("email", a.email, 0.8))))
             else:
-                slip = email_slipped(a.email, b.email)
-                parts.append(Part("email", "slip" if slip else "differs", 4.0 if slip else -0.7))
+                parts.append(_LIKE_EMAIL if email_slipped(a.email, b.email) else _OTHER_EMAIL)
         if a.phones and b.phones:
             parts.append(self._phones(a.phones, b.phones))
 
@@ -263,34 +272,7 @@ class Scorer:
             return Part("phone", "equal", max(min(11.0, self._unique("phone", x, 0.7)) for x in equal))
         if any(len(x) == len(y) and OSA.distance(x, y, score_cutoff=1) <= 1 for x in mine for y in theirs):
             return Part("phone", "slip", 4.0)
-        return Part("phone", "differs", -1.0)
-
-    def _dates(self, a: Profile, b: Profile, parts: list[Part]) -> None:
-        if a.born and b.born:
-            parts.append(self._born(a.born, b.born))
-        if a.hired and b.hired:
-            if a.hired == b.hired:
-                bits = min(7.0, log2(0.6 / self._share("hired", a.hired.isoformat())))
-                parts.append(Part("hire_date", "equal", bits))
-            else:
-                near = abs((a.hired - b.hired).days) <= 31
-                parts.append(Part("hire_date", "near" if near else "differs", 2.0 if near else -1.0))
-
-    def _born(self, x: date, y: date) -> Part:
-        if x == y:
-            many = self.counts.holders("born", x.isoformat())
-            return Part("birth_date", "equal", 13.0 - max(0.0, log2(many / 4)))
-        a, b = f"{x:%Y%m%d}", f"{y:%Y%m%d}"
-        if x.year == y.year and (x.month, x.day) == (y.day, y.month):
-            return Part("birth_date", "slip", 5.0)
-        digits = sum(p != q for p, q in zip(a, b, strict=True))
-        if digits == 1 and x.year == y.year:
-            return Part("birth_date", "slip", 5.0)
-        if digits == 1:
-            return Part("birth_date", "slip", 5.0) if a[:3] == b[:3] else Part("birth_date", "near", 0.0)
-        if digits == 2 or (x.month, x.day) == (y.month, y.day):
-            return Part("birth_date", "near", 0.0)
-        return Part("birth_date", "differs", -7.0)
+        return _OTHER_PHONE
 
 
 def _middle_in_use(a: Profile, b: Profile) -> bool:

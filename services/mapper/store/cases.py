@@ -1,10 +1,12 @@
 """What people look at: cases, linked pairs, records that nobody is linked to, excluded ones and duplicates."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from shared.db.tx import Record, Tx
+from shared.domain.search import pattern, searchable
 
 
 class Place(NamedTuple):
@@ -248,19 +250,19 @@ async def report(tx: Tx, ends: Ends) -> dict[str, dict[str, int]]:
     return found
 
 
+_DIGITS = re.compile(r"\d+")
 _SEARCH = """
-SELECT f.*, l.source_record_id AS linked_to FROM (
-    SELECT p.*, strpos(p.search, $4) > 0 AS contained, muster.word_similarity($4, p.search) AS near,
-        ltrim(regexp_replace(coalesce(p.number, ''), '\\D', '', 'g'), '0') AS digits
-    FROM people p WHERE p.company_id = $1 AND p.account_id = $3 AND p.state = 'present'
-    OFFSET 0
-) AS f
-LEFT JOIN links l ON l.company_id = f.company_id AND l.destination_record_id = f.record_id AND l.source_account_id = $2
-WHERE $4 = '' OR f.contained OR f.near >= 0.35 OR f.digits = nullif(ltrim(regexp_replace($4, '\\D', '', 'g'), '0'), '')
-ORDER BY f.contained DESC, f.near DESC, f.sort_last, f.sort_first, f.record_id LIMIT 50
+SELECT p.*, l.source_record_id AS linked_to
+FROM unnest(found($1, $3, $4, $5, $6, 50)) WITH ORDINALITY AS f (record_id, n)
+JOIN people p ON p.company_id = $1 AND p.record_id = f.record_id
+LEFT JOIN links l ON l.company_id = $1 AND l.destination_record_id = f.record_id AND l.source_account_id = $2
+ORDER BY f.n
 """
 
 
 async def search(tx: Tx, ends: Ends, text: str) -> list[Record]:
-    """At most 50 records of the destination that hold this text, or nearly so; the nearest first. All of them for no text."""
-    return await tx.fetch(_SEARCH, *ends, text)
+    """At most 50 records of the destination that hold this text, or nearly so, nearest first; the first by name for no text."""
+    wanted = searchable(text)
+    groups = _DIGITS.findall(wanted)
+    digits = groups[0].lstrip("0") if len(groups) == 1 else ""
+    return await tx.fetch(_SEARCH, *ends, wanted, pattern(text) or "%", digits)

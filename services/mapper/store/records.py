@@ -45,7 +45,7 @@ UPDATE records r SET
     generation = n.generation, firm = n.firm, gender = n.gender, number_form = n.number_form, number_digits =
     n.number_digits, email_form = n.email_form, phones = n.phones, born = n.born, hired = n.hired, house = n.house,
     street = n.street, line2 = n.line2, city = n.city, region = n.region, postal = n.postal, last_words =
-    n.last_words, keys = n.keys, traits = n.traits
+    n.last_words, keys = n.keys, traits = n.traits, search = n.search
 FROM unnest($1::record_row[]) n WHERE r.company_id = n.company_id AND r.record_id = n.record_id
 """
 _DROP_KEYS = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from shared.clock import Clock
@@ -22,7 +22,7 @@ SELECT (SELECT nullif(paused_until, '-infinity') FROM vault.rates WHERE director
        (SELECT coalesce(sum(slots), 0)::int FROM vault.callers WHERE directory = $1 AND until > now()) AS slots,
        date_trunc('month', now() AT TIME ZONE 'UTC')::date AS month, coalesce(c.unmetered, 0) AS unmetered,
        coalesce(c.metered, 0) AS metered,
-       (SELECT max(last_at) FROM vault.calls WHERE company_id = $2 AND account_id = $3) AS last_at,
+       (SELECT max(last_at) FROM vault.calls WHERE company_id = $2 AND account_id = $3) AS last_at, now() AS now,
        CASE WHEN c.last_at > now() - interval '1 minute' THEN c.in_minute ELSE 0 END AS in_minute
 FROM (SELECT) AS one LEFT JOIN vault.calls AS c
     ON c.company_id = $2 AND c.account_id = $3 AND c.month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
@@ -56,6 +56,20 @@ class Budget:
     """The last call that was counted, a second or so after it."""
     in_minute: int
     """Calls in the minute of the last one; 0 when that is over."""
+    lasts_until: datetime | None
+    """When the month's metered calls will have been used at the pace of the month so far; None when they last."""
+
+
+def lasts_until(now: datetime, used: int, allowed: int) -> datetime | None:
+    """When `allowed` calls of this month will have been used, if before its end. The first fifth of them says nothing yet."""
+    if not allowed or used * 5 < allowed:
+        return None
+    if used >= allowed:
+        return now
+    begun = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    over = (begun + timedelta(days=32)).replace(day=1)
+    end = begun + (now - begun) * (allowed / used)
+    return end if end < over else None
 
 
 class Limits:
@@ -102,6 +116,7 @@ class Limits:
             rates.metered_per_month,
             row["last_at"],
             row["in_minute"],
+            lasts_until(row["now"], row["metered"], rates.metered_per_month),
         )
 
 

@@ -56,6 +56,7 @@ from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox
 from shared.messaging.upkeep import Upkeep
 from shared.settings import (
+    RATES,
     ApplicationSettings,
     DatabaseSettings,
     EgressSettings,
@@ -144,7 +145,7 @@ class World:
         await users.create_administrator(self.database, EMAIL, "Ann", PASSWORD, SystemClock())
         assert (await self.sign_in()).status_code == 201
 
-    async def company(self, *, route: bool = True) -> str:
+    async def company(self, *, route: bool = True, direct_sync: int = 0) -> str:
         """A company with two accounts whose systems nobody asks, and a route between them; its path."""
         company = UUID(
             (await self.call("POST", "/v1/companies", json={"name": "C"}, expected=201))["company_id"]
@@ -164,7 +165,7 @@ class World:
             await companies.save_company(tx, settings.model_copy(update={"accounts": accounts}))
         path = f"/v1/companies/{company}"
         if route:
-            await self.call("PUT", f"{path}/route", json=self.route(company))
+            await self.call("PUT", f"{path}/route", json=self.route(company, direct_sync=direct_sync))
         return path
 
     def route(self, company: UUID | str, **rules: Any) -> dict[str, Any]:
@@ -358,7 +359,8 @@ async def world(
     matching.include_router(kept(mapper, their_settings, TOKENS.mapper))
     switched = Switched(matching)
     vault = VaultSettings(key=SecretStr(KEY))
-    limits = LimitSettings(enforced=False)
+    none = (f"{system}.{rate}=0" for system in SYSTEMS for rate in RATES if rate != "metered_per_month")
+    limits = LimitSettings(rates=",".join(none))
     clock = SystemClock()
     connectors = Connectors(Vault(importer, vault), Limits(importer, limits, clock), clock, egress)
     reading = FastAPI()

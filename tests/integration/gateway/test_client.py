@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
-import re
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from httpx import AsyncClient as AsyncHttp
 
 from muster.client import ApiError, AsyncClient, Client
 from shared.standard_webhooks import new_secret, signed_headers
+from tests.integration.gateway.test_endpoints import _endpoint
 from tests.integration.gateway.test_stream import Copies, copies, idle
 from tests.support.client_twin import CLIENT, make
+from tests.support.eventually import eventually
+from tests.support.examples import examples, filled, output_of
 
 __all__ = ["copies", "idle"]
-PAGE = Path(__file__).parents[3] / "docs" / "programs.md"
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+EXAMPLES = examples("programs.md")
+"""Of records, of events, of a plan (`test_stories.py` runs it: it needs syncer), of a signature, of a receiver."""
 
 
 async def _key(copies: Copies, path: str, role: str = "operator") -> str:
@@ -89,23 +94,75 @@ async def test_the_page_shows_what_runs(copies: Copies) -> None:
         "mk_…": await _key(copies, path),
         "0192f0c4-…": _company(path),
     }
-    outputs = [await asyncio.to_thread(_run, example, given) for example in EXAMPLES]
+    outputs = [await asyncio.to_thread(output_of, filled(example, given)) for example in EXAMPLES[:2]]
 
     assert "employee.staged" in outputs[1]
     body, secret = b'{"id":1}', new_secret()
     authentic: Any = {}
-    exec(EXAMPLES[2], authentic)  # noqa: S102  (our own page)
+    exec(EXAMPLES[3], authentic)  # noqa: S102  (our own page)
     headers = signed_headers([new_secret(), secret], "e1", datetime.now(UTC), body)
     assert authentic["is_authentic"](headers, body, secret)
     assert not authentic["is_authentic"](headers, body, new_secret())
+    assert not authentic["is_authentic"]({}, body, secret)
 
 
-def _run(example: str, given: dict[str, str]) -> str:
-    for word, value in given.items():
-        example = example.replace(word, value)
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        exec(example, {"__name__": "example"})  # noqa: S102  (our own page)
-    return output.getvalue()
+async def test_a_receiver_written_from_the_page_verifies_and_resumes(copies: Copies, tmp_path: Path) -> None:
+    """It takes signed events alone, each once; what happened before it, and while it was away, it takes from the log."""
+    world = copies.world
+    path = await world.company()
+    given = {
+        "https://muster.example.com": copies.urls[0],
+        "mk_…": await _key(copies, path),
+        "0192f0c4-…": _company(path),
+        "events.db": str(tmp_path / "events.db"),
+        "8080": "0",
+    }
+    (before,) = await world.staged(path, "Before")
+    async with _receiving(given) as program:
+        await eventually(lambda: _has(tmp_path, before))
+        made = await _endpoint(world, path, program["url"])
+        program["SECRET"] = made["secret"]
+        (delivered,) = await world.staged(path, "Delivered")
+        await eventually(lambda: _has(tmp_path, before, delivered))
+        async with AsyncHttp() as http:
+            body = b'{"id": 99, "type": "forged", "record_id": null}'
+            forged = signed_headers([new_secret()], "e", datetime.now(UTC), body)
+            for headers in (forged, {}):
+                answer = await http.post(program["url"], content=body, headers=headers)
+                assert answer.status_code == 401
+    (missed,) = await world.staged(path, "Missed")
+    async with _receiving(given):
+        await eventually(lambda: _has(tmp_path, before, delivered, missed))
+
+
+@asynccontextmanager
+async def _receiving(given: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+    """The page's receiver in a thread, once it listens."""
+    program: dict[str, Any] = {"__name__": "example"}
+    source = filled(EXAMPLES[3] + EXAMPLES[4], given)
+    running = asyncio.create_task(asyncio.to_thread(exec, source, program))
+
+    async def listens() -> bool:
+        assert not running.done(), running.exception()
+        return "server" in program
+
+    await eventually(listens)
+    program["url"] = f"http://127.0.0.1:{program['server'].server_address[1]}/"
+    program["Receiver"].log_message = lambda *_: None
+    try:
+        yield program
+    finally:
+        await asyncio.to_thread(program["server"].shutdown)
+        await running
+        program["server"].server_close()
+
+
+async def _has(folder: Path, *records: UUID) -> bool:
+    nothing_yet = contextlib.suppress(sqlite3.OperationalError)
+    with nothing_yet, contextlib.closing(sqlite3.connect(folder / "events.db")) as db:
+        found = db.execute("SELECT record_id FROM events ORDER BY id").fetchall()
+        return found == [(str(record),) for record in records]
+    return False
 
 
 async def test_without_asyncio(copies: Copies) -> None:

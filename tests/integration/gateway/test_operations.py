@@ -83,6 +83,23 @@ async def test_one_answer_says_how_a_company_does_and_what_is_paused(admin: Worl
     assert {h["service"] for h in found["hops"]} == {"history"}
 
 
+@pytest.mark.reason("directory.calls_running_out")
+async def test_people_hear_before_a_months_calls_run_out(admin: World) -> None:
+    """On the Operations page and with the connection; of an account whose system has no such limit nothing is said."""
+    path = await admin.company()
+    for account in (await admin.call("GET", path))["accounts"]:
+        await admin.age(
+            "INSERT INTO vault.calls (company_id, account_id, month, metered) VALUES "
+            f"('{path.rsplit('/', 1)[-1]}', '{account['account_id']}', date_trunc('month', now() AT TIME ZONE 'UTC'), 9999999)"
+        )
+    found = {c["system"]: c for c in (await admin.call("GET", f"{path}/operations"))["connections"]}
+    assert (found["quickbooks"]["warning"], found["linarc"]["warning"]) == ("calls_running_out", "")
+    assert datetime.fromisoformat(found["quickbooks"]["lasts_until"]) <= datetime.now(UTC)
+    assert (found["quickbooks"]["left"], found["linarc"]["lasts_until"]) == (0, None)
+    shown = {a["system"]: a for a in await admin.call("GET", f"{path}/accounts")}
+    assert "QuickBooks Online allows this month will run out" in shown["quickbooks"]["warning_text"]
+
+
 async def test_a_service_that_does_not_answer_is_named_and_the_rest_is_shown(admin: World) -> None:
     path = await admin.company()
     admin.away()

@@ -29,7 +29,7 @@ from shared.messaging.consume import Consume
 from shared.messaging.dead_letters import Raw
 from shared.messaging.outbox import Outbox, Outgoing, partition_of
 from shared.messaging.relay import Relay
-from shared.settings import DatabaseSettings, KafkaSettings, VaultSettings
+from shared.settings import DatabaseSettings, EgressSettings, KafkaSettings, VaultSettings
 from tests.integration.gateway.conftest import KEY, TOKENS, World
 from tests.support.eventually import eventually
 from tests.support.http import served
@@ -126,6 +126,7 @@ async def idle(admin: World, kafka: KafkaSettings, addresses: Callable[[str], st
     settings = Settings(
         database=DatabaseSettings(dsn=SecretStr(addresses("history"))), kafka=kafka, internal_tokens=TOKENS,
         vault=VaultSettings(key=SecretStr(KEY)), stream_beat_seconds=BEAT, urls=admin.urls,
+        egress=EgressSettings(loopback=True),
     )  # fmt: skip
     clock = SystemClock()
     base = Base(admin.database, Outbox(clock), Consume(settings, admin.database, clock), clock)

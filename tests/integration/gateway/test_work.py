@@ -90,21 +90,43 @@ async def test_a_refused_request_does_not_use_up_its_key(admin: World) -> None:
 
 
 async def test_what_is_selected_is_what_the_command_names(admin: World) -> None:
-    path = await admin.company()
+    path = await admin.company(direct_sync=10)
     (record,) = await admin.staged(path, "Lindqvist")
     filters: list[dict[str, Any]] = [{}, {"q": "li"}, {"q": ""}, {"status": []}, {"status": None}]
-    for body in ({"record_ids": [str(record)]}, *({"filter": f} for f in filters)):
-        answer = await admin.call("POST", f"{path}/syncs", json=body, expected=202)
-        assert answer["total"] == 1, body
+    for way in ("plans", "syncs"):
+        for body in ({"record_ids": [str(record)]}, *({"filter": f} for f in filters)):
+            answer = await admin.call("POST", f"{path}/{way}", json=body, expected=202)
+            assert answer["total"] == 1, body
 
     published = await admin.published(path, "create.plan")
     assert {(s["topic"], s["lane"]) for s in published} == {("syncer.commands.v1", "real_time")}
     chosen = {"record_id": str(record), "source_rev": 1, "status": "needs_sync"}
-    assert [s["body"]["records"] for s in published] == [[chosen]] * 6
+    assert [s["body"]["records"] for s in published] == [[chosen]] * 12
+    assert [s["body"]["apply"] for s in published] == [False] * 6 + [True] * 6
+
+
+async def test_more_records_than_the_rules_allow_are_synced_by_a_plan_alone(admin: World) -> None:
+    """However they are chosen; a retry of one record, and what a schedule starts, have no such limit."""
+    path = await admin.company()
+    a, b = await admin.staged(path, "A", "B")
+    made = await admin.call("POST", f"{path}/selections", json={"record_ids": [str(a)]}, expected=201)
+    one, by_filter = {"record_ids": [str(a)]}, {"filter": {"q": "A"}}
+    for body in (one, by_filter, {"selection_id": made["selection_id"]}):
+        refused = await admin.call("POST", f"{path}/syncs", json=body, expected=409)
+        assert (refused["direct_sync"], "Make a plan" in refused["detail"]) == (0, True)
+    assert await admin.published(path, "create.plan") == []
+    await admin.call("POST", f"{path}/records/{a}/retry", expected=202)
+    await admin.call("POST", f"{path}/plans", json={"filter": {}}, expected=202)
+
+    await admin.call("PATCH", f"{path}/route/rules", json={"direct_sync": 1})
+    assert (await admin.call("POST", f"{path}/syncs", json=by_filter, expected=202))["total"] == 1
+    refused = await admin.call("POST", f"{path}/syncs", json={"record_ids": [str(a), str(b)]}, expected=409)
+    assert "At most 1 record is" in refused["detail"]
+    assert len(await admin.published(path, "create.plan")) == 2
 
 
 async def test_a_selection_is_pushed_as_it_was_and_expires(admin: World) -> None:
-    path = await admin.company()
+    path = await admin.company(direct_sync=10)
     ids = await admin.staged(path, "A", "B")
     made = await admin.call("POST", f"{path}/selections", json={"filter": {}}, expected=201)
     assert made["count"] == 2
@@ -322,7 +344,7 @@ async def test_records_are_fetched_again_by_id_whether_they_match_or_not(admin: 
 
 
 async def test_everything_that_matches_except_some_is_fixed_when_it_is_asked(admin: World) -> None:
-    path = await admin.company()
+    path = await admin.company(direct_sync=10)
     a, b, c = await admin.staged(path, "Ann", "Anton", "Bea")
     chosen = {"filter": {"q": "an"}, "except_ids": [str(a), str(c), str(uuid4())]}
     made = await admin.call("POST", f"{path}/selections", json=chosen, expected=201)

@@ -175,6 +175,7 @@ class Company:
             "auto_create": True,
             "auto_update": True,
             "auto_sync": False,
+            "direct_sync": 10,
             **NO_LIMITS,
         }
         route = {"source": source, "destination": destination, "rules": rules}

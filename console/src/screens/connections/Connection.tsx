@@ -217,6 +217,9 @@ function Numbers({ account }: { account: Account }) {
         [words.last, budget.last_at ? time(budget.last_at, when(budget.last_at)) : words.never],
         [words.hook, hooked ? time(hooked, when(hooked)) : words.noHook],
         [words.month, words.calls(budget.metered, budget.metered_per_month, budget.unmetered)],
+        ...(budget.lasts_until
+          ? [[words.ends, time(budget.lasts_until, onDay(budget.lasts_until))] as const]
+          : []),
         [words.rate, words.perMinute(budget.in_minute, budget.requests_per_minute)],
       ]}
     />

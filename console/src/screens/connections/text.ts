@@ -39,6 +39,7 @@ export const words = {
   month: "Calls this month",
   calls: (metered: number, most: number, unmetered: number) =>
     `${used(metered + unmetered, 0)}, of which ${used(metered, most)} metered`,
+  ends: "They run out about",
   rate: "Calls a minute",
   perMinute: (count: number, most: number) => used(count, most),
   asked: (iso: string) => `The system asked Muster to wait until ${when(iso)}.`,

@@ -1,9 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
 import { ChevronDown, Download, ListChecks, Send, Sparkles } from "lucide-react";
 import { type ReactNode, useRef } from "react";
 import type { ApiError, ImportMode } from "../../api/client";
-import { counts, type Filter, startImport, startSync } from "../../api/queries";
+import { counts, type Filter, startImport } from "../../api/queries";
 import { useCompany } from "../../company";
 import { newKey } from "../../key";
 import { count, NOTHING, type Selection } from "../../selection";
@@ -12,7 +11,7 @@ import { Button } from "../../ui/Button";
 import { Menu } from "../../ui/Menu";
 import { notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/State";
-import { makePlan } from "../plans/queries";
+import { useSync } from "../plans/useSync";
 import { totalOf } from "./totals";
 import { watchRun } from "./watched";
 
@@ -77,31 +76,23 @@ function ImportMenu({ onPick }: { onPick: () => void }) {
 
 /** Opens the plan of what is selected; a few may be synced at once where the company's rules allow it. */
 function SyncButton({ filter, selection, onSelect }: Omit<TasksProps, "onPick">) {
-  const { id, route, view, mayChange } = useCompany();
-  const client = useQueryClient();
-  const navigate = useNavigate();
+  const { id, route, mayChange } = useCompany();
+  const sync = useSync();
   const found = useQuery(counts(id, filter.q)).data;
   const selected = count(selection, totalOf(found, filter.status));
-  const direct = !selection.all && selected <= (view.route?.rules?.direct_sync ?? 0);
   // A second click on the same selection asks with the same key, so it is answered with the same plan or run.
   const asked = useRef<{ selection: Selection; key: string } | null>(null);
   const busy = useRef(false);
 
   const begin = useMutation({
-    mutationFn: async () => {
+    mutationFn: () => {
       if (asked.current?.selection !== selection) asked.current = { selection, key: newKey() };
       const { key } = asked.current;
-      if (direct) return (await startSync(id, { record_ids: [...selection.ids] }, key)).run_id;
       const what = selection.all ? { filter, except: [...selection.except] } : { ids: [...selection.ids] };
-      const { plan_id } = await makePlan(id, what, key);
-      await navigate({ to: "/c/$company/plans/$plan", params: { company: id, plan: plan_id }, search: {} });
-      return null;
+      return sync(what, key);
     },
     onSuccess: (run) => {
-      if (run === null) return;
-      watchRun(id, run);
-      onSelect(NOTHING);
-      void client.invalidateQueries({ queryKey: ["runs", id] });
+      if (run !== null) onSelect(NOTHING);
     },
     onError: (error: ApiError) => notice.bad(says(error)),
   });

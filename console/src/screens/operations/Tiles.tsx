@@ -66,6 +66,10 @@ export function Tiles({ view }: { view: OperationsView }) {
     : [words.none, ""];
   const limited = view.connections.filter((one) => one.left !== null && one.left !== undefined);
   const left = limited.length > 0 ? Math.min(...limited.map((one) => one.left ?? 1)) : null;
+  const ends = view.connections
+    .flatMap((one) => one.lasts_until ?? [])
+    .sort()
+    .at(0);
   const calls = view.connections.reduce((sum, one) => sum + one.calls, 0);
   const T = words.tiles;
   return (
@@ -183,14 +187,15 @@ export function Tiles({ view }: { view: OperationsView }) {
           />
         </Link>
       </li>
-      <li className={left !== null && left < 0.1 ? "tinted failed" : ""}>
+      <li className={ends ? "tinted needs_action" : left !== null && left < 0.1 ? "tinted failed" : ""}>
         <Link to="/c/$company/connections" params={{ company: id }} search={{}}>
           <Tile
             points={points}
             label={T.budget}
             value={left === null ? words.none : Math.floor(left * 100)}
             unit={left === null ? "" : words.left}
-            foot={left === null ? words.noLimit : words.calls(calls)}
+            foot={ends ? words.ends(ends) : left === null ? words.noLimit : words.calls(calls)}
+            tone={ends ? "needs_action" : undefined}
           />
         </Link>
       </li>

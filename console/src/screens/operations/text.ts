@@ -1,4 +1,4 @@
-import { brief } from "../../format";
+import { brief, onDay } from "../../format";
 import { n } from "../../text";
 
 /** A time that passed, in the one unit that says most. */
@@ -55,6 +55,8 @@ export const words = {
   left: "% left",
   calls: (count: number) => `${n(count)} calls this month`,
   noLimit: "no monthly limit",
+  ends: (iso: string) =>
+    Date.parse(iso) <= Date.now() ? "used up until next month" : `runs out about ${onDay(iso)}`,
   results: "Results",
   synced: "synced",
   needs: "needs action",

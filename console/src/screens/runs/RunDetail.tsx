@@ -2,7 +2,7 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tansta
 import { Link } from "@tanstack/react-router";
 import { ArrowLeft, Copy, RotateCw } from "lucide-react";
 import type { ApiError } from "../../api/client";
-import { run as runQuery, startSync } from "../../api/queries";
+import { retry, run as runQuery } from "../../api/queries";
 import { useCompany } from "../../company";
 import { exactly, when } from "../../format";
 import { newKey } from "../../key";
@@ -11,6 +11,8 @@ import { Button } from "../../ui/Button";
 import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Spinner, State } from "../../ui/State";
+import { watchRun } from "../employees/watched";
+import { useSync } from "../plans/useSync";
 import { CancelButton } from "./CancelButton";
 import { type RunDetail, type RunReason, recordsWith, runRecords } from "./data";
 import { Bar, summed } from "./Result";
@@ -146,13 +148,18 @@ const LOUD: Record<string, string> = {
 
 function Reason({ run, reason }: { run: RunDetail; reason: RunReason }) {
   const { id, mayChange } = useCompany();
+  const sync = useSync();
   const client = useQueryClient();
   const again = useMutation({
     mutationFn: async () => {
       const ids = await recordsWith(id, run.run_id, reason);
-      return startSync(id, { record_ids: ids }, newKey());
+      if (ids.length !== 1) return sync({ ids }, newKey());
+      const { run_id } = await retry(id, ids[0] as string, newKey());
+      watchRun(id, run_id);
+      return run_id;
     },
-    onSuccess: () => {
+    onSuccess: (started) => {
+      if (started === null) return;
       notice.good(text.runs.started.sync);
       void client.invalidateQueries({ queryKey: ["runs", id] });
     },

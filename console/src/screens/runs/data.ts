@@ -9,6 +9,7 @@ export type RunDetail = Schemas["RunDetail"];
 export type RunReason = Schemas["RunReason"];
 export type RunRecord = Schemas["RunRecordView"];
 const PAGE = 50;
+const MOST_SELECTED = 10_000;
 
 export const runList = (company: string, filter: RunsSearch) => {
   const { kind, who, days, problems } = filter;
@@ -48,17 +49,20 @@ export const runRecords = (company: string, run: string) =>
     getNextPageParam: (page) => page.next,
   });
 
-/** The records of a run that ended for one reason, at most 500. */
+/** The records of a run that ended for one reason, at most as many as one sync takes. */
 export const recordsWith = async (company: string, run: string, reason: RunReason): Promise<string[]> => {
-  const page = await ok(
-    api.GET("/v1/companies/{company}/runs/{run}/records", {
-      params: {
-        path: { company, run },
-        query: { limit: 500, reason: reason.reason, outcome: reason.outcome as "failed" },
-      },
-    }),
-  );
-  return page.items.map((one) => one.record_id);
+  const asked = { limit: 500, reason: reason.reason, outcome: reason.outcome as "failed" };
+  const ids: string[] = [];
+  let after: string | null = null;
+  do {
+    const query = { ...asked, ...(after !== null && { after }) };
+    const page: components["schemas"]["RunRecordPage"] = await ok(
+      api.GET("/v1/companies/{company}/runs/{run}/records", { params: { path: { company, run }, query } }),
+    );
+    ids.push(...page.items.map((one) => one.record_id));
+    after = page.next;
+  } while (after !== null && ids.length < MOST_SELECTED);
+  return ids.slice(0, MOST_SELECTED);
 };
 
 export const cancelImport = (company: string, run: string) =>

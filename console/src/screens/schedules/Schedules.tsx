@@ -2,23 +2,21 @@ import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/r
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { type ApiError, api, ok } from "../../api/client";
-import type { components } from "../../api/schema";
 import { useCompany } from "../../company";
 import { when } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
+import { Dialog } from "../../ui/Dialog";
 import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { State } from "../../ui/State";
 import { Sure } from "../../ui/Sure";
-import { Add } from "./Add";
-import { type Action, DAYS, type Day, type NewSchedule, words } from "./text";
+import { ScheduleForm } from "./ScheduleForm";
+import { type Action, DAYS, type Day, type NewSchedule, type Schedule, words } from "./text";
 import "../../ui/Field.css";
 import "../../ui/Panel.css";
 import "../../ui/Table.css";
-
-type Schedule = components["schemas"]["ScheduleView"];
 
 const schedules = (company: string) =>
   queryOptions({
@@ -58,7 +56,12 @@ export function Schedules() {
     );
   return (
     <Page title={words.title} lead={words.lead}>
-      {isAdmin && <Add onSave={(body) => save(crypto.randomUUID(), body)} />}
+      {isAdmin && (
+        <section className="card section" aria-labelledby="add-schedule">
+          <h2 id="add-schedule">{words.add}</h2>
+          <ScheduleForm onSave={(body) => save(crypto.randomUUID(), body)} />
+        </section>
+      )}
       <section className="card section" aria-label={words.title}>
         {found.isError && <Failed error={found.error} onAgain={found.refetch} />}
         {found.data?.length === 0 && <State title={words.none} fix={words.noneFix} />}
@@ -82,16 +85,7 @@ export function Schedules() {
                 <Line
                   key={one.schedule_id}
                   one={one}
-                  onToggle={
-                    isAdmin
-                      ? () =>
-                          void save(one.schedule_id, {
-                            action: one.action as Action,
-                            timing: one.timing,
-                            active: !one.active,
-                          }).catch(() => {})
-                      : null
-                  }
+                  onSave={isAdmin ? (body) => save(one.schedule_id, body) : null}
                   onRemove={() => setDropping(one)}
                 />
               ))}
@@ -124,14 +118,22 @@ function spoken({ every_minutes, at, days, time_zone }: Schedule["timing"]) {
 interface LineProps {
   one: Schedule;
   /** Null for those who may only look. */
-  onToggle: (() => void) | null;
+  onSave: ((body: NewSchedule) => Promise<unknown>) | null;
   onRemove: () => void;
 }
 
-function Line({ one, onToggle, onRemove }: LineProps) {
+function Line({ one, onSave, onRemove }: LineProps) {
   const { id, route } = useCompany();
   const names = words.actions(route?.source ?? text.nav.source, route?.destination ?? text.nav.destination);
-  const name = names[one.action as Action];
+  const action = one.action as Action;
+  const name = names[action];
+  const [isEdited, setEdited] = useState(false);
+  const toggle = () => void onSave?.({ action, timing: one.timing, active: !one.active }).catch(() => {});
+  async function change(body: NewSchedule) {
+    await onSave?.(body);
+    setEdited(false);
+    notice.good(words.changed(names[body.action]));
+  }
   return (
     <tr>
       <td className="strong">{name}</td>
@@ -153,13 +155,16 @@ function Line({ one, onToggle, onRemove }: LineProps) {
           </div>
         )}
       </td>
-      {onToggle && (
+      {onSave && (
         <td>
           <div className="row-actions">
+            <Button small aria-label={text.actions.of(words.edit, name)} onPress={() => setEdited(true)}>
+              {words.edit}
+            </Button>
             <Button
               small
               aria-label={text.actions.of(one.active ? words.pause : words.resume, name)}
-              onPress={onToggle}
+              onPress={toggle}
             >
               {one.active ? words.pause : words.resume}
             </Button>
@@ -167,6 +172,13 @@ function Line({ one, onToggle, onRemove }: LineProps) {
               {words.remove}
             </Button>
           </div>
+          {isEdited && (
+            <Dialog title={text.actions.of(words.edit, name)} size="small" onClose={() => setEdited(false)}>
+              <div className="dialog-text">
+                <ScheduleForm one={one} onSave={change} />
+              </div>
+            </Dialog>
+          )}
         </td>
       )}
     </tr>

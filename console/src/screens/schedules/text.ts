@@ -1,6 +1,7 @@
 import type { components } from "../../api/schema";
 
 export type NewSchedule = components["schemas"]["NewSchedule"];
+export type Schedule = components["schemas"]["ScheduleView"];
 export type Action = "import_new" | "import_all" | "sync";
 export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
 export type Day = (typeof DAYS)[number];
@@ -41,6 +42,9 @@ export const words = {
   zone: "Time zone",
   atTime: (at: string, days: string, zone: string) => `${days} at ${at} (${zone})`,
   save: "Add schedule",
+  edit: "Edit",
+  change: "Save",
+  changed: (name: string) => `${name}: the schedule is changed.`,
   timing: "When",
   next: "Next",
   last: "Last",

@@ -6,19 +6,25 @@ import { timeZone } from "../../format";
 import { text } from "../../text";
 import { Box } from "../../ui/Box";
 import { Button } from "../../ui/Button";
-import { type Action, DAYS, type Day, type NewSchedule, words } from "./text";
+import { type Action, DAYS, type Day, type NewSchedule, type Schedule, words } from "./text";
 
 const INTERVALS = [15, 30, 60, 240, 720, 1440] as const;
 
+interface Props {
+  /** The schedule that is changed; without one another is added. */
+  one?: Schedule;
+  onSave: (body: NewSchedule) => Promise<unknown>;
+}
+
 /** What to start, and at an interval or at a time of some days. */
-export function Add({ onSave }: { onSave: (body: NewSchedule) => Promise<unknown> }) {
+export function ScheduleForm({ one, onSave }: Props) {
   const { route } = useCompany();
   const ids = { action: useId(), how: useId(), minutes: useId() };
   const names = words.actions(route?.source ?? text.nav.source, route?.destination ?? text.nav.destination);
-  const [action, setAction] = useState<Action>("import_new");
-  const [isTimed, setTimed] = useState(false);
-  const [minutes, setMinutes] = useState<number>(60);
-  const [days, setDays] = useState<readonly Day[]>(DAYS);
+  const [action, setAction] = useState((one?.action ?? "import_new") as Action);
+  const [isTimed, setTimed] = useState(Boolean(one?.timing.at));
+  const [minutes, setMinutes] = useState<number>(one?.timing.every_minutes ?? 60);
+  const [days, setDays] = useState<readonly Day[]>(one?.timing.days ?? DAYS);
   const [wrong, setWrong] = useState("");
 
   async function submit(event: FormEvent<HTMLFormElement>) {
@@ -30,12 +36,11 @@ export function Add({ onSave }: { onSave: (body: NewSchedule) => Promise<unknown
     const timing = isTimed
       ? { at, days: [...days], time_zone: String(given.get("zone") ?? "").trim() || "UTC" }
       : { every_minutes: minutes, days: [...DAYS], time_zone: "UTC" };
-    await onSave({ action, timing, active: true }).catch(() => {}); // it has been said
+    await onSave({ action, timing, active: one?.active ?? true }).catch(() => {}); // it has been said
   }
 
   return (
-    <section className="card section" aria-labelledby="add-schedule">
-      <h2 id="add-schedule">{words.add}</h2>
+    <>
       <Form className="row-form" onSubmit={(event) => void submit(event)}>
         <div className="field short">
           <label htmlFor={ids.action}>{words.action}</label>
@@ -45,8 +50,8 @@ export function Add({ onSave }: { onSave: (body: NewSchedule) => Promise<unknown
             value={action}
             onChange={(event) => setAction(event.target.value as Action)}
           >
-            {Object.entries(names).map(([one, label]) => (
-              <option key={one} value={one}>
+            {Object.entries(names).map(([id, label]) => (
+              <option key={id} value={id}>
                 {label}
               </option>
             ))}
@@ -66,11 +71,22 @@ export function Add({ onSave }: { onSave: (body: NewSchedule) => Promise<unknown
         </div>
         {isTimed ? (
           <>
-            <TextField name="at" type="time" isRequired defaultValue="06:00" className="field short">
+            <TextField
+              name="at"
+              type="time"
+              isRequired
+              defaultValue={one?.timing.at ?? "06:00"}
+              className="field short"
+            >
               <Label>{words.time}</Label>
               <Input className="input" />
             </TextField>
-            <TextField name="zone" isRequired defaultValue={timeZone()} className="field">
+            <TextField
+              name="zone"
+              isRequired
+              defaultValue={one?.timing.at ? one.timing.time_zone : timeZone()}
+              className="field"
+            >
               <Label>{words.zone}</Label>
               <Input className="input" />
             </TextField>
@@ -98,16 +114,16 @@ export function Add({ onSave }: { onSave: (body: NewSchedule) => Promise<unknown
               value={minutes}
               onChange={(event) => setMinutes(Number(event.target.value))}
             >
-              {INTERVALS.map((one) => (
-                <option key={one} value={one}>
-                  {words.everyMinutes(one)}
+              {[...new Set([...INTERVALS, one?.timing.every_minutes ?? 60])].map((interval) => (
+                <option key={interval} value={interval}>
+                  {words.everyMinutes(interval)}
                 </option>
               ))}
             </select>
           </div>
         )}
         <Button look="primary" type="submit">
-          {words.save}
+          {one ? words.change : words.save}
         </Button>
       </Form>
       {wrong && (
@@ -115,6 +131,6 @@ export function Add({ onSave }: { onSave: (body: NewSchedule) => Promise<unknown
           {wrong}
         </p>
       )}
-    </section>
+    </>
   );
 }
