@@ -22,8 +22,8 @@ export const STATUS: Record<Status, string> = {
 
 const EVENTS: Record<string, string> = {
   "record.linked": "Linked",
-  "record.unlinked": "Match to be confirmed",
-  "record.unmatched": "Nobody matches",
+  "record.unlinked": "Match to confirm",
+  "record.unmatched": "No match",
   "record.disputed": "Match in dispute",
   "record.deleted": "Gone",
   "record.excluded": "Excluded from syncing",
@@ -32,7 +32,7 @@ const EVENTS: Record<string, string> = {
   "status.changed": "Status",
   "push.planned": "Sync planned",
   "push.succeeded": "Synced",
-  "push.adopted": "Taken over",
+  "push.adopted": "Copied to source",
   "push.failed": "Sync failed",
   "push.held": "Sync held",
 };
@@ -119,7 +119,7 @@ export const text = {
       live: "Changes appear here by themselves.",
       connecting: "The live connection is being opened.",
       reconnecting:
-        "Muster does not answer. What you see may be old; it is read again when the connection is back.",
+        "Muster is not responding. What you see may be out of date; it reloads when the connection is back.",
     },
   },
   fields: {
@@ -138,7 +138,7 @@ export const text = {
     button: "Sign in",
     busy: "Signing in…",
     missing: "Enter your e-mail address and your password.",
-    code: "Code of your authenticator",
+    code: "Code from your authenticator app",
     codeHint: "Six digits, or one of your recovery codes.",
     sso: (name: string) => `Sign in with ${name}`,
     ssoBusy: "Opening…",
@@ -146,10 +146,11 @@ export const text = {
     onlySome: "Passwords are for a few administrators only.",
     problems: {
       off: "There is no single sign-on here.",
-      unavailable: "The provider of single sign-on does not answer. Try again in a minute.",
+      unavailable: "The single sign-on provider is not responding. Try again in a minute.",
       mixed_up: "That was the answer to another attempt, or it took more than ten minutes. Try again.",
       refused: "You were not signed in there.",
-      not_valid: "The provider's answer is not valid. Try again; if it stays, tell your administrator.",
+      not_valid:
+        "The provider's answer is not valid. Try again; if it happens again, tell your administrator.",
       no_address: "The provider did not name your e-mail address. Tell your administrator.",
       address_not_verified: "The provider has not verified your e-mail address. Tell your administrator.",
       no_role: "None of your groups has a role here. Ask your Company Administrator.",
@@ -170,8 +171,8 @@ export const text = {
     noName: "Enter a name.",
     create: "Create",
     save: "Save",
-    created: (company: string) => `${company} is there. Connect its two systems next.`,
-    renamed: (company: string) => `The company is called ${company} now.`,
+    created: (company: string) => `${company} was created. Connect its two systems next.`,
+    renamed: (company: string) => `The company is now called ${company}.`,
   },
   employees: {
     title: "Employees",
@@ -201,7 +202,7 @@ export const text = {
     row: (serial: number, name: string) => `Select row ${serial}, ${name}`,
     grid: "Employees",
     moved: (status: string) => `now ${status}`,
-    waiting: (count: number) => (count === 1 ? "1 needs somebody" : `${n(count)} need somebody`),
+    waiting: (count: number) => (count === 1 ? "1 needs attention" : `${n(count)} need attention`),
   },
   selection: {
     none: "Nothing selected",
@@ -242,8 +243,8 @@ export const text = {
   },
   status: {
     retry: "Click to try this one again",
-    retryAt: (at: string) => `Tried again by itself at ${at}.`,
-    retryNow: (at: string) => `Tried again by itself at ${at}. Click to try it now`,
+    retryAt: (at: string) => `Retries automatically at ${at}.`,
+    retryNow: (at: string) => `Retries automatically at ${at}. Click to try it now`,
     why: "Click to see what to do",
     approve: "Approve and sync",
     retryLabel: (name: string, reason: string) => `Failed: ${reason} Try ${name} again`,
@@ -285,7 +286,8 @@ export const text = {
     someone: "a colleague",
     key: "an API key",
     field: (name: string) => {
-      const words = name.replaceAll("_", " ");
+      const words =
+        name === "number" ? "employee Id" : name.replaceAll("_", " ").replace(/([a-z])(\d)/g, "$1 $2");
       return words.charAt(0).toUpperCase() + words.slice(1);
     },
     became: "became",
@@ -305,7 +307,7 @@ export const text = {
     queued: "waiting to begin",
     reading: (read: number) => `${n(read)} read so far`,
     syncing: (done: number, total: number) => `${n(done)} of ${n(total)}`,
-    failed: (reason: string) => `failed: ${reason}`,
+    failed: "failed; open the run to see why",
     imported: (c: Record<string, number>, reason: string | null) =>
       parts(
         `${n(c.staged ?? 0)} new`,
@@ -367,15 +369,15 @@ export const text = {
   },
   errors: {
     title: "This did not work",
-    offline: "Muster does not answer. Check your network; the page goes on by itself when it is back.",
+    offline: "Muster is not responding. Check your network; the page continues when the connection is back.",
     again: "Try again",
     list: "The list could not be loaded",
     notHere: "There is no such page",
     notHereFix: "It may belong to a company that you may not see.",
     home: "Go to Employees",
-    viewer: "Your role may look, not change. Ask your Company Administrator.",
+    viewer: "Your role is view-only. Ask your Company Administrator for more rights.",
     crash: "The page has a problem",
-    crashFix: "Load it again. If it stays, tell your Company Administrator.",
+    crashFix: "Load it again. If it happens again, tell your Company Administrator.",
     reload: "Load again",
     message: (message: string) => message || "Something went wrong. Try again.",
     says: (error: { message: string }): string => text.errors.message(error.message),

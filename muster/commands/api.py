@@ -31,7 +31,7 @@ class Place:
     """Where and as whom a command asks."""
 
     company: Annotated[
-        str | None, typer.Option("--company", help="Its name or id, where one may see several.")
+        str | None, typer.Option("--company", help="The company's name or id, if you can see several.")
     ] = None
     data: Annotated[Path, typer.Option("--data", help="The folder of a stack that runs here.")] = DATA_DIR
     url: Annotated[

@@ -14,17 +14,19 @@ from muster.commands.common import DATA_DIR, Data, Database, Kafka, console
 
 app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 
-Owner = Annotated[str, typer.Argument(help="Whose; a row of the list begins with all four.")]
-Topic = Annotated[str, typer.Argument(help="Where it came from.")]
-Partition = Annotated[int, typer.Argument(help="Of the topic.")]
-Offset = Annotated[int, typer.Argument(help="In the partition.")]
+Owner = Annotated[
+    str, typer.Argument(help="The service; the first four columns of `list` are these arguments.")
+]
+Topic = Annotated[str, typer.Argument(help="The message's topic.")]
+Partition = Annotated[int, typer.Argument(help="Its partition.")]
+Offset = Annotated[int, typer.Argument(help="Its offset.")]
 
 
 @app.command("list")
 def show_all(
     data: Data = DATA_DIR,
     database: Database = None,
-    every: Annotated[bool, typer.Option("--all", help="With those that were sent again.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include replayed ones.")] = False,
 ) -> None:
     """The dead letters of all services, newest first; each begins with what `show` and `replay` are given."""
     servers = operations.find_servers(data, database, None)

@@ -41,7 +41,7 @@ def create(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key. It is shown this once."""
+    """Make a key. It is shown only once."""
 
     async def ask(client: AsyncClient, path: str) -> Any:
         return await client.call("POST", f"{path}/api-keys", json={"name": name, "role": role, "days": days})
@@ -60,10 +60,10 @@ def revoke(
     place: Place,
     key: Annotated[str, typer.Argument(help="The key's id, as `muster keys list` shows it.")],
 ) -> None:
-    """Take a key back, with all keys that it made."""
+    """Revoke a key and all keys that it created."""
 
     async def ask(client: AsyncClient, path: str) -> None:
         await client.call("DELETE", f"{path}/api-keys/{key}")
 
     place.run(ask)
-    console.print(f"{key} opens nothing any more.")
+    console.print(f"{key} is revoked.")

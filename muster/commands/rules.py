@@ -20,7 +20,7 @@ def export(
     place: Place,
     file: Annotated[Path | None, typer.Argument(help="Where to write them; else they are printed.")] = None,
 ) -> None:
-    """The rules that stand."""
+    """The current rules."""
 
     async def ask(client: AsyncClient, path: str) -> Any:
         return await client.call("GET", f"{path}/rules/file")
@@ -57,4 +57,4 @@ def take(
     if dry_run:
         console.print_json(data=found)
     else:
-        console.print(f"Version {found['version']} of the rules stands.")
+        console.print(f"Version {found['version']} of the rules is now in force.")

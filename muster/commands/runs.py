@@ -76,7 +76,7 @@ def cancel(
         await client.call("POST", f"{path}/runs/{run}/cancel")
 
     place.run(ask)
-    console.print("It ends as soon as what is on its way is done.")
+    console.print("It ends once the work in progress is done.")
 
 
 def _what(run: dict[str, Any]) -> str:

@@ -20,7 +20,9 @@ app = typer.Typer()
 def create(
     context: typer.Context,
     kafka: Kafka = None,
-    partitions: Annotated[int | None, typer.Option(help="Of every topic; for good.")] = None,
+    partitions: Annotated[
+        int | None, typer.Option(help="Partitions per topic; cannot be changed later.")
+    ] = None,
     replicas: Annotated[int, typer.Option(help="Copies of every partition; 3 in production.")] = 1,
     data: Data = DATA_DIR,
 ) -> None:

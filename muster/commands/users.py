@@ -43,7 +43,7 @@ def invite(
     role: Annotated[str, typer.Option(help="viewer, operator or admin.")] = "viewer",
     as_json: AsJson = False,
 ) -> None:
-    """Invite a person. The link is for them alone, and is shown this once: send it to them."""
+    """Invite a person. The link is for them alone, and is shown only once: send it to them."""
 
     async def ask(client: AsyncClient, path: str) -> Any:
         return await client.call("POST", f"{path}/invitations", json={"email": who, "role": role})

@@ -23,7 +23,7 @@ class KeyView(View):
 
 
 class KeyMade(View):
-    """A new API key; `key` is shown this once."""
+    """A new API key; `key` is shown only once."""
 
     key_id: str
     key: str

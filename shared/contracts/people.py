@@ -125,13 +125,13 @@ class FactorState(View):
 
 
 class FactorBegun(View):
-    """A secret for an authenticator, to type or, as `uri`, in a QR code. It is shown this once."""
+    """A secret for an authenticator, to type or, as `uri`, in a QR code. It is shown only once."""
 
     secret: str
     uri: str
 
 
 class RecoveryCodes(View):
-    """Codes that stand in for the authenticator, each once. They are shown this once."""
+    """Codes that stand in for the authenticator, each once. They are shown only once."""
 
     codes: tuple[str, ...]

@@ -20,7 +20,7 @@ class WebhookView(View):
 
 
 class WebhookSecret(View):
-    """A new secret, shown this once. The one before is accepted until `previous_until`."""
+    """A new secret, shown only once. The one before is accepted until `previous_until`."""
 
     address: str
     secret: str

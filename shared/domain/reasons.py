@@ -19,11 +19,9 @@ class Reason:
         """Who can do something about it."""
         if "Company Administrator" in self.fix:
             return "the Company Administrator"
-        if "operator of Muster" in self.fix:
-            return "the operator of Muster"
-        return (
-            "nobody needs to" if self.fix.startswith(("Wait", "Nothing")) or not self.fix else "an operator"
-        )
+        if "installation administrator" in self.fix:
+            return "an installation administrator"
+        return "nobody" if self.fix.startswith(("Wait", "Nothing")) or not self.fix else "an operator"
 
 
 REASONS: dict[str, Reason] = {
@@ -32,39 +30,40 @@ REASONS: dict[str, Reason] = {
         "The directory of {destination} is being read.", "Wait until it has been read."
     ),
     "waiting": Reason(
-        "The push waits until this person has been looked for in {destination}.", "Wait a moment."
+        "The sync waits until this person has been looked for in {destination}.", "Wait a moment."
     ),
-    "queued": Reason("The push waits for its turn.", "Wait a moment."),
+    "queued": Reason("The sync waits for its turn.", "Wait a moment."),
     "waiting_for": Reason(
-        "Another person in {destination} still has a value of this one; the push waits until theirs is over.",
+        "Another person in {destination} still has a value of this one; the sync waits until theirs is done.",
         "Wait a moment.",
     ),
     "writing": Reason("The record is being written to {destination}.", "Wait a moment."),
-    "not_pushed": Reason("{destination} does not have this record yet.", "Push it."),
+    "not_pushed": Reason("{destination} does not have this record yet.", "Sync it."),
     "created_before": Reason(
         "Muster created this person in {destination} before; they were unlinked since.",
         "Link them again, or ask for a new record.",
     ),
-    "changed": Reason("The record changed in {source} after it was last pushed.", "Push it."),
-    "differs": Reason("{destination} holds other values than {source}.", "Push it."),
+    "changed": Reason("The record changed in {source} after it was last synced.", "Sync it."),
+    "differs": Reason("{destination} holds other values than {source}.", "Sync it."),
     "never_pushed": Reason(
-        "{destination} already holds the same values; they were never confirmed.", "Push it."
+        "{destination} already holds the same values; they were never confirmed.", "Sync it."
     ),
     "similar_name": Reason(
         "Someone in {destination} has an equal or similar name.", "Say whether it is the same person."
     ),
     "contradiction": Reason(
-        "Someone in {destination} matches in one field and differs in another.", "Say who this is."
+        "Someone in {destination} matches in one field and differs in another.", "Choose who this is."
     ),
     "names_differ": Reason(
-        "Someone in {destination} agrees in much, but has another name.", "Say whether it is the same person."
+        "Someone in {destination} matches in most fields, but has a different name.",
+        "Say whether it is the same person.",
     ),
     "birth_dates_differ": Reason(
-        "Someone in {destination} agrees in much, but has another birth date.",
+        "Someone in {destination} matches in most fields, but has a different birth date.",
         "Correct the birth date, or say whether it is the same person.",
     ),
     "numbers_differ": Reason(
-        "Someone in {destination} agrees in much, but has another employee number.",
+        "Someone in {destination} matches in most fields, but has a different employee number.",
         "Correct the number, or say whether it is the same person.",
     ),
     "generations_differ": Reason(
@@ -76,16 +75,16 @@ REASONS: dict[str, Reason] = {
     ),
     "match_refused": Reason(
         "The person in {destination} who matches was unlinked from this record.",
-        "Say who this is, or ask for a new record.",
+        "Choose who this is, or ask for a new record.",
     ),
     "inactive_match": Reason(
         "Someone in {destination} who is not active matches, and someone active may be the same person.",
-        "Say who this is.",
+        "Choose who this is.",
     ),
     "several_sources": Reason(
-        "Another record in {source} matches the same person in {destination}.", "Say who this is."
+        "Another record in {source} matches the same person in {destination}.", "Choose who this is."
     ),
-    "several_matches": Reason("Several people in {destination} match.", "Say who this is."),
+    "several_matches": Reason("Several people in {destination} match.", "Choose who this is."),
     "number_not_unique": Reason(
         "Another record in {source} has the same employee number.", "Correct one number."
     ),
@@ -94,13 +93,15 @@ REASONS: dict[str, Reason] = {
     ),
     "confirm_match": Reason("One person in {destination} matches.", "Confirm that it is the same person."),
     "match_taken": Reason(
-        "The matching person in {destination} is already linked to another record.", "Say who this is."
+        "The matching person in {destination} is already linked to another record.", "Choose who this is."
     ),
     "link_taken": Reason(
-        "The person in {destination} that was chosen has been linked to another record meanwhile.",
-        "Say who this is.",
+        "The person in {destination} that was chosen has since been linked to another record.",
+        "Choose who this is.",
     ),
-    "link_gone": Reason("The person in {destination} that was chosen is gone meanwhile.", "Say who this is."),
+    "link_gone": Reason(
+        "The person in {destination} that was chosen no longer exists.", "Choose who this is."
+    ),
     "excluded": Reason(
         "A person excluded this record: it is never synced.", "Include it again if it should be synced."
     ),
@@ -114,11 +115,11 @@ REASONS: dict[str, Reason] = {
     ),
     "active_at_destination": Reason(
         "This person is not active in {source} any more, but is still active in {destination}.",
-        "Push it to deactivate them in {destination}, or reactivate them in {source} if they still work for the company.",
+        "Sync it to deactivate them in {destination}, or reactivate them in {source} if they still work for the company.",
     ),
     "inactive_at_destination": Reason(
         "This person is active in {source}, but not in {destination}.",
-        "Push it to make them active again in {destination}, or deactivate them in {source}.",
+        "Sync it to make them active again in {destination}, or deactivate them in {source}.",
     ),
     "changed_at_destination": Reason(
         "{field} was changed in {destination} after it was last synced.",
@@ -126,10 +127,10 @@ REASONS: dict[str, Reason] = {
     ),
     "changing_back_and_forth": Reason(
         "{field} went back and forth: something changes it again each time that it is synced automatically.",
-        "Look for another tool, or another company here, that writes to the same accounts, and stop one of them. Then push it.",
+        "Look for another tool, or another company here, that writes to the same accounts, and stop one of them. Then sync it.",
     ),
     "inactive_at_source": Reason(
-        "This person is not active in {source}.", "Nothing is sent for people who are not active."
+        "This person is not active in {source}.", "Nothing to do: inactive people are not sent."
     ),
     "deleted_at_source": Reason("This person is gone from {source}.", "Decide what to do in {destination}."),
     "deleted_at_destination": Reason(
@@ -151,7 +152,7 @@ REASONS: dict[str, Reason] = {
     ),
     "missing_value": Reason("{destination} needs a value in {field}.", "Add it in {source}."),
     "not_taken": Reason(
-        "{destination} took the record, but not the value of {field}: its answer holds another one, or none.",
+        "{destination} saved the record, but not the value of {field}.",
         "Correct the value in {source} or in {destination}; it is sent again when it changes in either.",
     ),
     "duplicate_name": Reason(
@@ -174,21 +175,22 @@ REASONS: dict[str, Reason] = {
         "{destination} does not take {field}.", "Ask the Company Administrator to look at the mapping."
     ),
     "not_permitted": Reason(
-        "The connected user may not write employees in {destination}.", "Ask the Company Administrator."
+        "The connected user may not write employees in {destination}.",
+        "Ask the Company Administrator to reconnect with a user who may.",
     ),
     "not_available": Reason(
         "{destination} does not offer this to the company.",
         "Ask the Company Administrator to look at the subscription and its features.",
     ),
     "subscription_lapsed": Reason(
-        "The subscription of {destination} has lapsed.", "Renew it, then push again."
+        "The subscription of {destination} has lapsed.", "Renew it, then sync again."
     ),
     "refused": Reason(
         "{destination} refused the record.",
         "See the answer in the JSON view and correct the record in {source}.",
     ),
     "unavailable": Reason("{destination} did not answer.", "Try again."),
-    "rate_limited": Reason("{destination} asks to wait.", "Try again in a minute."),
+    "rate_limited": Reason("{destination} asked Muster to wait.", "Try again in a minute."),
     "unauthorized": Reason(
         "The connection to {destination} has ended.",
         "Ask the Company Administrator to reconnect, then try again.",
@@ -198,9 +200,10 @@ REASONS: dict[str, Reason] = {
         "{destination} did not say whether it took the record.", "Try again: nothing is written twice."
     ),
     "internal": Reason(
-        "Muster could not handle this record.", "Try again; if it stays, tell the Company Administrator."
+        "Muster could not handle this record.",
+        "Try again; if it happens again, tell the Company Administrator.",
     ),
-    "expired": Reason("The request came too late to be carried out.", "Ask again."),
+    "expired": Reason("The request came too late to be carried out.", "Start it again."),
     "conflict": Reason("{destination} changed the same field after the change was approved.", "Review it."),
     "moved": Reason("The record changed after its plan was made.", "Review it in a new plan."),
     "brake": Reason(
@@ -280,15 +283,15 @@ CONNECTIONS: dict[str, Reason] = {
         "Connect again, choose the right company, and check the environment.",
     ),
     "no_rights": Reason(
-        "The person who made the connection is no administrator of the company in {system} any more.",
+        "The person who made the connection is no longer an administrator of the company in {system}.",
         "Someone who is an administrator there connects it again.",
     ),
     "wrong_application": Reason(
         "{system} does not know Muster's client id and secret.",
-        "The operator of Muster compares them with the developer portal, then connect again.",
+        "An installation administrator compares them with the developer portal, then connect again.",
     ),
     "disconnected": Reason(
-        "The connection was closed, and its tokens were thrown away.", "Connect it again when it is needed."
+        "The connection was closed, and its tokens were deleted.", "Connect it again when it is needed."
     ),
 }
 """How a connection is, as people see it; texts may name {system}. Only `connected` is used for calls."""

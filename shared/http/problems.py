@@ -103,4 +103,4 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def on_bug(_: Request, error: Exception) -> JSONResponse:
         log.error("http.failed", outcome=type(error).__name__)
-        return problem("internal", "Try again; if it stays, tell the Company Administrator.")
+        return problem("internal", "Try again; if it happens again, tell the Company Administrator.")

@@ -103,7 +103,7 @@ async def test_a_push_is_one_entry_of_the_history_that_opens_and_the_companys_is
     await keys.press("Enter")
     await expect(dialog.get_by_text(re.compile("answered 503")).first).to_be_visible()
     await dialog.get_by_role("button", name="Matching").click()
-    await expect(dialog.get_by_text("Nobody matches")).to_be_visible(timeout=WITHIN)
+    await expect(dialog.get_by_text("No match", exact=True)).to_be_visible(timeout=WITHIN)
     async with page.expect_download() as download:
         await dialog.get_by_role("button", name="CSV").click()
     assert (await download.value).suggested_filename.endswith(".csv")

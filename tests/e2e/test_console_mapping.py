@@ -28,7 +28,7 @@ def mapping(console: Console) -> Locator:
 @both_directions
 @pytest.mark.behaviour("S26", "S28", "S54", "S56", "S58", "S59", "S60", "S61", "S62")
 async def test_a_case_is_decided_by_mouse_taken_back_and_pushed(console: Console, side: Side) -> None:
-    """Nothing is linked before Save; Save and push shows the fields and reconciles the row."""
+    """Nothing is linked before Save; Save and sync shows the fields and reconciles the row."""
     page, (name, other) = console.page, ("Odile Merriweather", "Tarquin Merriweather")
     await cases(console, side, "mapped.example", ("Odile", "Merriweather"), ("Tarquin", "Merriweather"))
 
@@ -58,11 +58,11 @@ async def test_a_case_is_decided_by_mouse_taken_back_and_pushed(console: Console
 
     await console.button(f"Manual Mapping of {other}").click()
     await dialog.get_by_text(other, exact=True).last.click()
-    await dialog.get_by_role("button", name="Save and push").click()
+    await dialog.get_by_role("button", name="Save and sync").click()
     confirm = page.get_by_role("alertdialog")
     await expect(confirm.get_by_text(re.compile("^These fields are written"))).to_be_visible(timeout=WITHIN)
     await expect(confirm.get_by_role("button", name="Cancel")).to_be_focused()
-    await confirm.get_by_role("button", name="Save and push").click()
+    await confirm.get_by_role("button", name="Save and sync").click()
     await expect(console.row(other).get_by_text("Synced", exact=True)).to_be_visible(timeout=90_000)
 
 

@@ -83,13 +83,13 @@ async def test_how_the_sync_does_and_what_cannot_be_handled(fleet: Fleet, browse
         await page.keyboard.press("Space")
         await expect(page).to_have_url(re.compile("span=7d"))
 
-        await tiles.get_by_role("link", name=re.compile("^Needs action")).click()
+        await tiles.get_by_role("link", name=re.compile("^Needs Action")).click()
         await expect(page).to_have_url(re.compile("employees.*status=needs_action"), timeout=WITHIN)
         await page.go_back()
 
         await _dead_letters(fleet, 900_001, readable=True)
         await page.reload()
-        look = page.get_by_role("button", name="Look at Employee removed")
+        look = page.get_by_role("button", name="View Employee removed")
         await look.click(timeout=WITHIN)
         dialog = page.get_by_role("dialog", name="Dead letter: Employee removed")
         await expect(dialog.get_by_text('"remote_id": "nobody"')).to_be_visible(timeout=WITHIN)
@@ -97,7 +97,7 @@ async def test_how_the_sync_does_and_what_cannot_be_handled(fleet: Fleet, browse
         await page.keyboard.press("Escape")
         await page.get_by_role("button", name="Replay Employee removed").focus()
         await page.keyboard.press("Enter")
-        await expect(page.get_by_text("Handled. It is no dead letter any more.")).to_be_visible(
+        await expect(page.get_by_text("Handled. It is no longer a dead letter.")).to_be_visible(
             timeout=WITHIN
         )
         await expect(look).to_be_hidden(timeout=WITHIN)

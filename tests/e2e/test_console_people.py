@@ -19,7 +19,7 @@ async def _invite(page: Page) -> str:
     """The path of the link that is made for a viewer."""
     await page.get_by_label("E-mail address").fill(EMAIL)
     await page.get_by_label("Role", exact=True).select_option("viewer")
-    await page.get_by_role("button", name="Make the link").click()
+    await page.get_by_role("button", name="Create link").click()
     link = await page.get_by_label("Link", exact=True).input_value(timeout=WITHIN)
     return urlsplit(link).path
 

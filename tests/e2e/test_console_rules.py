@@ -46,9 +46,9 @@ async def test_a_rule_is_tried_out_saved_and_rolled_back(console: Console, stagi
     await page.get_by_role("button", name="Roll back to this").first.click()
     sure = page.get_by_role("alertdialog", name=f"Roll back to version {version}?")
     await sure.get_by_role("button", name="Roll back to this").click()
-    await expect(
-        page.get_by_text(f"Version {version} stands again, as version {version + 2}.")
-    ).to_be_visible(timeout=WITHIN)
+    await expect(page.get_by_text(f"Version {version} is restored as version {version + 2}.")).to_be_visible(
+        timeout=WITHIN
+    )
     assert await opened(page, side) == version + 2
 
 
@@ -59,7 +59,7 @@ async def test_a_mapping_is_changed_by_keyboard_and_discarded(console: Console, 
     for name in ("Automation", "Field mapping"):
         await page.keyboard.press("ArrowRight")
         await expect(page.get_by_role("tab", name=name)).to_be_focused()
-    how = page.get_by_label("How of Number")
+    how = page.get_by_label("How of Employee Id")
     await how.focus()
     await page.keyboard.press("End")
     await expect(how).to_have_value("never")

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
-import asyncpg
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
@@ -60,7 +58,7 @@ async def telling(mailbox: Mailbox) -> AsyncIterator[Fleet]:
         "MUSTER_MAIL__SECURITY": "none",
         "MUSTER_MAIL__SENDER": "Muster <muster@example.com>",
         "MUSTER_NOTICES__LOOK_SECONDS": "0.5",
-        "MUSTER_NOTICES__PATIENCE_SECONDS": "0",
+        "MUSTER_NOTICES__PATIENCE_SECONDS": "3600",  # what fails for a moment is no matter here
     }
     async with running(20, RULES, environment, gateway=2) as fleet:
         yield fleet
@@ -107,25 +105,13 @@ def named(text: str, known: list[dict[str, Any]]) -> list[str]:
     return sorted(v for v in values if re.search(rf"(?<![\w-]){re.escape(v)}(?![\w-])", text))
 
 
-async def received(mailbox: Mailbox, subject: str) -> None:
-    """Wait for the mail."""
+async def received(mailbox: Mailbox, words: str) -> None:
+    """Wait for a mail that says this."""
 
     async def ask() -> bool:
-        return f"Muster: {subject}" in [str(mail["Subject"]) for mail in mailbox.mails]
+        return any(words in text for text in mailbox.texts())
 
     await eventually(ask, within=60)
-
-
-async def refuse(fleet: Fleet, company: str) -> None:
-    """Linarc has refused this company's key."""
-    owner = await asyncpg.connect(fleet.stack.database)
-    try:
-        await owner.execute(
-            "UPDATE vault.credentials SET state = 'reconnect' WHERE company_id = $1 AND system = 'linarc'",
-            UUID(company),
-        )
-    finally:
-        await owner.close()
 
 
 async def held_plan(fleet: Fleet) -> str:
@@ -173,9 +159,7 @@ async def test_a_held_plan_is_one_mail_whose_link_opens_it_and_nobody_is_named(
         )
 
     await telling.client.call("POST", f"{telling.path}/plans/{plan}/release", json={})
-    await received(mailbox, "The held sync waits no longer (Stonecourse Builders)")
-    await refuse(telling, telling.access.companies[1].company_id)
-    await received(mailbox, "Linarc: the connection needs a person (Millbridge Contractors)")
+    await received(mailbox, "Stonecourse Builders: The held sync waits no longer")
     known = await people(telling)
     everything = "\n".join([str(mail) for mail in mailbox.mails] + mailbox.texts() + chat.posted)
     assert len(known) > 10 and named(everything, known) == []

@@ -270,8 +270,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a secret for the system to sign with, shown this once
-         * @description Make a secret for the system to sign with, shown this once; the one before is accepted for one more day.
+         * Make a secret for the system to sign with, shown only once
+         * @description Make a secret for the system to sign with, shown only once; the one before is accepted for one more day.
          */
         post: operations["new_secret"];
         delete?: never;
@@ -454,8 +454,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One as it came, without the fields that the role does not see
-         * @description One as it came, without the fields that the role does not see.
+         * Show a dead letter, without the fields that the role does not see
+         * @description Show a dead letter, without the fields that the role does not see.
          */
         get: operations["dead_letter"];
         put?: never;
@@ -496,8 +496,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Have it handled again, now
-         * @description Have it handled again, now. Where that fails again, it stays, and `detail` says where it failed.
+         * Replay a dead letter, now
+         * @description Replay a dead letter, now. Where that fails again, it stays, and `detail` says where it failed.
          */
         post: operations["replay_dead_letter"];
         delete?: never;
@@ -561,7 +561,7 @@ export interface paths {
         put?: never;
         /**
          * Send the company's events to an address, from now on
-         * @description Send the company's events to an address, from now on. The secret, which signs them, is shown this once.
+         * @description Send the company's events to an address, from now on. The secret, which signs them, is shown only once.
          */
         post: operations["create_endpoint"];
         delete?: never;
@@ -644,8 +644,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A new secret, shown this once
-         * @description A new secret, shown this once. For a day deliveries are signed with the old one as well.
+         * A new secret, shown only once
+         * @description A new secret, shown only once. For a day deliveries are signed with the old one as well.
          */
         post: operations["rotate_endpoint_secret"];
         delete?: never;
@@ -792,7 +792,7 @@ export interface paths {
         put?: never;
         /**
          * Invite a person
-         * @description Invite a person. The link, which is shown this once, is for them alone; send it to them.
+         * @description Invite a person. The link, which is shown only once, is for them alone; send it to them.
          */
         post: operations["invite"];
         delete?: never;
@@ -3704,7 +3704,7 @@ export interface components {
         };
         /**
          * FactorBegun
-         * @description A secret for an authenticator, to type or, as `uri`, in a QR code. It is shown this once.
+         * @description A secret for an authenticator, to type or, as `uri`, in a QR code. It is shown only once.
          */
         FactorBegun: {
             /** Secret */
@@ -4201,7 +4201,7 @@ export interface components {
         };
         /**
          * KeyMade
-         * @description A new API key; `key` is shown this once.
+         * @description A new API key; `key` is shown only once.
          */
         KeyMade: {
             /**
@@ -5644,7 +5644,7 @@ export interface components {
         };
         /**
          * RecoveryCodes
-         * @description Codes that stand in for the authenticator, each once. They are shown this once.
+         * @description Codes that stand in for the authenticator, each once. They are shown only once.
          */
         RecoveryCodes: {
             /** Codes */
@@ -6710,7 +6710,7 @@ export interface components {
         };
         /**
          * WebhookSecret
-         * @description A new secret, shown this once. The one before is accepted until `previous_until`.
+         * @description A new secret, shown only once. The one before is accepted until `previous_until`.
          */
         WebhookSecret: {
             /** Address */
@@ -6847,7 +6847,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path?: never;
@@ -7035,7 +7035,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -7437,7 +7437,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -7979,7 +7979,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8598,7 +8598,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8655,7 +8655,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8688,7 +8688,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8717,7 +8717,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8761,7 +8761,7 @@ export interface operations {
                 outcome?: string | null;
                 /** @description Only records that count for this safety limit. */
                 brake?: components["schemas"]["Brake"] | null;
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record?: string | null;
                 /** @description Where to go on: the `next` of the page before. */
                 after?: string | null;
@@ -8795,7 +8795,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -8831,7 +8831,7 @@ export interface operations {
                 status?: components["schemas"]["Status"][] | null;
                 /** @description Words to look for in names, numbers and e-mail addresses. */
                 q?: string | null;
-                /** @description The order; with `-` before it, the other way round. */
+                /** @description The order; with `-` before it, descending. */
                 sort?: string;
                 /** @description Where to go on: the `next` of the page before. */
                 after?: string | null;
@@ -8866,7 +8866,7 @@ export interface operations {
                 status?: components["schemas"]["Status"][] | null;
                 /** @description Words to look for in names, numbers and e-mail addresses. */
                 q?: string | null;
-                /** @description The order; with `-` before it, the other way round. */
+                /** @description The order; with `-` before it, descending. */
                 sort?: string;
                 /** @description Where to go on: the `next` of the page before. */
                 after?: string | null;
@@ -8901,7 +8901,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8927,7 +8927,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -8953,7 +8953,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The id of a record of the destination. */
                 destination_record: string;
@@ -8980,11 +8980,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9014,7 +9014,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9039,11 +9039,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9088,7 +9088,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9114,7 +9114,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9139,13 +9139,13 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
                 /** @description The company's id. */
                 company: string;
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
             };
             cookie?: never;
@@ -9168,11 +9168,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9205,7 +9205,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description A record's id. It stays the same however the person is renamed. */
+                /** @description A record's id. It never changes. */
                 record: string;
                 /** @description The company's id. */
                 company: string;
@@ -9230,7 +9230,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9317,7 +9317,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9429,7 +9429,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9608,7 +9608,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {
@@ -9942,7 +9942,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A word of your own for this request: sent again with it, the request is not done again. */
+                /** @description A unique key of your choice. A repeat with the same key is not carried out again. */
                 "Idempotency-Key"?: string | null;
             };
             path: {

@@ -23,7 +23,7 @@ const sync = (
   ...(kind === "Selected"
     ? [
         `Press Import and choose Import Selected Items from Source (${source}).`,
-        "Choose people in the live directory: a click chooses one, Ctrl adds, Shift spans, Select All takes everybody. Then press Import.",
+        "Choose people in the live directory: a click chooses one, Ctrl adds, Shift selects a range, Select All takes everybody. Then press Import.",
       ]
     : [`Press Import and choose Import ${kind} Items from Source (${source}).`]),
   "Wait until the line at the foot says that the import is finished. The rows say Needs Sync; those that need a decision say Needs Action.",
@@ -50,7 +50,7 @@ export const tasks = (systems: Systems): readonly Task[] => [
     title: "Sync selected employees",
     lead: "For some people only.",
     steps: sync(systems, "Selected", [
-      "Choose rows by their number: a click chooses one, Ctrl (Cmd on a Mac) adds, Shift spans. The boxes do the same.",
+      "Choose rows by their number: a click chooses one, Ctrl (Cmd on a Mac) adds, Shift selects a range. The boxes do the same.",
     ]),
   },
   {
@@ -62,8 +62,8 @@ export const tasks = (systems: Systems): readonly Task[] => [
       "Press Needs Action above the list. The reason stands beside each name.",
       "Press Choose, or the mapping icon in the column Actions. Manual Entity Mapping opens with the record on the left.",
       `Choose who it is in ${systems.destination}, or search for somebody else there. The two are compared field by field.`,
-      "Press Save. The two are linked, and nothing is written yet. Undo stands in the message.",
-      "Press Save and push instead to link and write at once. The fields are shown first.",
+      "Press Save. The two are linked, and nothing is written yet. The message offers Undo.",
+      "Press Save and sync instead to link and write at once. The fields are shown first.",
       "If it is none of them, press Create new. If the person must never be synced, press Exclude from sync and say why.",
     ],
   },
@@ -84,14 +84,14 @@ export const tasks = (systems: Systems): readonly Task[] => [
 export const KEYS: readonly (readonly [string, string])[] = [
   ["/", "Search"],
   ["↑ ↓", "Move in the list"],
-  ["Space", "Choose the row, or take it out"],
-  ["Shift ↑ ↓", "Choose a span"],
-  ["Ctrl A", "Choose all that match"],
-  ["Esc", "Choose nothing; close a dialog"],
+  ["Space", "Select or deselect the row"],
+  ["Shift ↑ ↓", "Select a range"],
+  ["Ctrl A", "Select all matches"],
+  ["Esc", "Clear the selection; close a dialog"],
   ["← →", "The buttons of a row"],
   ["1–9", "Choose a candidate, in Manual Entity Mapping"],
   ["Ctrl Enter", "Save, in Manual Entity Mapping"],
-  ["Alt ← →", "The case before and the next one"],
+  ["Alt ← →", "Previous or next case"],
   ["F6", "The message at the foot"],
   ["?", "This help"],
 ];

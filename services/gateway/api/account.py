@@ -135,7 +135,7 @@ def _password(routes: APIRouter, deps: Deps) -> None:
                 raise must_wait(seconds)
             hashed = await users.password_of(tx, user)
         if not await asyncio.to_thread(users.is_password, hashed, body.current):
-            raise ProblemError("forbidden", "The password you have is another one.")
+            raise ProblemError("forbidden", "That is not your current password.")
         made = await asyncio.to_thread(users.HASHER.hash, body.new)
         async with deps.database.system() as tx:
             if await users.password_of(tx, user) != hashed:
@@ -158,7 +158,7 @@ def _resets(routes: APIRouter, deps: Deps) -> None:
         async with deps.database.system() as tx:
             user = await users.find_user(tx, body.email)
             if user is None:
-                raise ProblemError("not-found", "Nobody has this address.")
+                raise ProblemError("not-found", "No account has this e-mail address.")
             await password_resets.add_reset(tx, secret_hash(token), user["user_id"], hours)
             subject = f"user:{user['user_id']}"
             await add_entry(

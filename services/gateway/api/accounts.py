@@ -202,7 +202,7 @@ def _directories(routes: APIRouter, deps: Deps) -> None:
         """Say that records may have moved; Muster reads them."""
         found = await connections.find(deps, company, account)
         if not found.connected:
-            raise ProblemError("conflict", "This account is disconnected: nothing of it is read.")
+            raise ProblemError("conflict", "This account is disconnected. Connect it again first.")
         hints = [
             SourceChanged(record_id=record_id(account, i), account_id=account, remote_id=i)
             for i in dict.fromkeys(body.remote_ids)

@@ -123,7 +123,8 @@ async def _finish(
         raise ProblemError("forbidden", "This needs the role admin. Ask the Company Administrator.")
     if refused:
         raise ProblemError(
-            "conflict", "QuickBooks Online was not allowed to be connected; nothing has changed."
+            "conflict",
+            "Access to QuickBooks Online was not granted; nothing has changed. Connect again to retry.",
         )
     if not code or not _REALM.fullmatch(realm):
         raise ProblemError("invalid", "QuickBooks Online sent no code or no company. Begin again.")
@@ -153,7 +154,7 @@ def _session(deps: Deps, request: Request) -> bytes:
     cookie = session_cookie(deps, request)
     if cookie is None or "authorization" in request.headers:
         raise ProblemError(
-            "forbidden", "A person connects QuickBooks Online in a browser: sign in, an API key cannot."
+            "forbidden", "An API key cannot connect QuickBooks Online. Sign in with a browser."
         )
     return secret_hash(cookie)
 

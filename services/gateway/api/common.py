@@ -141,7 +141,7 @@ async def _by_key(deps: Deps, request: Request, key_id: str, secret: str) -> Sig
         row = await api_keys.find_key(tx, key_id)
     if row is None or not hmac.compare_digest(bytes(row["secret_hash"]), secret_hash(secret)):
         await _refuse_key(deps, request, key_id, row["company_id"] if row else audit.INSTALLATION)
-        raise ProblemError("unauthenticated", "This API key does not exist or was taken back.")
+        raise ProblemError("unauthenticated", "This API key does not exist or was revoked.")
     if not row["good"]:
         raise ProblemError(
             "unauthenticated", "This API key has expired, or its maker is no longer an administrator."
@@ -317,7 +317,9 @@ async def _answered(tx: Tx, company: UUID, key: str, asked: bytes) -> dict[str, 
     if known is None:
         return None
     if bytes(known["request_hash"]) != asked:
-        raise ProblemError("key-reused", "Send another Idempotency-Key with another request.")
+        raise ProblemError(
+            "key-reused", "This Idempotency-Key was used for a different request. Send a new one."
+        )
     answer: dict[str, Any] = orjson.loads(known["answer"])
     return answer
 

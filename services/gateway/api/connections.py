@@ -87,7 +87,7 @@ async def exchange(deps: Deps, account: Account, code: str, redirect_uri: str) -
             if error.state == "wrong_application":
                 raise refusal(error.state, account) from None
             raise ProblemError(
-                "conflict", "This permission has been used or is too old. Begin again."
+                "conflict", "This authorization was already used or has expired. Start again."
             ) from None
 
 
@@ -197,7 +197,10 @@ async def _ask(deps: Deps, company: UUID, account: Account) -> Tenant:
     try:
         tenant = await connector.test()
     except Blocked:
-        raise ProblemError("conflict", "The host of this address is not one that Muster may call.") from None
+        raise ProblemError(
+            "conflict",
+            "Muster is not allowed to call this host. Ask an installation administrator to add it to MUSTER_EGRESS__HOSTS.",
+        ) from None
     except Unavailable:
         raise
     except Unauthorized as error:

@@ -75,7 +75,7 @@ def make(deps: Deps) -> APIRouter:
     async def dead_letter(
         service: Service, letter: Letter, access: Access = operator(deps)
     ) -> dict[str, Any]:
-        """One as it came, without the fields that the role does not see."""
+        """Show a dead letter, without the fields that the role does not see."""
         if service == "gateway":
             mine = found(await deps.upkeep.show_dead_letter(access.company, letter.rsplit(":", 2)))
             return _shown(mine.model_dump(mode="json"), access)
@@ -87,7 +87,7 @@ def make(deps: Deps) -> APIRouter:
     async def replay_dead_letter(
         service: Service, letter: Letter, request: Request, access: Access = admin(deps)
     ) -> Replayed:
-        """Have it handled again, now. Where that fails again, it stays, and `detail` says where it failed."""
+        """Replay a dead letter, now. Where that fails again, it stays, and `detail` says where it failed."""
         if service == "gateway":
             raise ProblemError(
                 "conflict", "This delivery could not be read. A sweep finds what it was about; discard it."

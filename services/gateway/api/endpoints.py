@@ -70,7 +70,7 @@ def _administration(routes: APIRouter, deps: Deps) -> None:
     async def create_endpoint(
         body: EndpointInput, request: Request, access: Access = admin(deps)
     ) -> dict[str, Any]:
-        """Send the company's events to an address, from now on. The secret, which signs them, is shown this once."""
+        """Send the company's events to an address, from now on. The secret, which signs them, is shown only once."""
         check_url(deps, body.url)
         head = (await deps.history.get("/feed", company=access.company, after=2**62, limit=1))["head"]
         secret, endpoint = new_secret(), deps.clock.new_id()
@@ -120,7 +120,7 @@ def _administration(routes: APIRouter, deps: Deps) -> None:
     async def rotate_endpoint_secret(
         endpoint: UUID, request: Request, access: Access = admin(deps)
     ) -> dict[str, Any]:
-        """A new secret, shown this once. For a day deliveries are signed with the old one as well."""
+        """A new secret, shown only once. For a day deliveries are signed with the old one as well."""
         secret = new_secret()
         async with deps.database.transaction([access.company]) as tx:
             if not await stored.rotate_secret(

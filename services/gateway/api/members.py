@@ -38,7 +38,7 @@ from shared.http.problems import ProblemError
 RoleName = Literal["viewer", "operator", "admin"]
 Email = Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
 _GONE = "This invitation was used, taken back, or has expired. Ask for a new one."
-_LAST = "This is the company's last administrator. Make somebody else one first."
+_LAST = "This is the company's last administrator. Make somebody else an administrator first."
 
 
 class NewInvitation(Input):
@@ -118,7 +118,7 @@ def _invitations(routes: APIRouter, deps: Deps) -> None:
 
     @routes.post("/invitations", status_code=201, response_model=InvitationMade)
     async def invite(body: NewInvitation, request: Request, access: Access = admin(deps)) -> dict[str, Any]:
-        """Invite a person. The link, which is shown this once, is for them alone; send it to them."""
+        """Invite a person. The link, which is shown only once, is for them alone; send it to them."""
         token = secrets.token_urlsafe(32)
         new = Invitation(access.company, deps.clock.new_id(), body.email, body.role)
         async with deps.database.transaction([access.company]) as tx:
@@ -165,7 +165,7 @@ def _joining(routes: APIRouter, deps: Deps) -> None:
         hashed = ""
         if known is None:
             if len(body.password) < PASSWORD_LEAST:
-                raise ProblemError("invalid", f"A password has at least {PASSWORD_LEAST} characters.")
+                raise ProblemError("invalid", f"Use at least {PASSWORD_LEAST} characters.")
             if not body.name.strip():
                 raise ProblemError("invalid", "Give your name.")
             user, hashed = deps.clock.new_id(), await asyncio.to_thread(users.HASHER.hash, body.password)

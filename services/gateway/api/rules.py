@@ -146,7 +146,8 @@ def _now(routes: APIRouter, deps: Deps) -> None:
         def change(settings: CompanySettings) -> CompanySettings:
             if settings.version != body.version:
                 raise ProblemError(
-                    "conflict", "The settings have changed since. Look at the new version, then save again."
+                    "conflict",
+                    "The settings were changed meanwhile. Reload to see the new version, then save again.",
                 )
             return changed_route(settings, body.source, body.destination, body.rules, active=body.active)
 

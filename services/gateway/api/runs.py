@@ -193,7 +193,8 @@ def connected(account: Account | None) -> Account:
     """One end of an active route, if it can be called. Raises the problem that says what is missing."""
     if account is None:
         raise ProblemError(
-            "conflict", "This company has no active route. Ask the Company Administrator to set it."
+            "conflict",
+            "This company has no active route. Ask the Company Administrator to set one up under Rules.",
         )
     if not account.connected:
         raise ProblemError(

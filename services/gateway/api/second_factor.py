@@ -77,7 +77,7 @@ def _own(routes: APIRouter, deps: Deps) -> None:
         secret = secrets.token_bytes(second_factor.SECRET_BYTES)
         async with deps.database.system() as tx:
             if not await second_factors.begin_factor(tx, _sealer(deps), user, secret):
-                raise ProblemError("conflict", "You have a second factor. Take it off first.")
+                raise ProblemError("conflict", "You have a second factor. Remove it first.")
         return {"secret": second_factor.shown(secret), "uri": second_factor.uri(secret, person.email)}
 
     @routes.put("", response_model=RecoveryCodes)
@@ -159,7 +159,7 @@ async def _check_password(deps: Deps, request: Request, user: UUID, password: st
             raise must_wait(seconds)
         hashed = await users.password_of(tx, user)
     if not await asyncio.to_thread(users.is_password, hashed, password):
-        raise ProblemError("forbidden", "The password is another one.")
+        raise ProblemError("forbidden", "The password is wrong.")
     async with deps.database.system() as tx:
         await attempts.forgive_attempts(tx, mine, [])
 

@@ -69,7 +69,9 @@ def make(deps: Deps) -> APIRouter:
             raise ProblemError("unauthenticated", "The address or the password is wrong.")
         if not settings.sso.lets_in("password", body.email):
             await _note_refusal(deps, seen_by, Entry("session.refused", actor, source, detail="not by sso"))
-            raise ProblemError("forbidden", f"Sign in with {settings.sso.name}; passwords open nothing here.")
+            raise ProblemError(
+                "forbidden", f"Sign in with {settings.sso.name}; signing in with a password is turned off."
+            )
         if await second_factor.has_factor(deps, user["user_id"]):
             refusal = Entry("session.refused", actor, source, detail="second factor")
             await _second_factor(deps, user["user_id"], body.code, shared, seen_by, refusal)

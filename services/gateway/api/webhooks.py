@@ -49,7 +49,7 @@ def make(deps: Deps) -> APIRouter:
     async def new_secret(
         company: UUID, account: UUID, request: Request, access: Access = admin(deps)
     ) -> dict[str, Any]:
-        """Make a secret for the system to sign with, shown this once; the one before is accepted for one more day."""
+        """Make a secret for the system to sign with, shown only once; the one before is accepted for one more day."""
         found = await connections.find(deps, company, account)
         if SYSTEMS[found.system].one_webhook:
             label = SYSTEMS[found.system].label

@@ -36,7 +36,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 _BRAKES = {
     Brake.FIRST_SYNC: "This is the company's first sync.",
     Brake.CHANGED: "{count} linked people would get another name, number or pay; the limit is {limit:g}.",
-    Brake.CHANGED_SHARE: "{count} linked people would get another name, number or pay: over {limit:g} % of all who are linked.",
+    Brake.CHANGED_SHARE: "{count} linked people would get another name, number or pay: over {limit:g}% of all who are linked.",
     Brake.DEACTIVATED: "{count} people would be deactivated; the limit is {limit:g}.",
     Brake.PAY_FACTOR: "The pay of {count} people would change by a factor of more than {limit:g}.",
 }

@@ -27,13 +27,13 @@ export const words = {
   noneFixOthers: "A Company Administrator connects Linarc and QuickBooks Online.",
   noRoute: "Both systems are connected. Next: choose which is the source of truth.",
   toRules: "Open Rules",
-  broken: "Needs a person",
-  tenant: "Company there",
+  broken: "Needs attention",
+  tenant: "Company id",
   token: { key: "API key", tokens: "Access" },
-  given: (iso: string) => `given ${when(iso)}`,
+  given: (iso: string) => `added ${when(iso)}`,
   renewed: (iso: string) => `renewed ${when(iso)}`,
   unknown: "–",
-  by: "Connect again before",
+  by: "Reconnect by",
   last: "Last call",
   never: "Not called yet",
   month: "Calls this month",
@@ -52,8 +52,8 @@ export const words = {
   pauseWho: (name: string) => `Pause the connection to ${name}`,
   resume: "Resume",
   resumeWho: (name: string) => `Resume the connection to ${name}`,
-  again: "Connect again",
-  againWho: (name: string) => `Connect again: ${name}`,
+  again: "Reconnect",
+  againWho: (name: string) => `Reconnect ${name}`,
   gone: (count: number) => `${n(count)} are really gone…`,
   goneSure: (count: number, total: number, name: string) =>
     `Mark ${n(count)} of ${n(total)} people in ${name} as gone?`,
@@ -71,7 +71,7 @@ export const words = {
     `${name} is disconnected here, but did not answer: end Muster's access there as well.`,
   sure: (name: string) => `Disconnect ${name}?`,
   means: [
-    "Muster stops reading and writing there, and throws its access away.",
+    "Muster stops reading and writing there, and deletes its access.",
     "Changes that were not sent yet are cancelled.",
     "Employees, links and history stay. Connect the same company again, and everything goes on where it stopped.",
   ],
@@ -82,7 +82,7 @@ export const words = {
     "You go to Intuit's page, choose the company and allow it. Somebody who administers that company in QuickBooks must do this.",
   toIntuit: "Go to Intuit",
   linarc: "Connect Linarc",
-  linarcAgain: (name: string) => `Connect ${name} again`,
+  linarcAgain: (name: string) => `Reconnect ${name}`,
   linarcLead:
     "Enter the API key that Linarc issued for this company. Muster stores it encrypted and never shows it again.",
   key: "API key",
@@ -96,10 +96,10 @@ export const words = {
 export const hook = {
   title: "Webhook",
   lead: (system: string) =>
-    `${system} calls this address when somebody changes, so that Muster sees it within seconds. Without it, Muster asks every few minutes.`,
+    `${system} calls this address when an employee changes, so that Muster sees it within seconds. Without it, Muster asks every few minutes.`,
   address: "Address",
   secret: "Secret",
-  installation: "Set for this Muster by its operator, from Intuit's developer portal",
+  installation: "Set for the whole installation, from Intuit's developer portal",
   made: (iso: string) => `made ${when(iso)}`,
   none: "None yet: webhooks are not accepted",
   make: "Make a secret",
@@ -112,8 +112,8 @@ export const hook = {
   act: "Replace",
   once: (until: string | null) =>
     until
-      ? `Enter this secret in the other system. It is shown this once. The one before is accepted until ${when(until)}.`
-      : "Enter this secret in the other system. It is shown this once.",
+      ? `Enter this secret in the other system. It is shown only once. The one before is accepted until ${when(until)}.`
+      : "Enter this secret in the other system. It is shown only once.",
   test: "Send a test",
   tested: (ms: number) => `A test delivery arrived in ${n(ms)} ms.`,
 };

@@ -4,7 +4,7 @@ export const words = {
     `Somebody changed this person in ${system}${when ? `, ${when}` : ""}. Automatic syncs leave these fields alone until you decide.`,
   adopt: (source: string) => `Take over into ${source}`,
   overwrite: (destination: string) => `Overwrite in ${destination}`,
-  stand: "Let both stand",
+  stand: "Keep both",
   standHint: "until either side changes again",
   save: "Save decision",
   none: "There is nothing to decide any more: one side has changed since.",

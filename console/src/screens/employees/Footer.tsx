@@ -100,7 +100,7 @@ function RunStrip({ run, others, onDismiss }: { run: RunView; others: number; on
   const done = (run.counts.succeeded ?? 0) + (run.counts.failed ?? 0) + (run.counts.retrying ?? 0) + skipped;
   const total = run.counts.total ?? 0;
   let says: string;
-  if (run.state === "failed") says = words.failed(run.reason ?? "");
+  if (run.state === "failed") says = words.failed;
   else if (run.state === "cancelled") says = words.cancelled;
   else if (over)
     says =

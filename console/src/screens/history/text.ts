@@ -42,7 +42,7 @@ export const words = {
   decisions: {
     link: "Linked by hand",
     unlink: "Unlinked",
-    create: "A new record was asked for",
+    create: "New record requested",
     refuse: "Not the same person",
     exclude: "Excluded from syncing",
     include: "Included again",

@@ -14,7 +14,7 @@ export const words = {
   reset: "New password",
   resetLead: "Choose a password of at least 12 characters. You are signed out everywhere else.",
   resetButton: "Set the password",
-  short: "A password has at least 12 characters.",
+  short: "Use at least 12 characters.",
   noName: "Enter your name.",
   done: "The password is set. Sign in with it.",
   toSignIn: "Go to sign-in",

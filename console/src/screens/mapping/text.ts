@@ -26,10 +26,10 @@ export const words = {
       : `${n(count)} more are less near, but not ruled out: search ${system}.`,
   found: (count: number) => (count === 1 ? "1 found" : `${n(count)} found`),
   choose: "Who is it?",
-  mark: "Past the mark links by itself",
+  mark: "Links automatically above the mark",
   search: (system: string) => `Search all of ${system}`,
-  none: (system: string) => `Nobody in ${system} comes near. Search, or create a new record.`,
-  notFound: "Nobody is found by these words.",
+  none: (system: string) => `Nobody in ${system} is close. Search, or create a new record.`,
+  notFound: "Nobody matches this search.",
   active: "active",
   inactive: "inactive",
   noNumber: "no number",
@@ -49,10 +49,10 @@ export const words = {
   startWords: "How likely any two records are one person",
   sum: (bits: string) => `Sum ${bits}.`,
   bound: (bits: string) =>
-    `From ${bits} on two records link by themselves, unless something speaks against it.`,
+    `Two records link automatically from a score of ${bits}, unless something contradicts it.`,
   address: "Address",
   missing: "not given",
-  saysNothing: "Says nothing",
+  saysNothing: "Neutral",
   hidden: "hidden for your role",
   equal: "Equal",
   differs: "Different",
@@ -76,14 +76,14 @@ export const words = {
   goOn: "Go to the next case after saving",
   keys: "1–9 choose · Ctrl Enter saves · Alt → next case",
   save: "Save",
-  savePush: "Save and push…",
+  savePush: "Save and sync…",
   push: {
-    title: (name: string, id: string) => `Link to ${name} #${id} and push now?`,
+    title: (name: string, id: string) => `Link to ${name} #${id} and sync now?`,
     writes: (names: readonly string[], system: string) =>
       names.length === 0
         ? `Nothing differs, so nothing is written to ${system}.`
         : `These fields are written to ${system}: ${fields(names)}.`,
-    yes: "Save and push",
+    yes: "Save and sync",
   },
   reason: {
     title: (name: string) => `Exclude ${name} from sync?`,
@@ -94,19 +94,19 @@ export const words = {
   },
   newRecord: {
     title: (name: string, system: string) => `Create ${name} as a new record in ${system}?`,
-    lead: "Only if none of the candidates is this person: creating somebody twice must be merged by hand later.",
+    lead: "Only if none of the candidates is this person: duplicates must be merged by hand later.",
     yes: "Create new",
   },
   cancel: "Cancel",
   done: {
     link: (name: string, id: string) => `${name} is linked to #${id}. Nothing is written yet.`,
-    pushed: (name: string, id: string) => `${name} is linked to #${id} and is being pushed.`,
+    pushed: (name: string, id: string) => `${name} is linked to #${id} and is being synced.`,
     create: (name: string, system: string) => `${name} will be a new record in ${system} with the next sync.`,
     not_same: (name: string) => `${name}: that candidate is not the same person.`,
     exclude: (name: string) => `${name} is excluded from sync.`,
     include: (name: string) => `${name} is included again.`,
     later: (name: string) => `${name} is left for later.`,
-    unlink: (name: string) => `${name} is linked to nobody now. Nothing is written.`,
+    unlink: (name: string) => `${name} is no longer linked. Nothing is written.`,
     undo: (name: string) => `Taken back: ${name} is as before.`,
     many: (count: number) => (count === 1 ? "1 pair is linked." : `${n(count)} pairs are linked.`),
     conflicts: (count: number) =>
@@ -118,7 +118,7 @@ export const words = {
   undo: "Undo",
   takenMeanwhile: "That record was linked to somebody else a moment ago. Nothing is lost; choose again.",
   page: {
-    decideAll: "Decide one after the other",
+    decideAll: "Decide one by one",
     tabs: {
       cases: "To decide",
       links: "Linked",
@@ -127,7 +127,7 @@ export const words = {
       excluded: "Excluded",
     },
     label: "Mapping",
-    search: "Either name or number",
+    search: "Name or number",
     kinds: "Filter by kind",
     allKinds: "All kinds",
     /** By the reason's code. */
@@ -167,20 +167,20 @@ export const words = {
     nothing: "Nothing selected",
     oneKind: "Choose one kind to decide several at once.",
     byScore: "Select by score…",
-    fromScore: (bits: number) => `Score ${bits} and more`,
+    fromScore: (bits: number) => `Score ${bits} or more`,
     quality: (made: number, corrected: number, precision: string, recall: string) =>
       corrected === 0
-        ? `${n(made)} links were made by themselves; nobody has corrected one. People linked what was left: recall ${recall}.`
-        : `${n(made + corrected)} links were made by themselves and people corrected ${n(corrected)}: precision ${precision}, recall ${recall}.`,
+        ? `${n(made)} links were made automatically; none was corrected. People linked what was left: recall ${recall}.`
+        : `${n(made + corrected)} links were made automatically and people corrected ${n(corrected)}: precision ${precision}, recall ${recall}.`,
     clear: "Clear",
-    look: (count: number) => (count === 1 ? "Look at the pair…" : `Look at the ${n(count)} pairs…`),
+    look: (count: number) => (count === 1 ? "Review the pair…" : `Review the ${n(count)} pairs…`),
     pairs: (count: number) => (count === 1 ? "Link this pair?" : `Link these ${n(count)} pairs?`),
     pairsLead: "Each record is linked to its best candidate. Nothing is written until a sync.",
     link: (count: number) => (count === 1 ? "Link 1 pair" : `Link ${n(count)} pairs`),
-    origins: { auto: "by itself", manual: "by hand", created: "created here" } as Record<string, string>,
+    origins: { auto: "automatic", manual: "by hand", created: "created here" } as Record<string, string>,
     matchedBy: { number: "same number", email: "same e-mail", score: "by score" } as Record<string, string>,
     more: "Show more",
-    noCases: "Nobody waits for a decision",
+    noCases: "Nothing to decide",
     noCasesFix: "Records that cannot be matched with certainty appear here.",
     noLinks: "Nothing is linked yet",
     noOrphans: (system: string) => `Everybody in ${system} is linked`,

@@ -89,7 +89,7 @@ export const words = {
   takenOut: "Taken out",
   hidden: "hidden for your role",
   hiddenMore: (count: number) => `${n(count)} ${count === 1 ? "field" : "fields"} hidden for your role`,
-  none_here: "No record of this plan is like that.",
+  none_here: "No records match.",
   active: (value: boolean) => (value ? "Active" : "Inactive"),
   unchanged: (count: number) =>
     `${n(count)} ${count === 1 ? "field stays" : "fields stay"} as ${count === 1 ? "it is" : "they are"}`,
@@ -98,10 +98,10 @@ export const words = {
   takeOut: "Take out",
   putBack: "Put back",
   history: "Change History",
-  movedTitle: "It changed after the plan was made. It would be now:",
+  movedTitle: "It changed after the plan was made. Now it would be:",
   heldMoved: "Changed since the plan was made",
   skipped: (reason: string) => SKIPPED[reason] ?? reason.replaceAll("_", " "),
-  nothing: "All of them are equal already. There is nothing to write.",
+  nothing: "Everything is already the same. There is nothing to write.",
   nothingLeft: "Everything that could be written is blocked or was taken out.",
   notWritten: "Nothing has been written.",
   back: "Back to Employees",
@@ -115,7 +115,8 @@ export const words = {
   stopSure: "Stop what has not been sent?",
   stopMeans: "What has been sent stays written. The rest keeps its status and can be synced later.",
   held: "This plan is held: it exceeds the company's safety limits.",
-  heldFix: "Look at what it would write. Release it if it is right; take out what is not, or cancel it.",
+  heldFix:
+    "Look at what it would write. Release it if it is right; take out the rows that are not, or cancel it.",
   heldRulesFix:
     "Nothing more of it is written until somebody releases it. Tick single records to release only those.",
   sample: "Among them",

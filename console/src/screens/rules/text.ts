@@ -25,30 +25,30 @@ export const words = {
   source: {
     label: "Source of truth",
     save: "Save source of truth",
-    hint: "Its values win; the other system is kept the same. Open plans are set aside when it changes.",
+    hint: "Its values win; the other system is kept the same. Open plans are superseded when it changes.",
   },
   switches: {
-    auto_create: ["Auto-Create", "People who are new at the source appear in staging by themselves."],
-    auto_update: ["Auto-Update", "Edits at the source appear in staging by themselves."],
+    auto_create: ["Auto-Create", "New people in the source are staged automatically."],
+    auto_update: ["Auto-Update", "Edits in the source are staged automatically."],
     auto_sync: [
       "Auto-Sync",
-      "What appears in staging by itself is synced by itself, within the safety limits.",
+      "What is staged automatically is also synced automatically, within the safety limits.",
     ],
-    create_missing: ["Create missing people", "Who matches nobody at the destination is created there."],
+    create_missing: ["Create missing people", "People with no match at the destination are created there."],
     confirm_matches: ["Confirm matches", "A certain match is linked only when a person has confirmed it."],
   } as Record<string, readonly [string, string]>,
   limits: {
     direct: [
       "Records synced without a plan",
-      "Up to so many are written at once when somebody presses Sync; more open a plan first. 0: always a plan.",
+      "Up to this many records are synced without a plan when somebody presses Sync. 0: always open a plan.",
     ],
     first_sync: ["Hold the first sync", "The company's first plan waits for a release, whatever its size."],
-    changed: ["Many changes", "Over so many linked people with another name, number or pay."],
-    changed_percent: [
-      "A large share of changes",
-      "Over so many percent of all linked people, in the same fields.",
+    changed: [
+      "Many changes",
+      "Holds a plan that changes the name, number or pay of more linked people than this.",
     ],
-    deactivated: ["Many deactivations", "Over so many people who would be made inactive."],
+    changed_percent: ["A large share of changes", "The same, as a percentage of all linked people."],
+    deactivated: ["Many deactivations", "Holds a plan that deactivates more people than this."],
     pay_factor: ["A jump in pay", "Any pay that would rise or fall by more than this factor."],
     of: (limit: string) => `Limit: ${limit}`,
     wrong: (min: number, max: number) => `Enter a number from ${n(min)} to ${n(max)}.`,
@@ -61,7 +61,7 @@ export const words = {
   people: {
     scope: "Who takes part",
     scopeHint:
-      "People who fulfil all conditions are synced. The others are Excluded: never pushed, and never deactivated.",
+      "People who meet all conditions are synced. The others are Excluded: never pushed, and never deactivated.",
     everybody: "Everybody takes part.",
     add: "Add a condition",
     field: (at: number) => `Field of condition ${at}`,
@@ -126,12 +126,12 @@ export const words = {
   },
   versions: {
     version: (version: number) => `Version ${version}`,
-    none: "Nothing moved.",
+    none: "Nothing changed.",
     restore: "Roll back to this",
     restoreSure: (version: number) => `Roll back to version ${version}?`,
     restoreMeans: (from: number, version: number) =>
       `All rules of version ${from} are restored as version ${version}. Open plans may no longer hold.`,
-    restored: (from: number, version: number) => `Version ${from} stands again, as version ${version}.`,
+    restored: (from: number, version: number) => `Version ${from} is restored as version ${version}.`,
     older: "Older versions",
     compare: "Compare with",
     compared: (one: number, other: number) => `Version ${one} and version ${other}`,

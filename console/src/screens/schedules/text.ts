@@ -9,7 +9,7 @@ export type Day = (typeof DAYS)[number];
 /** What the Schedules page says. */
 export const words = {
   title: "Schedules",
-  lead: "Imports and syncs that start by themselves. Times that are missed are caught up once.",
+  lead: "Imports and syncs that start by themselves. Missed times are made up for by one run.",
   add: "Add a schedule",
   action: "What",
   actions: (source: string, destination: string): Record<Action, string> => ({
@@ -56,7 +56,7 @@ export const words = {
   remove: "Remove",
   removeSure: "Remove this schedule?",
   removeMeans: (when: string) => `It no longer starts by itself (${when}).`,
-  none: "Nothing starts by itself yet",
+  none: "No schedules yet",
   noneFix: "A Company Administrator can add a schedule. Webhooks and sweeps bring changes without one.",
   noDay: "Choose at least one day.",
 };
