@@ -31,17 +31,33 @@ class Career:
         """Muster's public API."""
         return await self.fleet.client.call(method, f"{self.path}{path}", **more)
 
-    async def edit(self, **values: Any) -> None:
-        """Somebody edits the person at the source, and an operator imports them again."""
+    async def change(self, **values: Any) -> None:
+        """Somebody edits the person at the source."""
         scope = (TENANTS if self.source == "linarc" else REALMS)[self.side.number]
         url = f"{self.fleet.stack.urls[f'sandbox_{self.source}']}/admin/employees/{self.remote}"
         answer = await self.fleet.http.patch(url, json=values, params={"scope": scope})
         assert answer.is_success, answer.text
+
+    async def edit(self, **values: Any) -> None:
+        """Somebody edits the person at the source, and an operator imports them again."""
+        await self.change(**values)
         await self.call("POST", "/imports", json={"mode": "selected", "remote_ids": [self.remote]})
+
+    @property
+    def last_name(self) -> str:
+        """The field of the source."""
+        return "last_name" if self.source == "linarc" else "FamilyName"
 
     async def rename(self, last: str) -> None:
         """A married name."""
-        await self.edit(**{"last_name" if self.source == "linarc" else "FamilyName": last})
+        await self.edit(**{self.last_name: last})
+
+    async def join(self, first: str, last: str) -> None:
+        """Somebody else comes to the source, and its webhook says so."""
+        here = self.remote
+        (self.remote,) = await self.side.hire((first, "Arriving"))
+        await self.change(**{self.last_name: last})
+        self.remote = here
 
     async def employ(self, *, active: bool) -> None:
         """Leaves, or comes back."""
@@ -65,12 +81,22 @@ class Career:
         """Sync to Destination, for this one."""
         await self.call("POST", "/syncs", json={"record_ids": [record["record_id"]]})
 
-    async def there(self, remote_id: str) -> tuple[str, bool]:
-        """The last name at the destination, and whether the person is active there."""
+    async def people(self) -> list[dict[str, Any]]:
+        """Everybody at the destination."""
         scope = (TENANTS if self.destination == "linarc" else REALMS)[self.side.number]
         url = f"{self.fleet.stack.urls[f'sandbox_{self.destination}']}/admin/employees"
-        found = (await self.fleet.http.get(url, params={"scope": scope, "limit": 5000})).json()["employees"]
-        one = next(e for e in found if str(e.get("id") or e.get("Id")) == remote_id)
+        found: list[dict[str, Any]] = (
+            await self.fleet.http.get(url, params={"scope": scope, "limit": 5000})
+        ).json()["employees"]
+        return found
+
+    async def count(self, last: str) -> int:
+        """How many there have this last name."""
+        return sum(last in (one.get("last_name"), one.get("FamilyName")) for one in await self.people())
+
+    async def there(self, remote_id: str) -> tuple[str, bool]:
+        """The last name at the destination, and whether the person is active there."""
+        one = next(e for e in await self.people() if str(e.get("id") or e.get("Id")) == remote_id)
         if self.destination == "linarc":
             return one["last_name"], one["state"] not in ("suspended", "terminated")
         return one["FamilyName"], one["Active"]
@@ -171,3 +197,73 @@ async def test_who_is_left_out_is_never_pushed_until_included_again(career: Care
     assert told.code == 0 and "Excluded: Is paid elsewhere" in told.text
     await career.call("POST", f"{place}/decision", json={"decision": "include"})
     await career.becomes("featherstone", "needs_sync", "not_pushed")
+
+
+async def _rules(career: Career, **rules: Any) -> None:
+    await career.call("PATCH", "/route/rules", json=rules)
+
+
+async def _seen(career: Career) -> int:
+    """How many changes at the source are known, and kept out of staging until an import."""
+    accounts = (await career.call("GET", "/freshness"))["accounts"]
+    found: int = next(a["seen"] for a in accounts if a["account_id"] == career.side.company.source)
+    return found
+
+
+@both_directions
+@pytest.mark.behaviour("S6", "S13", "S34", "S37", "S40")
+async def test_what_changes_at_the_source_waits_for_an_import_and_no_import_writes(career: Career) -> None:
+    """A sync before that import pushes the old values."""
+    await career.side.hire(("Lysander", "Beforehand"))
+    path = "/records"
+    assert (await career.call("GET", path, params={"q": "beforehand"}))["total"] == 0
+    await career.call("POST", "/imports", json={"mode": "new"})
+    record = await career.becomes("beforehand", "needs_sync", "not_pushed")
+    assert await career.count("Beforehand") == 0
+
+    before = await _seen(career)
+    await career.change(**{career.last_name: "Afterwards"})
+    await eventually(lambda: _more_seen(career, before), within=60)
+    await career.push(record)
+    await career.becomes("beforehand", "synced")
+    assert (await career.count("Beforehand"), await career.count("Afterwards")) == (1, 0)
+
+    await career.call("POST", "/imports", json={"mode": "new"})
+    await career.side.hire(("Mirabel", "Nextcomer"))
+    await career.call("POST", "/imports", json={"mode": "new"})
+    await career.becomes("nextcomer", "needs_sync", "not_pushed")
+    assert (await career.call("GET", path, params={"q": "beforehand"}))["total"] == 1
+    await career.call("POST", "/imports", json={"mode": "all"})
+    await career.becomes("afterwards", "needs_sync", "changed")
+    assert [await career.count(last) for last in ("Beforehand", "Afterwards", "Nextcomer")] == [1, 0, 0]
+
+
+async def _more_seen(career: Career, before: int) -> bool:
+    return await _seen(career) > before
+
+
+@both_directions
+@pytest.mark.behaviour("S14", "S15", "S16")
+async def test_each_switch_lets_in_its_own_kind_of_change(career: Career) -> None:
+    """By the source's own webhooks: first who is new and no edit, then edits and nobody new."""
+    await career.side.hire(("Nerissa", "Switchby"))
+    await career.call("POST", "/imports", json={"mode": "new"})
+    remote = (await career.becomes("switchby", "needs_sync", "not_pushed"))["remote_id"]
+    try:
+        await _rules(career, auto_create=True)
+        before = await _seen(career)
+        await career.change(**{career.last_name: "Switched"})
+        await eventually(lambda: _more_seen(career, before), within=60)
+        await career.join("Oberon", "Createdby")
+        await career.becomes("createdby", "needs_sync", "not_pushed")
+        assert (await career.call("GET", "/records", params={"q": "switched"}))["total"] == 0
+
+        await _rules(career, auto_create=False, auto_update=True)
+        before, career.remote = await _seen(career), remote
+        await career.join("Perdita", "Keptout")
+        await eventually(lambda: _more_seen(career, before), within=60)
+        await career.change(**{career.last_name: "Switchover"})
+        await career.becomes("switchover", "needs_sync", "not_pushed")
+        assert (await career.call("GET", "/records", params={"q": "keptout"}))["total"] == 0
+    finally:
+        await _rules(career, auto_create=False, auto_update=False)

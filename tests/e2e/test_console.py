@@ -12,11 +12,6 @@ from tests.support.browser import Watched, open_page
 from tests.support.console import WITHIN, Console, Side, both_directions
 from tests.support.fleet import Fleet
 
-PAST_GATEWAY = re.compile(
-    r"ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|503"
-)
-
-
 PEOPLE = {
     "mouse": (("Quill", "Farrow"), ("Bram", "Oxley"), ("Tova", "Lindqvist"), ("Idris", "Pemberton"), ("Wren", "Castellan"),
               ("Jorik", "Abernathy"), ("Sunniva", "Drake"), ("Calix", "Thornbury"), ("Petra", "Vandermeer"), ("Osric", "Hale")),
@@ -243,36 +238,6 @@ async def test_a_refusal_needs_action_and_says_what_to_do(console: Console, side
     await side.faults()
 
 
-async def test_a_gateway_that_is_killed_loses_neither_selection_nor_filter_nor_news(
-    watched: Watched, console: Console, staging: Fleet
-) -> None:
-    """In the middle of a sync: the page says that it is alone, goes on by itself, and shows what happened meanwhile."""
-    page, side = console.page, Side(staging, staging.access.companies[0])
-    await side.hire(*((f"Robin{n}", f"Interrupted{n}") for n in "abcdef"), at="killed.example")
-    await console.open(side.company, "?q=killed.example")
-    await console.import_new(side)
-    await expect(page.locator(".person-name")).to_have_count(6, timeout=WITHIN)
-    await console.settled()
-    await side.faults({"match": {"name_contains": "Interrupted"}, "action": "latency", "seconds": 1.5})
-    await console.button("Select All").click()
-    await console.sync(side)
-    await console.serial(2).click()
-    await console.serial(4).click(modifiers=["Shift"])
-
-    staging.stack.kill("gateway")
-
-    await expect(console.button("Reconnecting")).to_be_visible(timeout=WITHIN)
-    await expect(console.button("Live")).to_be_visible(timeout=WITHIN)
-    await console.says("3 selected")
-    await expect(page.get_by_role("searchbox")).to_have_value("killed.example")
-    await expect(page.get_by_role("row").get_by_text("Synced", exact=True)).to_have_count(
-        6 + 1, timeout=90_000
-    )
-    await console.says("3 selected")
-    await side.faults()
-    watched.expected = re.compile(PAST_GATEWAY.pattern + "|404")  # history may not have heard of the run yet
-
-
 async def test_the_progress_of_a_run_survives_a_reload(console: Console, staging: Fleet) -> None:
     page, side = console.page, Side(staging, staging.access.companies[1])
     await console.open(side.company)
@@ -438,17 +403,6 @@ async def test_a_view_is_saved_and_comes_back_by_keyboard(console: Console, stag
     await console.button("View").click()
     await console.button("Delete the view Mondays").click()
     await expect(page.get_by_role("button", name="Mondays", exact=True)).to_have_count(0, timeout=WITHIN)
-
-
-async def test_a_session_that_ends_in_another_tab_leads_to_sign_in(
-    console: Console, watched: Watched
-) -> None:
-    other = await console.page.context.new_page()
-    await other.goto("/")
-    await other.get_by_role("button", name="Account").click(timeout=WITHIN)
-    await other.get_by_role("menuitem", name="Sign out").click()
-    await expect(console.page.get_by_label("Password")).to_be_visible(timeout=WITHIN)
-    watched.expected = re.compile("401")
 
 
 async def test_nothing_sticks_out_at_360_pixels(staging: Fleet, browser: Browser) -> None:
