@@ -26,6 +26,7 @@ from services.gateway.api.common import (
     source_of,
     viewer,
 )
+from services.gateway.api.needs import open_to_all
 from services.gateway.core import bucket, secret_hash
 from services.gateway.store import attempts, companies, members, users
 from services.gateway.store.audit import Entry, add_entry
@@ -36,8 +37,6 @@ from shared.db.tx import Tx
 from shared.domain.visibility import Role
 from shared.http.problems import ProblemError
 
-OPEN = "/v1/invitations/"
-"""What a person without an account may ask."""
 RoleName = Literal["viewer", "operator", "admin"]
 Email = Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
 _GONE = "This invitation was used, taken back, or has expired. Ask for a new one."
@@ -69,7 +68,7 @@ def make(deps: Deps) -> list[APIRouter]:
     routes = APIRouter(prefix="/v1/companies/{company}", tags=["people"])
     _members(routes, deps)
     _invitations(routes, deps)
-    joining = APIRouter(prefix="/v1/invitations", tags=["people"])
+    joining = APIRouter(prefix="/v1/invitations", tags=["people"], dependencies=[open_to_all])
     _joining(joining, deps)
     return [routes, joining]
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
 
 from services.gateway.api.common import Deps, cookie_name, page_address, session_cookie, source_of
+from services.gateway.api.needs import open_to_all
 from services.gateway.core import Bucket, bucket, secret_hash
 from services.gateway.core.sso import challenge, derived, roles_of, safe_next
 from services.gateway.store import attempts, sso, users
@@ -23,10 +24,7 @@ from shared.errors import Unavailable
 from shared.http.oidc import TokenError
 from shared.telemetry.logs import log
 
-OPEN = "/v1/sign-in/"
-"""What a person who is not signed in may ask."""
-START = f"{OPEN}sso"
-CALLBACK = f"{OPEN}sso/callback"
+CALLBACK = "/v1/sign-in/sso/callback"
 MINUTES = 10
 _COOKIE = "muster_sign_in"
 _MAX_GROUPS = 10_000
@@ -38,15 +36,15 @@ class _NotLetInError(Exception):
 
 def make(deps: Deps) -> APIRouter:
     """What the sign-in page offers, and the way to the provider and back."""
-    routes = APIRouter(tags=["session"])
+    routes = APIRouter(tags=["session"], dependencies=[open_to_all])
 
-    @routes.get(f"{OPEN}options", response_model=SignInOptions)
+    @routes.get("/v1/sign-in/options", response_model=SignInOptions)
     async def sign_in_options() -> dict[str, Any]:
         """How one may sign in here: the name of single sign-on, if there is one, and whether passwords do."""
         settings = deps.settings.sso
         return {"sso": settings.name if settings.issuer else None, "password": not settings.enforced}
 
-    @routes.get(START, status_code=303, response_class=RedirectResponse)
+    @routes.get("/v1/sign-in/sso", status_code=303, response_class=RedirectResponse)
     async def begin_sign_in(
         request: Request, next_page: Annotated[str, Query(alias="next", max_length=2000)] = "/"
     ) -> RedirectResponse:
@@ -206,7 +204,7 @@ async def _person(deps: Deps, request: Request, claims: Mapping[str, Any]) -> UU
             user = row["user_id"]
         linked = await sso.add_identity(tx, settings.issuer, subject, user)
         # The password that breaks the glass was set by who runs this Muster, and must go on opening.
-        glass = row is not None and row["superuser"] and settings.opens_glass(email)
+        glass = row is not None and row["installation"] == "admin" and settings.opens_glass(email)
         if linked and row is not None and not glass:
             ended = await _take_over(tx, source_of(request), user, hashed)
     deps.on_ended(list(ended))
@@ -239,6 +237,6 @@ async def _give_roles(deps: Deps, request: Request, user: UUID, claims: Mapping[
         for company, role in changed.items():
             entry = Entry("role.changed", "sso", source_of(request), f"user:{user}", role)
             await add_entry(tx, [company], entry)
-        may = bool(await users.memberships(tx, user)) or await users.is_superuser(tx, user)
+        may = bool(await users.memberships(tx, user)) or await users.works_for_installation(tx, user)
     if not may:
         raise _NotLetInError("no_role")

@@ -3,7 +3,8 @@ CREATE TABLE users (
     email text NOT NULL UNIQUE,
     name text NOT NULL,
     password_hash text NOT NULL,
-    superuser boolean NOT NULL DEFAULT false,
+    -- What the person may do for all companies: see counts, or run the installation.
+    installation text CHECK (installation IN ('operator', 'admin')),
     -- How times and numbers are shown; empty: as the browser has it.
     time_zone text NOT NULL DEFAULT '',
     language text NOT NULL DEFAULT '',

@@ -207,7 +207,7 @@ async def test_an_account_is_not_taken_over_by_an_address_that_nobody_verified(
     assert await signed_in(world, idp) == "/sign-in?problem=address_not_verified"
     await idp.person("ann", email=EMAIL)
     assert await signed_in(world, idp) == "/"
-    assert (await world.call("GET", "/v1/session"))["superuser"] is True
+    assert (await world.call("GET", "/v1/session"))["installation"] == "admin"
 
 
 async def test_who_made_the_account_of_an_address_loses_it_to_the_one_whom_the_provider_knows_by_it(
@@ -342,7 +342,14 @@ async def test_enforced_passwords_open_nothing_but_the_glass(world: World, sso: 
     )["link"]
     joining = {"name": "P", "password": "long enough, this"}
     await world.call("POST", f"/v1/invitations/{link.rsplit('/', 1)[-1]}", json=joining, expected=201)
-    sso.enforced = True
+    async with world.elsewhere("192.0.2.9") as other:
+        password = {"email": "p@x.example", "password": "long enough, this"}
+        assert (await other.post("/v1/session", json=password)).status_code == 201
+        assert (await other.get(path)).status_code == 200
+        sso.enforced = True
+        # sessions that a password began end with it, but for the glass's
+        assert (await other.get(path)).status_code == 401
+    assert len((await world.call("GET", "/v1/me/sessions"))["items"]) == 1
     assert (await world.sign_in("long enough, this", "p@x.example")).status_code == 403
     assert (await world.sign_in("wrong password", "p@x.example")).status_code == 401
     assert (await world.sign_in(PASSWORD)).status_code == 201
