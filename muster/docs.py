@@ -16,6 +16,7 @@ import yaml
 
 from muster.kafka import PRINCIPALS
 from sandbox.linarc.contract import document as linarc_document
+from services.gateway.api.needs import Need
 from services.gateway.app import openapi_document
 from shared.contracts import commands
 from shared.contracts.events import bodies
@@ -205,6 +206,35 @@ def reasons_page(tests: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def roles_page(document: Mapping[str, Any]) -> str:
+    """docs/roles.md: what each operation of the API needs."""
+    lines = [
+        "# Roles",
+        "",
+        "What each operation of the API needs of the one who asks. The server decides; the console only shows what one may do.",
+        "A stranger gets 401. In a company to which one does not belong everything answers 404, as if it were not there; with",
+        "too low a role the answer is 403. Viewer, operator and admin are roles in one company, of a person or an API key; each",
+        "includes the ones before. A role in the installation opens no company. Made by `python -m muster.docs` from the routes",
+        "([needs.py](../services/gateway/api/needs.py)); tests/integration/gateway/test_roles.py asks each as everybody.",
+        "",
+        _row(["needs", "who that is, and what it is for"]),
+        _row(["---", "---"]),
+        *(_row([need.label, need.text]) for need in Need),
+    ]
+    operations = [
+        (operation["tags"][0], method.upper(), path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    for tag in document["tags"]:
+        lines += ["", f"## {tag['name'].capitalize()}", "", tag["description"], ""]
+        lines += [_row(["request", "what it does", "needs"]), _row(["---"] * 3)]
+        for name, method, path, operation in operations:
+            if name == tag["name"]:
+                lines.append(_row([f"`{method} {path}`", operation["summary"], operation["x-needs"]]))
+    return "\n".join(lines) + "\n"
+
+
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -244,6 +274,7 @@ def documents() -> dict[Path, str]:
         ROOT / name: yaml.safe_dump(found, sort_keys=True, allow_unicode=True, width=120)
         for name, found in made.items()
     }
+    written[ROOT / "docs/roles.md"] = roles_page(made["docs/openapi.yaml"])
     written[ROOT / "docs/behaviours.md"] = behaviours_page()
     written[ROOT / "docs/reasons.md"] = reasons_page(marked_tests(ROOT / "tests", "reason"))
     return {**written, ROOT / ".env.example": environment_example()}

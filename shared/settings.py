@@ -199,6 +199,10 @@ class SsoSettings(BaseModel):
         found = (_GROUP_ROLE.fullmatch(part) for part in _listed(self.roles))
         return [(m["group"].strip(), m["role"], UUID(m["company"])) for m in found if m]
 
+    def lets_in(self, method: str | None, email: str) -> bool:
+        """Whether who signs in, or signed in, this way may: once single sign-on is enforced, a password opens nothing more."""
+        return not self.enforced or method != "password" or self.opens_glass(email)
+
     def opens_glass(self, email: str) -> bool:
         """Whether this address may use its password though single sign-on is enforced."""
         return email.lower() in {one.lower() for one in _listed(self.break_glass)}

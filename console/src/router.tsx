@@ -1,6 +1,6 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
-import { companies } from "./api/queries";
+import { companies, me } from "./api/queries";
 import { company, root } from "./routes";
 import { audit } from "./screens/audit/route";
 import { connections } from "./screens/connections/route";
@@ -25,7 +25,10 @@ const home = createRoute({
     const known = await context.queryClient.ensureQueryData(companies);
     const last = lastCompany();
     const company = known.find((one) => one.company_id === last) ?? known[0];
-    if (!company) throw redirect({ to: "/portfolio" });
+    if (!company) {
+      const { installation } = await context.queryClient.ensureQueryData(me);
+      throw redirect({ to: installation === "operator" ? "/installation" : "/portfolio" });
+    }
     throw redirect({ to: "/c/$company/employees", params: { company: company.company_id }, replace: true });
   },
 });

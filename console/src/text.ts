@@ -149,6 +149,7 @@ export const text = {
       unavailable: "The single sign-on provider is not responding. Try again in a minute.",
       mixed_up: "That was the answer to another attempt, or it took more than ten minutes. Try again.",
       refused: "You were not signed in there.",
+      too_many: "Too many sign-ins were begun from here. Wait a few minutes.",
       not_valid:
         "The provider's answer is not valid. Try again; if it happens again, tell your administrator.",
       no_address: "The provider did not name your e-mail address. Tell your administrator.",

@@ -44,9 +44,17 @@ class Place:
     def run(self, ask: Callable[[AsyncClient, str], Awaitable[Any]]) -> Any:
         """What `ask` finds, given a signed-in client and the company's path."""
 
+        async def in_company(client: AsyncClient) -> Any:
+            return await ask(client, await _company(client, self.company))
+
+        return self.run_everywhere(in_company)
+
+    def run_everywhere(self, ask: Callable[[AsyncClient], Awaitable[Any]]) -> Any:
+        """What `ask` finds, given a signed-in client, where no company is meant."""
+
         async def main() -> Any:
             async with self._signed_in() as client:
-                return await ask(client, await _company(client, self.company))
+                return await ask(client)
 
         return asyncio.run(main())
 
@@ -64,9 +72,17 @@ class Place:
 
 def over_the_api(command: Callable[Concatenate[Place, P], None]) -> Callable[..., None]:
     """A command that is given a `Place` as its first parameter, made of the options that are the same for all of them."""
-    shared = [
-        p.replace(kind=Parameter.KEYWORD_ONLY) for p in signature(Place, eval_str=True).parameters.values()
-    ]
+    return _with_place(command, "company", "data", "url", "email")
+
+
+def over_the_installation(command: Callable[Concatenate[Place, P], None]) -> Callable[..., None]:
+    """The same for a command that concerns no one company."""
+    return _with_place(command, "data", "url", "email")
+
+
+def _with_place(command: Callable[Concatenate[Place, P], None], *names: str) -> Callable[..., None]:
+    options = signature(Place, eval_str=True).parameters
+    shared = [options[name].replace(kind=Parameter.KEYWORD_ONLY) for name in names]
     _, *own = signature(command, eval_str=True).parameters.values()
 
     @wraps(command)

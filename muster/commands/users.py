@@ -1,4 +1,4 @@
-"""`muster users`: who may see a company, over the public API; and installation administrators, on the database."""
+"""`muster users`: who may see a company, and who works for the installation, over the public API; and on the database."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import typer
 
 from muster.client import AsyncClient
 from muster.commands import operations
-from muster.commands.api import AsJson, Place, over_the_api, show
+from muster.commands.api import AsJson, Place, over_the_api, over_the_installation, show
 from muster.commands.common import DATA_DIR, Data, Database, console
 from muster.errors import StackError
 
-app = typer.Typer(no_args_is_help=True, help="A company's people: see, invite and remove them.")
+app = typer.Typer(no_args_is_help=True, help="A company's people, and who works for all of Muster.")
+_STAFF = "/v1/installation/people"
 Who = Annotated[str, typer.Argument(help="An e-mail address.")]
 
 
@@ -91,4 +92,51 @@ def remove(
         await client.call("DELETE", f"{path}/members/{found['user_id']}")
 
     place.run(ask)
-    console.print(f"{who} can no longer see the company.")
+    console.print(f"{who} may not see the company any more.")
+
+
+@app.command()
+@over_the_installation
+def staff(
+    place: Place,
+    as_json: AsJson = False,
+) -> None:
+    """Who works for this Muster: its administrators, and operators, who see all companies as counts."""
+
+    async def ask(client: AsyncClient) -> Any:
+        return (await client.call("GET", _STAFF))["items"]
+
+    found = place.run_everywhere(ask)
+    rows = ((one["email"], one["name"], one["role"]) for one in found)
+    show(found, ("E-mail", "Name", "Role"), rows, as_json=as_json)
+
+
+@app.command()
+@over_the_installation
+def appoint(
+    place: Place,
+    who: Who,
+    role: Annotated[str, typer.Option(help="operator, admin, or none to end it.")] = "operator",
+    name: Annotated[str, typer.Option(help="Of one who has no account yet.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a person work for this Muster. One who has no account gets a link for a password, shown this once."""
+
+    async def ask(client: AsyncClient) -> Any:
+        if role != "none":
+            return await client.call("POST", _STAFF, json={"email": who, "role": role, "name": name})
+        people = (await client.call("GET", _STAFF))["items"]
+        found = next((one for one in people if one["email"] == who.lower()), None)
+        if found is None:
+            msg = f"{who} does not work for this Muster. `muster users staff` shows who does."
+            raise StackError(msg)
+        await client.call("DELETE", f"{_STAFF}/{found['user_id']}")
+        return {**found, "role": "none", "link": None}
+
+    made = place.run_everywhere(ask)
+    if as_json:
+        console.print_json(data=made)
+        return
+    console.print(f"{made['email']}: {made['role']} of this Muster.")
+    if made["link"]:
+        console.print(made["link"], soft_wrap=True, highlight=False)

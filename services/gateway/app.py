@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
 from faststream.kafka import KafkaRouter
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import stream
-from services.gateway.api import account, make_routes, members, schedules, sso
+from services.gateway.api import make_routes, schedules
 from services.gateway.api.common import COOKIE, Access, Deps, allowed, signed_in
 from services.gateway.api.dead_letters import owners
 from services.gateway.api.document import PROBLEM_TYPES, describe
+from services.gateway.api.needs import Need, is_open, needs_of
 from services.gateway.console import Console
 from services.gateway.core import BadRequestError, check_json, check_target
 from services.gateway.settings import Settings
@@ -48,9 +50,6 @@ _HEADERS = {
 _BODIED = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 OPEN_BODY_BYTES = 16_384
 """Of a body by somebody who is not signed in: a password and a name are shorter."""
-_SIGN_IN = "/v1/session"
-_OPEN = (members.OPEN, account.OPEN, sso.OPEN)
-"""What one may ask who is not signed in, besides signing in; the routes themselves judge it."""
 _TEXT = {"type": "string"}
 _PROBLEM = {
     "title": "Problem",
@@ -110,9 +109,11 @@ class Edge:
     Who asks is known before a body is read: a stranger learns nothing about it.
     """
 
-    def __init__(self, app: ASGIApp, known: Callable[[Request], Awaitable[object]]) -> None:
-        """`known` raises a problem for a stranger."""
-        self._app, self._known = app, known
+    def __init__(
+        self, app: ASGIApp, known: Callable[[Request], Awaitable[object]], opened: Sequence[APIRoute]
+    ) -> None:
+        """`known` raises a problem for a stranger; the routes that are `opened` judge by themselves who may ask."""
+        self._app, self._known, self._opened = app, known, opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -124,7 +125,7 @@ class Edge:
             check_target(scope.get("raw_path") or scope["path"].encode(), scope.get("query_string", b""))
             if scope["method"] in _BODIED:
                 most = OPEN_BODY_BYTES
-                if scope["path"].startswith("/v1/") and not _is_open(scope["path"]):
+                if scope["path"].startswith("/v1/") and not is_open(self._opened, scope):
                     await self._known(Request(scope))
                     most = MAX_BODY_BYTES
                 async with whole_body(scope, receive, most) as body:
@@ -138,10 +139,6 @@ class Edge:
             return
         else:
             await self._app(scope, receive, guarded)
-
-
-def _is_open(path: str) -> bool:
-    return path == _SIGN_IN or path.startswith(_OPEN)
 
 
 def _guarded(send: Send) -> Send:
@@ -190,8 +187,9 @@ def _routes(deps: Any, live: Any) -> list[APIRouter]:
 def openapi_document(deps: Any = None) -> dict[str, Any]:
     """The public API's description; needs no database."""
     app = FastAPI(title="Muster", version="1", generate_unique_id_function=lambda route: route.name)
-    for routes in _routes(deps, None):
-        app.include_router(routes)
+    routers = _routes(deps, None)
+    for router in routers:
+        app.include_router(router)
     document = app.openapi()
     parts = document["components"]
     for name in ("HTTPValidationError", "ValidationError"):
@@ -200,11 +198,12 @@ def openapi_document(deps: Any = None) -> dict[str, Any]:
     parts["responses"] = {"Problem": _ANSWER}
     parts["securitySchemes"] = _SCHEMES
     document["security"] = [{name: []} for name in _SCHEMES]
-    for path, operations in document["paths"].items():
-        if path.startswith(_OPEN):
-            for operation in operations.values():
+    for route, need in needs_of(routers):
+        for method in route.methods or ():
+            operation = document["paths"][route.path][method.lower()]
+            operation["x-needs"] = need.label
+            if need is Need.NOTHING:
                 operation["security"] = []
-    document["paths"][_SIGN_IN]["post"]["security"] = []
     for operation in (o for path in document["paths"].values() for o in path.values()):
         operation["responses"].pop("422", None)
         operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
@@ -259,13 +258,15 @@ def make_parts(base: Base, settings: Settings) -> Parts:
         notifier.wakeup,
     )
 
+    routes = _routes(deps, live)
     watch = partial(keep_working, "notices.look", watcher.step, Wakeup())
     scheduler = Scheduler(base.database, base.clock, partial(schedules.prepare, deps))
 
     def configure(app: FastAPI) -> None:
         document = openapi_document(deps)
+        opened = [route for route, need in needs_of(routes) if need is Need.NOTHING]
         app.add_middleware(GZipMiddleware, minimum_size=4_000, compresslevel=3)
-        app.add_middleware(Edge, known=partial(signed_in, deps))
+        app.add_middleware(Edge, known=partial(signed_in, deps), opened=opened)
         app.add_middleware(Entrance, receiver=receiver)
         app.router.default = Console()
 
@@ -284,7 +285,7 @@ def make_parts(base: Base, settings: Settings) -> Parts:
             *notifier.loops,
             watch,
         ],
-        routes=_routes(deps, live),
+        routes=routes,
         on_stop=[live.stop],
         on_close=[
             deliveries.close,

@@ -1,6 +1,7 @@
 """A company's people, as the API shows them to administrators, and one's own sessions."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from shared.contracts.views import View
@@ -47,12 +48,13 @@ class InvitationList(View):
 
 
 class InvitationShown(View):
-    """What an invitation is to. `has_account`: join with the password that one has already."""
+    """What an invitation is to. `has_account`: join with the password that one has already; `yours`: one is signed in with it."""
 
     company: str
     email: str
     role: str
     has_account: bool
+    yours: bool
 
 
 class Joined(View):
@@ -84,6 +86,27 @@ class ResetMade(View):
 
     link: str
     expires_in_hours: int
+
+
+class InstallationPerson(View):
+    """Somebody who works for the whole installation."""
+
+    user_id: UUID
+    email: str
+    name: str
+    role: Literal["operator", "admin"]
+
+
+class InstallationPeople(View):
+    """Everyone with a role in the installation."""
+
+    items: tuple[InstallationPerson, ...]
+
+
+class InstallationPersonMade(InstallationPerson):
+    """The same, with the link by which one who had no account sets a password; it is shown once."""
+
+    link: str | None
 
 
 class SignInOptions(View):

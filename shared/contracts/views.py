@@ -1,7 +1,7 @@
 """What the public API shows. Shared by history, which makes the rows, and gateway, which serves them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -163,7 +163,8 @@ class Me(View):
     actor: str
     name: str
     email: str
-    superuser: bool
+    installation: Literal["operator", "admin"] | None
+    """What they may do for all companies of this Muster."""
     must_enrol: bool
     """They must set up a second factor before anything else."""
     companies: tuple[Membership, ...]

@@ -32,6 +32,21 @@ async def test_a_colleague_is_invited_and_people_are_listed(fleet: Fleet) -> Non
     assert "muster users list" in " ".join(text.split())
 
 
+async def test_an_operator_of_the_installation_is_appointed_and_let_go(fleet: Fleet) -> None:
+    async def ask(*words: str) -> Any:
+        done = await muster("users", *words, "--data", str(fleet.stack.data), "--json")
+        assert done.code == 0, done.text
+        return json.loads(done.text)
+
+    who = "olga@muster.example"
+    made = await ask("appoint", who, "--name", "Olga")
+    assert (made["role"], "/reset/" in made["link"]) == ("operator", True)
+    staff = {one["email"]: one["role"] for one in await ask("staff")}
+    assert (staff[fleet.access.email], staff[who]) == ("admin", "operator")
+    assert (await ask("appoint", who, "--role", "none"))["role"] == "none"
+    assert who not in {one["email"] for one in await ask("staff")}
+
+
 async def test_a_key_is_made_shown_once_and_taken_back(fleet: Fleet) -> None:
     made = await answer(fleet, "keys", "create", "payroll", "--days", "3")
     assert made["key"].startswith("mk_")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from tests.contract.test_observe import expressions
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
-from tests.support.hands import Hands
+from tests.support.private import everybody, leaks, told
 from tests.support.prometheus import scraping
 
 
@@ -42,40 +40,6 @@ async def test_every_panel_is_answered_with_data_and_no_alert_is_in_error(
 
 async def test_nobodys_data_is_in_logs_or_metrics(fleet: Fleet) -> None:
     """After whatever ran on this stack: no full name, address, number, e-mail address or mask of the sandboxes' people."""
-    private = set()
-    for company in fleet.access.companies:
-        hands = Hands(fleet, company)
-        for system in (hands.source, hands.destination):
-            for person in (await hands.people(system)).values():
-                private |= values(person)
+    private = await everybody(fleet)
     assert len(private) > 200
-    logs = {file.name: file.read_text(errors="replace") for file in (fleet.stack.data / "logs").glob("*.log")}
-    texts = {name: text for name, text in logs.items() if not name.startswith("sandbox")}
-    for service, url in fleet.stack.operations.items():
-        texts[f"{service}/metrics"] = (await fleet.http.get(f"{url}/metrics")).text
-    assert {name: found for name, text in texts.items() if (found := [v for v in private if v in text])} == {}
-
-
-def values(person: Any) -> set[str]:
-    """What could identify this person in a text: values with a blank, an @, or many digits."""
-    if isinstance(person, dict):
-        return set().union(*(values(v) for k, v in person.items() if k.lower() not in NOT_PERSONAL))
-    if isinstance(person, list):
-        return set().union(*map(values, person))
-    text = str(person)
-    return {text} if len(text) > LONG and re.search(r"[ @]|\d{3}-\d{2}", text) else set()
-
-
-LONG = 7
-NOT_PERSONAL = {
-    "metadata",
-    "id",
-    "etag",
-    "updated_at",
-    "created_at",
-    "sparse",
-    "domain",
-    "job_title",
-    "title",
-    "trade",
-}
+    assert leaks(await told(fleet), private) == {}

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from playwright.async_api import Browser, expect
 
+from muster.commands.operations import find_servers
 from muster.sandboxes import TENANTS
 from shared.db.migrate import SERVICES
+from shared.messaging.broker import send_raw
+from shared.messaging.dead_letters import Raw
 from tests.support.browser import open_page
 from tests.support.collector import Collector, Seen
 from tests.support.console import WITHIN, Console
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.hands import FIELDS, Hands
+from tests.support.private import everybody, leaks, told
 
 both_directions = pytest.mark.parametrize(
     "hands", [0, 1], ids=["linarc-to-qbo", "qbo-to-linarc"], indirect=True
@@ -374,3 +380,97 @@ async def test_the_demos_page_an_edit_in_linarc_moves_the_row_and_quickbooks(
         return (await following.quickbooks(record["destination_remote_id"])).get("GivenName") == "Swiftly"
 
     assert await eventually(stands, within=45)
+
+
+STRANGE = {
+    "first_name": "Zyxwhrath",
+    "last_name": "Qwopfield",
+    "email": "zyxwhrath@qwopfield.example",
+    "birth_date": "1961-07-29",
+}
+PAY = 8765.31
+"""Somebody whose values, and whose pay, stand nowhere else."""
+
+
+async def test_nobodys_data_is_in_logs_metrics_traces_or_errors(
+    following: Fleet, collector: Collector
+) -> None:
+    """After whatever ran on this stack, and after one who fails, is refused, cannot be handled and is asked for wrongly."""
+    who = " ".join([*STRANGE.values(), str(PAY)])
+    match = {"operation": "create", "name_contains": STRANGE["last_name"]}
+    await following.faults(
+        {"match": match, "action": "status", "status": 503, "body": who, "count": 1},
+        {"match": match, "action": "fault", "code": "6240"},
+    )
+    remote = await following.hire(**STRANGE, hourly_rate=PAY)
+    record = await following.becomes(remote, "needs_action", within=90)
+    await following.faults()
+    letters = await unreadable(following, record["record_id"], who)
+    texts = {"errors": "".join([await refusal(following, *asked) for asked in wrong_requests(who)])}
+    texts["letters"] = "".join(f"{one['reason']} {one['detail']}" for one in letters)
+    await following.client.call("GET", f"{following.path}/records", params={"q": STRANGE["email"]})
+
+    async def traced() -> bool:
+        return {span.service for span in collector.spans} >= {f"muster-{one}" for one in SERVICES}
+
+    await eventually(traced, within=30)
+    texts["traces"] = b"".join(span.raw for span in collector.spans).decode("latin-1")
+    texts |= await told(following)
+    private = await everybody(following) | {*STRANGE.values(), str(PAY)}
+    assert len(private) > 200 and "urn:muster:problem:invalid" in texts["errors"]
+    assert leaks(texts, private) == {}
+    planted = texts | {"traces": texts["traces"] + "GET /employees?q=Qwopfield"}
+    assert leaks(planted, private) == {"traces": ["Qwopfield"]}
+
+
+async def unreadable(fleet: Fleet, record: str, text: str) -> list[dict[str, Any]]:
+    """Messages that nobody can handle, with this text where dates belong; the dead letters that they became, discarded."""
+    kafka = find_servers(fleet.stack.data, None, None).kafka
+    assert kafka is not None
+    headers = {"ce_id": str(uuid4()), "ce_type": "employee.staged", "ce_companyid": fleet.company.company_id}
+    headers["ce_time"] = datetime.now(UTC).isoformat()
+    body = orjson.dumps({"record_id": record, "employee": {"birth_date": text}})
+    for raw in (body, body[:-2]):
+        headers["ce_id"] = str(uuid4())
+        pairs = tuple((name, value.encode()) for name, value in headers.items())
+        await send_raw(kafka, "employees.v1", Raw(record.encode(), pairs, raw), partition=0)
+    path = f"{fleet.path}/dead-letters"
+
+    async def there() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = (await fleet.client.call("GET", path))["items"]
+        return found if len(found) >= 2 * 3 else None  # mapper, syncer and history
+
+    found = await eventually(there, within=60)
+    assert found is not None
+    for one in found:
+        place = f"{path}/{one['service']}/{one['id']}/discard"
+        await fleet.client.call("POST", place, json={"reason": "made by a test"})
+    return found
+
+
+def wrong_requests(text: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Requests with this text where something else belongs."""
+    return [
+        ("GET", "/records", {"params": {"limit": text}}),
+        ("GET", "/records", {"params": {"status": text}}),
+        ("GET", "/records", {"params": {"after": text}}),
+        ("GET", f"/records/{text}", {}),
+        ("POST", "/syncs", {"json": {"record_ids": [text]}}),
+        ("POST", "/plans", {"json": {"filter": {"status": [text]}}}),
+        ("PATCH", "/route/rules", {"json": {"direct_sync": text}}),
+        ("PUT", f"/views/{uuid4()}", {"json": {"name": [text], "columns": text}}),
+        ("POST", "/invitations", {"json": {"email": text, "role": text}}),
+        ("POST", "/accounts", {"json": {"system": "linarc", "tenant_id": text, "credential": {"api_key": text}}}),
+        ("POST", "/imports", {"json": {"mode": text}}),
+        ("POST", "/imports", {"content": text, "headers": {"Content-Type": "application/json"}}),
+    ]  # fmt: skip
+
+
+async def refusal(fleet: Fleet, method: str, place: str, more: dict[str, Any]) -> str:
+    """What a wrong request is answered."""
+    headers = {"X-Muster": "1", **fleet.client.session(), **more.pop("headers", {})}
+    answer = await fleet.http.request(
+        method, f"{fleet.access.url}{fleet.path}{place}", headers=headers, **more
+    )
+    assert 400 <= answer.status_code < 500, (place, answer.text)
+    return answer.text

@@ -39,7 +39,7 @@ export interface paths {
         put?: never;
         /**
          * Make a company and become its administrator
-         * @description Make a company and become its administrator.
+         * @description Make a company and become its administrator. For an administrator of this Muster.
          */
         post: operations["add_company"];
         delete?: never;
@@ -476,8 +476,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Discard a dead letter
-         * @description Discard a dead letter. It is not handled any more, and nothing waits for it.
+         * Give it up
+         * @description Give it up. It is not handled any more, and nothing waits for it: see docs/operations.md for what that can mean.
          */
         post: operations["discard_dead_letter"];
         delete?: never;
@@ -2001,12 +2001,58 @@ export interface paths {
         };
         /**
          * All companies, as counts and states without anything of their people
-         * @description All companies, as counts and states without anything of their people. For an administrator of this Muster.
+         * @description All companies, as counts and states without anything of their people. For an operator of this Muster.
          */
-        get: operations["installation"];
+        get: operations["show_installation"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/installation/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who works for this Muster, and as what
+         * @description Who works for this Muster, and as what. For its administrators.
+         */
+        get: operations["list_installation_people"];
+        put?: never;
+        /**
+         * Let a person see all companies as counts (operator), or run this Muster (admin)
+         * @description Let a person see all companies as counts (operator), or run this Muster (admin). For its administrators.
+         *
+         *     One who has no account gets one, and a link by which they set its password, shown this once.
+         */
+        post: operations["set_installation_role"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/installation/people/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a person's role in this Muster away
+         * @description Take a person's role in this Muster away; what they are in companies stays. For its administrators.
+         */
+        delete: operations["drop_installation_role"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2027,7 +2073,9 @@ export interface paths {
         put?: never;
         /**
          * Join the company
-         * @description Join the company. One who has no account makes one; one who has gives its password. Sign in afterwards.
+         * @description Join the company. One who has no account makes one; one who has signs in first, or gives its password.
+         *
+         *     A higher role that one has there already stays.
          */
         post: operations["join"];
         delete?: never;
@@ -2090,7 +2138,7 @@ export interface paths {
         get: operations["show_second_factor"];
         /**
          * Give a code of the authenticator
-         * @description Give a code of the authenticator: the factor counts from now on. The recovery codes are shown only once.
+         * @description Give a code of the authenticator: the factor counts from now on. The recovery codes are shown this once.
          */
         put: operations["confirm_second_factor"];
         /**
@@ -2198,8 +2246,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * A link by which a person sets a new password, shown only once
-         * @description A link by which a person sets a new password, shown only once. For an administrator of this Muster.
+         * A link by which a person sets a new password, shown this once
+         * @description A link by which a person sets a new password, shown this once. For an administrator of this Muster.
          */
         post: operations["make_reset"];
         delete?: never;
@@ -3990,6 +4038,56 @@ export interface components {
             waiting: number;
         };
         /**
+         * InstallationPeople
+         * @description Everyone with a role in the installation.
+         */
+        InstallationPeople: {
+            /** Items */
+            items: components["schemas"]["InstallationPerson"][];
+        };
+        /**
+         * InstallationPerson
+         * @description Somebody who works for the whole installation.
+         */
+        InstallationPerson: {
+            /** Email */
+            email: string;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "operator" | "admin";
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+        };
+        /**
+         * InstallationPersonMade
+         * @description The same, with the link by which one who had no account sets a password; it is shown once.
+         */
+        InstallationPersonMade: {
+            /** Email */
+            email: string;
+            /** Link */
+            link: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "operator" | "admin";
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+        };
+        /**
          * InstallationView
          * @description All companies of the installation.
          */
@@ -4038,7 +4136,7 @@ export interface components {
         };
         /**
          * InvitationShown
-         * @description What an invitation is to. `has_account`: join with the password that one has already.
+         * @description What an invitation is to. `has_account`: join with the password that one has already; `yours`: one is signed in with it.
          */
         InvitationShown: {
             /** Company */
@@ -4049,6 +4147,8 @@ export interface components {
             has_account: boolean;
             /** Role */
             role: string;
+            /** Yours */
+            yours: boolean;
         };
         /**
          * InvitationView
@@ -4092,7 +4192,7 @@ export interface components {
         };
         /**
          * Joining
-         * @description One's name, and a password: a new one, or that of the account one has.
+         * @description One's name, and a password: a new one, or that of the account one has, unless one is signed in with it.
          */
         Joining: {
             /**
@@ -4100,7 +4200,10 @@ export interface components {
              * @default
              */
             name: string;
-            /** Password */
+            /**
+             * Password
+             * @default
+             */
             password: string;
         };
         /**
@@ -4329,6 +4432,8 @@ export interface components {
             companies: components["schemas"]["Membership"][];
             /** Email */
             email: string;
+            /** Installation */
+            installation: ("operator" | "admin") | null;
             /**
              * Language
              * @default
@@ -4338,8 +4443,6 @@ export interface components {
             must_enrol: boolean;
             /** Name */
             name: string;
-            /** Superuser */
-            superuser: boolean;
             /**
              * Time Zone
              * @default
@@ -4627,6 +4730,24 @@ export interface components {
              * @enum {string}
              */
             role: "viewer" | "operator" | "admin";
+        };
+        /**
+         * NewPerson
+         * @description Who, and as what. `name` is for one who has no account yet.
+         */
+        NewPerson: {
+            /** Email */
+            email: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "operator" | "admin";
         };
         /**
          * NewRole
@@ -6682,7 +6803,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "channel.created" | "channel.changed" | "channel.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "schedule.changed" | "schedule.deleted" | "channel.created" | "channel.changed" | "channel.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -7222,7 +7343,7 @@ export interface operations {
                 /** @description The most items of a page. */
                 limit?: number;
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "channel.created" | "channel.changed" | "channel.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "schedule.changed" | "schedule.deleted" | "channel.created" | "channel.changed" | "channel.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -7257,7 +7378,7 @@ export interface operations {
                 /** @description The kind of file. */
                 format?: "csv" | "json";
                 /** @description Only this action. */
-                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "channel.created" | "channel.changed" | "channel.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
+                action?: ("session.started" | "session.ended" | "session.refused" | "key.refused" | "key.created" | "key.deleted" | "role.changed" | "member.invited" | "member.joined" | "member.removed" | "invitation.deleted" | "password.changed" | "password.reset" | "account.linked" | "second_factor.added" | "second_factor.removed" | "endpoint.created" | "endpoint.changed" | "endpoint.deleted" | "endpoint.disabled" | "schedule.changed" | "schedule.deleted" | "channel.created" | "channel.changed" | "channel.deleted" | "webhook.secret" | "connection.made" | "connection.paused" | "connection.resumed" | "connection.ended" | "directory.confirmed" | "company.created" | "company.renamed" | "rules.changed" | "plan.approved" | "plan.released" | "plan.cancelled" | "dead_letter.replayed" | "dead_letter.discarded")[] | null;
                 /** @description Only what this person or key did. */
                 who?: string | null;
                 /** @description Not before this time, in ISO 8601 with its offset. */
@@ -9855,7 +9976,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    installation: {
+    show_installation: {
         parameters: {
             query?: never;
             header?: never;
@@ -9872,6 +9993,74 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["InstallationView"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    list_installation_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstallationPeople"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    set_installation_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPerson"];
+            };
+        };
+        responses: {
+            /** @description It has been made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstallationPersonMade"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    drop_installation_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The person's id. */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has been done. There is no content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -23,7 +23,7 @@ import "../ui/Status.css";
 /** The companies one may see, and how each stands. */
 export function Portfolio() {
   const known = useQuery(companies);
-  const superuser = useQuery(me).data?.superuser;
+  const works = useQuery(me).data?.installation;
   const [naming, setNaming] = useState<CompanyView | "new" | null>(null);
   useEffect(() => {
     if (known.data) loadFont();
@@ -37,12 +37,12 @@ export function Portfolio() {
           title={text.portfolio.title}
           lead={text.portfolio.lead}
           actions={
-            superuser && (
+            works && (
               <>
                 <Link to="/installation" className="button">
                   {text.portfolio.installation}
                 </Link>
-                <Button onPress={() => setNaming("new")}>{text.portfolio.add}</Button>
+                {works === "admin" && <Button onPress={() => setNaming("new")}>{text.portfolio.add}</Button>}
               </>
             )
           }

@@ -15,24 +15,23 @@ from services.gateway.api.common import (
     Deps,
     Input,
     NewPassword,
-    SignedIn,
+    OwnAccount,
     Token,
-    anyone,
+    account,
     count_guess,
+    installation,
     must_wait,
-    own_account,
     page_address,
-    signed_in,
     source_of,
 )
+from services.gateway.api.needs import open_to_all
 from services.gateway.core import bucket, secret_hash
 from services.gateway.store import attempts, password_resets, users
 from services.gateway.store.audit import INSTALLATION, Entry, add_entry
+from services.gateway.store.users import Person
 from shared.contracts.people import ResetMade, SessionList
+from shared.domain.visibility import Role
 from shared.http.problems import ProblemError
-
-OPEN = "/v1/password-resets/"
-"""What a person who cannot sign in may ask."""
 
 
 class PasswordChange(Input):
@@ -82,18 +81,19 @@ def make(deps: Deps) -> list[APIRouter]:
 
 def _sessions(routes: APIRouter, deps: Deps) -> None:
     @routes.get("/sessions", response_model=SessionList)
-    async def my_sessions(request: Request) -> dict[str, Any]:
+    async def my_sessions(mine: OwnAccount = account(deps)) -> dict[str, Any]:
         """Where one is signed in: since when, last seen when, from which address and with which browser."""
-        _, user, current = await own_account(deps, request)
+        person, user, current = mine
         limits = (deps.settings.session_idle_minutes, deps.settings.session_hours)
+        passwords = deps.settings.sso.lets_in("password", person.email)
         async with deps.database.system() as tx:
-            rows = await users.list_sessions(tx, user, current, *limits)
+            rows = await users.list_sessions(tx, user, current, *limits, passwords=passwords)
         return {"items": [dict(row.items()) for row in rows]}
 
     @routes.delete("/sessions", status_code=204)
-    async def end_other_sessions(request: Request, _: SignedIn = anyone(deps)) -> None:
+    async def end_other_sessions(request: Request, mine: OwnAccount = account(deps)) -> None:
         """Sign out everywhere else."""
-        person, user, current = await own_account(deps, request)
+        person, user, current = mine
         async with deps.database.system() as tx:
             ended = await users.end_other_sessions(tx, user, current)
             entry = Entry("session.ended", person.actor, source_of(request), person.actor, "all others")
@@ -101,9 +101,9 @@ def _sessions(routes: APIRouter, deps: Deps) -> None:
         deps.on_ended([users.session_credential(one) for one in ended])
 
     @routes.delete("/sessions/{session}", status_code=204)
-    async def end_session(session: UUID, request: Request, _: SignedIn = anyone(deps)) -> None:
+    async def end_session(session: UUID, request: Request, mine: OwnAccount = account(deps)) -> None:
         """Sign out elsewhere."""
-        person, user, _hash = await own_account(deps, request)
+        person, user, _ = mine
         async with deps.database.system() as tx:
             ended = await users.end_one_session(tx, user, session)
             if ended is None:
@@ -115,21 +115,23 @@ def _sessions(routes: APIRouter, deps: Deps) -> None:
 
 def _formats(routes: APIRouter, deps: Deps) -> None:
     @routes.put("/formats", status_code=204)
-    async def save_formats(body: Formats, request: Request) -> None:
+    async def save_formats(body: Formats, mine: OwnAccount = account(deps)) -> None:
         """Choose the time zone, and the language whose formats numbers and dates have."""
-        _, user, _current = await own_account(deps, request)
+        _, user, _current = mine
         async with deps.database.system() as tx:
             await users.save_formats(tx, user, body.time_zone, body.language)
 
 
 def _password(routes: APIRouter, deps: Deps) -> None:
     @routes.put("/password", status_code=204)
-    async def change_password(body: PasswordChange, request: Request) -> None:
+    async def change_password(
+        body: PasswordChange, request: Request, mine: OwnAccount = account(deps)
+    ) -> None:
         """Change one's password. Other sessions end."""
-        person, user, current = await own_account(deps, request)
-        mine = bucket(deps.settings.sign_in_tries, "password", str(user), source_of(request).address)
+        person, user, current = mine
+        tries = bucket(deps.settings.sign_in_tries, "password", str(user), source_of(request).address)
         async with deps.database.system() as tx:
-            if seconds := await attempts.begin_attempt(tx, [mine]):
+            if seconds := await attempts.begin_attempt(tx, [tries]):
                 raise must_wait(seconds)
             hashed = await users.password_of(tx, user)
         if not await asyncio.to_thread(users.is_password, hashed, body.current):
@@ -138,7 +140,7 @@ def _password(routes: APIRouter, deps: Deps) -> None:
         async with deps.database.system() as tx:
             if await users.password_of(tx, user) != hashed:
                 raise ProblemError("conflict", "Your password was changed meanwhile. Try again.")
-            await attempts.forgive_attempts(tx, mine, [])
+            await attempts.forgive_attempts(tx, tries, [])
             ended = await users.set_password(tx, user, made, keep=current)
             await add_entry(
                 tx, [INSTALLATION], Entry("password.changed", person.actor, source_of(request), person.actor)
@@ -148,11 +150,10 @@ def _password(routes: APIRouter, deps: Deps) -> None:
 
 def _resets(routes: APIRouter, deps: Deps) -> None:
     @routes.post("", status_code=201, response_model=ResetMade)
-    async def make_reset(body: ResetFor, request: Request) -> dict[str, Any]:
-        """A link by which a person sets a new password, shown only once. For an administrator of this Muster."""
-        person, _ = await signed_in(deps, request)
-        if not person.superuser:
-            raise ProblemError("forbidden", "Only an administrator of this Muster makes such a link.")
+    async def make_reset(
+        body: ResetFor, request: Request, person: Person = installation(deps, Role.ADMIN)
+    ) -> dict[str, Any]:
+        """A link by which a person sets a new password, shown this once. For an administrator of this Muster."""
         token, hours = secrets.token_urlsafe(32), deps.settings.reset_hours
         async with deps.database.system() as tx:
             user = await users.find_user(tx, body.email)
@@ -166,7 +167,7 @@ def _resets(routes: APIRouter, deps: Deps) -> None:
         link = page_address(deps, request, f"/reset/{token}")
         return {"link": link, "expires_in_hours": hours}
 
-    @routes.post("/{token}", status_code=204)
+    @routes.post("/{token}", status_code=204, dependencies=[open_to_all])
     async def reset_password(token: Token, body: Reset, request: Request) -> None:
         """Set a new password by a link. Every session of the person ends."""
         link = secret_hash(token)

@@ -13,10 +13,12 @@ import orjson
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from services.gateway.api.common import Access, Deps, SignedIn, admin, anyone
+from services.gateway.api.common import Access, Deps, admin, installation
 from services.gateway.store.audit import INSTALLATION, Action, Wanted, list_entries
+from services.gateway.store.users import Person
 from shared.contracts.views import AuditEntry, AuditPage
 from shared.db.tx import Record
+from shared.domain.visibility import Role
 from shared.http.problems import ProblemError
 
 After = Annotated[int | None, Query(ge=1, le=2**62)]
@@ -70,12 +72,12 @@ def make(deps: Deps) -> APIRouter:
 
     @routes.get("/audit", response_model=AuditPage)
     async def installation_audit(
-        wanted: Filter, after: After = None, limit: Limit = 100, found: SignedIn = anyone(deps)
+        wanted: Filter,
+        after: After = None,
+        limit: Limit = 100,
+        _: Person = installation(deps, Role.ADMIN),
     ) -> dict[str, Any]:
         """Entries of the installation: every sign-in, those of strangers too. For an administrator of this Muster."""
-        person, _ = found
-        if not person.superuser:
-            raise ProblemError("forbidden", "Only an administrator of this Muster reads this log.")
         items = [dict(row.items()) for row in await _entries(deps, INSTALLATION, wanted, after, limit)]
         return {"items": items, "next": items[-1]["entry_id"] if len(items) == limit else None}
 

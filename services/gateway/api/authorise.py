@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from services.gateway.api import connections
 from services.gateway.api.common import Access, Deps, Input, admin, session_cookie, signed_in, source_of
+from services.gateway.api.needs import Need, needing
 from services.gateway.core import secret_hash
 from services.gateway.store import authorisations
 from services.gateway.store.authorisations import Authorisation
@@ -78,7 +79,7 @@ def make(deps: Deps) -> APIRouter:
         until = deps.clock.now() + timedelta(minutes=MINUTES)
         return Begun(url=authorise_url(application, uri, state), expires_at=until)
 
-    @routes.get(CALLBACK, response_model=None)
+    @routes.get(CALLBACK, response_model=None, dependencies=[needing(Need.ACCOUNT, _judged_below)])
     async def finish_authorisation(
         request: Request,
         state: Annotated[str, Query(max_length=200)] = "",
@@ -100,6 +101,10 @@ def make(deps: Deps) -> APIRouter:
         return account
 
     return routes
+
+
+def _judged_below() -> None:
+    """Browsers are told on a page: `_finish` sees who comes back, and that they are an administrator still."""
 
 
 async def _finish(

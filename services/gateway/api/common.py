@@ -13,6 +13,7 @@ import orjson
 from fastapi import Depends, Header, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.gateway.api.needs import Need, marked, needing
 from services.gateway.core import bucket, check_base_url, parse_key, request_hash, secret_hash, shortened
 from services.gateway.settings import Settings
 from services.gateway.store import api_keys, attempts, audit, companies, requests, users, versions
@@ -33,6 +34,7 @@ from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.upkeep import Upkeep
 
 SignedIn = tuple[Person, dict[UUID, Role]]
+OwnAccount = tuple[Person, UUID, bytes]
 COOKIE = "muster_session"
 NOT_HERE = "There is no such thing here."
 _ENROLLING = ("/v1/me", "/v1/session")
@@ -123,7 +125,7 @@ async def _signed_in(deps: Deps, request: Request, *, active: bool) -> SignedIn:
         person = await users.session_user(
             tx, secret_hash(cookie), settings.session_idle_minutes, settings.session_hours, active=active
         )
-        if person is None or person.user_id is None:
+        if person is None or person.user_id is None or not settings.sso.lets_in(person.method, person.email):
             raise ProblemError("unauthenticated", "Your session has ended. Sign in again.")
         if settings.second_factor and person.must_enrol and not request.url.path.startswith(_ENROLLING):
             raise ProblemError(
@@ -206,15 +208,6 @@ def page_address(deps: Deps, request: Request, path: str) -> str:
     return (deps.settings.public_url or str(request.base_url)).rstrip("/") + path
 
 
-async def own_account(deps: Deps, request: Request) -> tuple[Person, UUID, bytes]:
-    """The one who is signed in, with the session's hash. Raises `forbidden` for a key."""
-    person, _ = await signed_in(deps, request)
-    cookie = session_cookie(deps, request)
-    if person.user_id is None or cookie is None:
-        raise ProblemError("forbidden", "An API key has no account. Sign in.")
-    return person, person.user_id, secret_hash(cookie)
-
-
 def cookie_name(deps: Deps) -> str:
     """Over https a name that browsers take from this very host alone, with `Secure`."""
     return f"__Host-{COOKIE}" if deps.settings.https else COOKIE
@@ -248,7 +241,32 @@ def anyone(deps: Deps, *, active: bool = True) -> Any:
     async def check(request: Request) -> SignedIn:
         return await signed_in(deps, request, active=active)
 
-    return Depends(check)
+    return needing(Need.SIGNED_IN, check)
+
+
+def account(deps: Deps) -> Any:
+    """A person, for themselves: who, their id, and the session's hash. Raises `forbidden` for a key."""
+
+    async def check(request: Request, found: SignedIn = anyone(deps)) -> OwnAccount:
+        cookie, (person, _) = session_cookie(deps, request), found
+        if person.user_id is None or cookie is None:
+            raise ProblemError("forbidden", "An API key has no account. Sign in.")
+        return person, person.user_id, secret_hash(cookie)
+
+    return needing(Need.ACCOUNT, check)
+
+
+def installation(deps: Deps, least: Role) -> Any:
+    """A person who works for the whole installation, at least in this role; none of it opens a company."""
+
+    async def check(found: SignedIn = anyone(deps)) -> Person:
+        person, _ = found
+        if person.installation is None or person.installation < least:
+            who = "an operator" if least is Role.OPERATOR else "an administrator"
+            raise ProblemError("forbidden", f"Only {who} of this Muster may do this.")
+        return person
+
+    return needing(Need.in_installation(least), check)
 
 
 def allowed(deps: Deps, least: Role, *, active: bool = True) -> Callable[..., Awaitable[Access]]:
@@ -267,7 +285,7 @@ def allowed(deps: Deps, least: Role, *, active: bool = True) -> Callable[..., Aw
             person, company, role, hidden_fields(role, from_operators=deps.settings.hide_from_operators)
         )
 
-    return check
+    return marked(Need.in_company(least), check)
 
 
 def viewer(deps: Deps) -> Any:

@@ -13,11 +13,13 @@ from services.gateway.api.common import (
     Deps,
     IdempotencyKey,
     Input,
+    SignedIn,
     admin,
+    anyone,
     change_settings,
+    installation,
     once,
     record,
-    signed_in,
     source_of,
     tell_settings,
     viewer,
@@ -25,6 +27,7 @@ from services.gateway.api.common import (
 from services.gateway.store import companies as stored
 from services.gateway.store import webhooks
 from services.gateway.store.audit import Entry, add_entry
+from services.gateway.store.users import Person
 from shared.contracts.freshness import FreshnessView
 from shared.contracts.views import CompanyView
 from shared.db.tx import Tx
@@ -33,6 +36,7 @@ from shared.domain.mapping import FieldMapping, mapping_problem
 from shared.domain.plans import SafetyLimits
 from shared.domain.scope import Condition, scope_problem
 from shared.domain.settings import CompanySettings, Route, Rules
+from shared.domain.visibility import Role
 from shared.http.problems import ProblemError
 from shared.systems import SYSTEMS
 
@@ -106,20 +110,22 @@ def make(deps: Deps) -> APIRouter:
 
 def _companies(routes: APIRouter, deps: Deps) -> None:
     @routes.get("", response_model=list[CompanyView])
-    async def companies(request: Request) -> list[dict[str, Any]]:
+    async def companies(found: SignedIn = anyone(deps)) -> list[dict[str, Any]]:
         """The companies one may see."""
-        _, roles = await signed_in(deps, request)
+        _, roles = found
         async with deps.database.transaction(roles) as tx:
-            found = await stored.load_companies(tx, list(roles))
-        return [{**_shown(s), "role": roles[s.company_id].name.lower()} for s in found]
+            mine = await stored.load_companies(tx, list(roles))
+        return [{**_shown(s), "role": roles[s.company_id].name.lower()} for s in mine]
 
     @routes.post("", status_code=201)
-    async def add_company(body: NewCompany, request: Request, key: IdempotencyKey = None) -> dict[str, Any]:
-        """Make a company and become its administrator."""
-        person, _ = await signed_in(deps, request)
-        if not person.superuser or person.user_id is None:
-            raise ProblemError("forbidden", "Only an administrator of this Muster makes companies.")
-        owner = person.user_id
+    async def add_company(
+        body: NewCompany,
+        request: Request,
+        key: IdempotencyKey = None,
+        person: Person = installation(deps, Role.ADMIN),
+    ) -> dict[str, Any]:
+        """Make a company and become its administrator. For an administrator of this Muster."""
+        owner = person.made_by
         # The answer is stored with the company, so a repetition must come to the same one.
         company = uuid5(owner, key) if key is not None else deps.clock.new_id()
 

@@ -105,7 +105,7 @@ def make(deps: Deps) -> APIRouter:
     async def discard_dead_letter(
         service: Service, letter: Letter, body: Discard, request: Request, access: Access = admin(deps)
     ) -> None:
-        """Discard a dead letter. It is not handled any more, and nothing waits for it."""
+        """Give it up. It is not handled any more, and nothing waits for it: see docs/operations.md for what that can mean."""
         if service == "gateway":
             found(
                 await deps.upkeep.discard(

@@ -21,9 +21,12 @@ from services.gateway.api.common import (
     must_wait,
     page_address,
     record,
+    session_cookie,
+    signed_in,
     source_of,
     viewer,
 )
+from services.gateway.api.needs import open_to_all
 from services.gateway.core import bucket, secret_hash
 from services.gateway.store import attempts, companies, members, users
 from services.gateway.store.audit import Entry, add_entry
@@ -34,8 +37,6 @@ from shared.db.tx import Tx
 from shared.domain.visibility import Role
 from shared.http.problems import ProblemError
 
-OPEN = "/v1/invitations/"
-"""What a person without an account may ask."""
 RoleName = Literal["viewer", "operator", "admin"]
 Email = Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
 _GONE = "This invitation was used, taken back, or has expired. Ask for a new one."
@@ -56,10 +57,10 @@ class NewRole(Input):
 
 
 class Joining(Input):
-    """One's name, and a password: a new one, or that of the account one has."""
+    """One's name, and a password: a new one, or that of the account one has, unless one is signed in with it."""
 
     name: str = Field(default="", max_length=200)
-    password: str = Field(min_length=1, max_length=500)
+    password: str = Field(default="", max_length=500)
 
 
 def make(deps: Deps) -> list[APIRouter]:
@@ -67,7 +68,7 @@ def make(deps: Deps) -> list[APIRouter]:
     routes = APIRouter(prefix="/v1/companies/{company}", tags=["people"])
     _members(routes, deps)
     _invitations(routes, deps)
-    joining = APIRouter(prefix="/v1/invitations", tags=["people"])
+    joining = APIRouter(prefix="/v1/invitations", tags=["people"], dependencies=[open_to_all])
     _joining(joining, deps)
     return [routes, joining]
 
@@ -152,17 +153,18 @@ def _joining(routes: APIRouter, deps: Deps) -> None:
             "email": found.email,
             "role": found.role,
             "has_account": known is not None,
+            "yours": known is not None and await _is_signed_in(deps, request, known["user_id"]),
         }
 
     @routes.post("/{token}", status_code=201, response_model=Joined)
     async def join(token: Token, body: Joining, request: Request) -> dict[str, Any]:
-        """Join the company. One who has no account makes one; one who has gives its password. Sign in afterwards."""
+        """Join the company. One who has no account makes one; one who has signs in first, or gives its password.
+
+        A higher role that one has there already stays.
+        """
         source, found = source_of(request), await _found(deps, request, token)
         async with deps.database.system() as tx:
             known = await users.find_user(tx, found.email)
-            mine = bucket(deps.settings.sign_in_tries, "address", found.email, source.address)
-            if known is not None and (seconds := await attempts.begin_attempt(tx, [mine])):
-                raise must_wait(seconds)
         hashed = ""
         if known is None:
             if len(body.password) < PASSWORD_LEAST:
@@ -172,19 +174,19 @@ def _joining(routes: APIRouter, deps: Deps) -> None:
             user, hashed = deps.clock.new_id(), await asyncio.to_thread(users.HASHER.hash, body.password)
         else:
             user = known["user_id"]
-            if not await asyncio.to_thread(users.is_password, known["password_hash"], body.password):
-                raise ProblemError("unauthenticated", "The password of your account is wrong.")
+            if body.password or not await _is_signed_in(deps, request, user):
+                await _check_password(
+                    deps, found.email, source.address, known["password_hash"], body.password
+                )
         async with deps.database.system() as tx:
             again = await members.find_invitation(tx, secret_hash(token))
             if again is None:
                 raise ProblemError("gone", _GONE)
             if known is None and not await users.add_user(tx, user, found.email, body.name.strip(), hashed):
                 raise ProblemError("conflict", "There is an account for this address now. Try again.")
-            if known is not None:
-                await attempts.forgive_attempts(tx, mine, [])
-            await members.add_member(tx, found.company_id, user, found.role)
+            role = await members.add_member(tx, found.company_id, user, found.role)
             await members.drop_invitation(tx, found.company_id, found.invitation_id)
-            entry = Entry("member.joined", f"user:{user}", source, f"user:{user}", found.role)
+            entry = Entry("member.joined", f"user:{user}", source, f"user:{user}", role)
             await add_entry(tx, [found.company_id], entry)
         return {"email": found.email, "company_id": found.company_id}
 
@@ -197,6 +199,32 @@ async def _found(deps: Deps, request: Request, token: str) -> Invitation:
         await count_guess(deps, request)
         raise ProblemError("gone", _GONE)
     return found
+
+
+async def _is_signed_in(deps: Deps, request: Request, user: UUID) -> bool:
+    """Whether it is this person's browser that asks: their session stands for their password."""
+    if session_cookie(deps, request) is None:
+        return False
+    try:
+        person, _ = await signed_in(deps, request)
+    except ProblemError:
+        return False
+    return person.user_id == user
+
+
+async def _check_password(deps: Deps, email: str, address: str, hashed: str, password: str) -> None:
+    """Raises `unauthenticated` for a wrong password, and `too-many` for one who tries several."""
+    mine = bucket(deps.settings.sign_in_tries, "address", email, address)
+    async with deps.database.system() as tx:
+        if seconds := await attempts.begin_attempt(tx, [mine]):
+            raise must_wait(seconds)
+    if not await asyncio.to_thread(users.is_password, hashed, password):
+        raise ProblemError(
+            "unauthenticated",
+            "The password of your account is wrong. Or sign in first, then open the link again.",
+        )
+    async with deps.database.system() as tx:
+        await attempts.forgive_attempts(tx, mine, [])
 
 
 async def _not_the_last(tx: Tx, company: UUID, user: UUID) -> None:

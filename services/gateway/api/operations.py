@@ -7,19 +7,16 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
 from services.gateway.api import connections
-from services.gateway.api.common import Access, Deps, signed_in, viewer
+from services.gateway.api.common import Access, Deps, viewer
 from services.gateway.api.dead_letters import ask_all, letters
-from services.gateway.store import companies, endpoints, schedules, users
+from services.gateway.store import companies, endpoints, schedules
 from shared.contracts.freshness import FreshnessView
 from shared.contracts.operations import (
-    CompanyHealth,
     ConnectionOperations,
     Hop,
-    InstallationView,
     OperationsView,
     PausedThing,
     ResultsView,
@@ -29,13 +26,11 @@ from shared.domain.settings import CompanySettings
 from shared.http.problems import ProblemError
 from shared.systems import SYSTEMS
 
-_NOBODY = UUID(int=0)
-"""Asks the internal APIs for what belongs to no one company."""
 _ACTIONS = {"import_new": "Import of new employees", "import_all": "Import of all employees", "sync": "Sync"}
 
 
-def make(deps: Deps) -> list[APIRouter]:
-    """The Operations page of one company, and of the installation."""
+def make(deps: Deps) -> APIRouter:
+    """The Operations page of one company."""
     routes = APIRouter(prefix="/v1/companies/{company}/operations", tags=["operations"])
 
     @routes.get("", response_model=OperationsView)
@@ -71,7 +66,7 @@ def make(deps: Deps) -> list[APIRouter]:
             unanswered=silent,
         )
 
-    return [routes, _installation(deps)]
+    return routes
 
 
 async def _part(asked: Any) -> Any:
@@ -156,44 +151,3 @@ def _paused_topics(hops: Iterable[Hop]) -> Iterable[PausedThing]:
                 name=f"{hop.service}, {hop.topic}",
                 why=hop.paused,
             )
-
-
-def _installation(deps: Deps) -> APIRouter:
-    routes = APIRouter(prefix="/v1/installation", tags=["operations"])
-
-    @routes.get("", response_model=InstallationView)
-    async def installation(request: Request) -> InstallationView:
-        """All companies, as counts and states without anything of their people. For an administrator of this Muster."""
-        person, _ = await signed_in(deps, request)
-        if not person.superuser:
-            raise ProblemError("forbidden", "Only an administrator of this Muster sees all companies.")
-        async with deps.database.system() as tx:
-            ids = await users.companies_with_members(tx)
-        async with deps.database.transaction(ids or [_NOBODY]) as tx:
-            known = await companies.load_companies(tx, ids)
-        states = await deps.vault.states(ids)
-        summaries = await _part(
-            deps.history.post("/summaries", company=_NOBODY, json=list(map(str, ids)), read=orjson.loads)
-        )
-        dead, silent = await ask_all(deps, _NOBODY, "/dead-letter-counts")
-        mine = {str(company): count for company, count in (await deps.upkeep.counts()).items()}
-        return InstallationView(
-            companies=tuple(
-                CompanyHealth(
-                    company_id=one.company_id,
-                    name=one.name,
-                    counts=_of(summaries, one.company_id, "counts", {}),
-                    running=_of(summaries, one.company_id, "running", 0),
-                    dead_letters=sum(counts.get(str(one.company_id), 0) for counts in (*dead.values(), mine)),
-                    connections=states.get(one.company_id, {}),
-                )
-                for one in sorted(known, key=lambda one: one.name)
-            ),
-            unanswered=silent if summaries is not None else tuple(sorted({*silent, "history"})),
-        )
-
-    return routes
-
-
-def _of(summaries: Any, company: UUID, name: str, missing: Any) -> Any:
-    return summaries[str(company)][name] if summaries else missing

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import StrictBool
 
-from services.gateway.api.common import Access, Deps, Input, admin, viewer
+from services.gateway.api.common import Access, Deps, Input, admin, record, viewer
 from services.gateway.api.records import Filter, Selection, resolve
 from services.gateway.api.runs import ImportMode, say_import, say_plan
 from services.gateway.store import schedules
@@ -48,7 +48,7 @@ def make(deps: Deps) -> APIRouter:
 
     @routes.put("/{schedule}", response_model=ScheduleView)
     async def put_schedule(
-        company: UUID, schedule: UUID, body: NewSchedule, access: Access = admin(deps)
+        company: UUID, schedule: UUID, body: NewSchedule, request: Request, access: Access = admin(deps)
     ) -> dict[str, Any]:
         """Make this schedule, or another in its place; the id is yours. Times that are missed are caught up once."""
         next_at = next_run(body.timing, deps.clock.now())
@@ -60,15 +60,20 @@ def make(deps: Deps) -> APIRouter:
             rows = await schedules.list_schedules(tx, company)
             if len(rows) > MOST:
                 raise ProblemError("conflict", f"A company has {MOST} schedules at most.")
+            what = f"{body.action} {'active' if body.active else 'paused'}"
+            await record(tx, access, request, "schedule.changed", f"schedule:{schedule}", what)
         row = next(row for row in rows if row["schedule_id"] == schedule)
         return {**row, "timing": orjson.loads(row["timing"])}
 
     @routes.delete("/{schedule}", status_code=204)
-    async def drop_schedule(company: UUID, schedule: UUID, _: Access = admin(deps)) -> None:
+    async def drop_schedule(
+        company: UUID, schedule: UUID, request: Request, access: Access = admin(deps)
+    ) -> None:
         """Start this no more. Runs that have begun go on."""
         async with deps.database.transaction([company]) as tx:
             if not await schedules.drop_schedule(tx, company, schedule):
                 raise ProblemError("not-found", "There is no such schedule here.")
+            await record(tx, access, request, "schedule.deleted", f"schedule:{schedule}")
 
     return routes
 

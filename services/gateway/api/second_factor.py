@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from services.gateway.api.common import Deps, Input, must_wait, own_account, signed_in, source_of
+from services.gateway.api.common import Deps, Input, OwnAccount, account, installation, must_wait, source_of
 from services.gateway.core import Bucket, bucket, second_factor
 from services.gateway.store import attempts, second_factors, users
 from services.gateway.store.audit import INSTALLATION, Action, Entry, add_entry
@@ -18,6 +18,7 @@ from services.gateway.store.users import Person
 from shared.contracts.people import FactorBegun, FactorState, RecoveryCodes
 from shared.db.seal import Sealer
 from shared.db.tx import Tx
+from shared.domain.visibility import Role
 from shared.http.problems import ProblemError
 
 CODE_TRIES = 10
@@ -58,18 +59,20 @@ def make(deps: Deps) -> list[APIRouter]:
 
 def _own(routes: APIRouter, deps: Deps) -> None:
     @routes.get("", response_model=FactorState)
-    async def show_second_factor(request: Request) -> dict[str, Any]:
+    async def show_second_factor(mine: OwnAccount = account(deps)) -> dict[str, Any]:
         """Whether one has a second factor, whether one must, and how many recovery codes are left."""
-        person, user, _ = await own_account(deps, request)
+        person, user, _ = mine
         async with deps.database.system() as tx:
             state = await second_factors.factor_state(tx, user)
         required = deps.settings.second_factor and person.method == "password"
         return {**dict(state.items()), "required": required}
 
     @routes.post("", status_code=201, response_model=FactorBegun)
-    async def begin_second_factor(body: Confirmed, request: Request) -> dict[str, Any]:
+    async def begin_second_factor(
+        body: Confirmed, request: Request, mine: OwnAccount = account(deps)
+    ) -> dict[str, Any]:
         """A new secret for an authenticator. It counts once a code of it is given."""
-        person, user, _ = await own_account(deps, request)
+        person, user, _ = mine
         await _check_password(deps, request, user, body.password)
         secret = secrets.token_bytes(second_factor.SECRET_BYTES)
         async with deps.database.system() as tx:
@@ -78,9 +81,11 @@ def _own(routes: APIRouter, deps: Deps) -> None:
         return {"secret": second_factor.shown(secret), "uri": second_factor.uri(secret, person.email)}
 
     @routes.put("", response_model=RecoveryCodes)
-    async def confirm_second_factor(body: Code, request: Request) -> dict[str, Any]:
-        """Give a code of the authenticator: the factor counts from now on. The recovery codes are shown only once."""
-        person, user, _ = await own_account(deps, request)
+    async def confirm_second_factor(
+        body: Code, request: Request, mine: OwnAccount = account(deps)
+    ) -> dict[str, Any]:
+        """Give a code of the authenticator: the factor counts from now on. The recovery codes are shown this once."""
+        person, user, _ = mine
         async with deps.database.system() as tx:
             row = await second_factors.find_factor(tx, user)
         if row is None or row["confirmed"]:
@@ -94,9 +99,9 @@ def _own(routes: APIRouter, deps: Deps) -> None:
         return {"codes": codes}
 
     @routes.post("/off", status_code=204)
-    async def end_second_factor(body: EndFactor, request: Request) -> None:
+    async def end_second_factor(body: EndFactor, request: Request, mine: OwnAccount = account(deps)) -> None:
         """Take one's second factor off."""
-        person, user, _ = await own_account(deps, request)
+        person, user, _ = mine
         await _check_password(deps, request, user, body.password)
         await check_code(deps, user, body.code)
         async with deps.database.system() as tx:
@@ -106,11 +111,10 @@ def _own(routes: APIRouter, deps: Deps) -> None:
 
 def _lost(routes: APIRouter, deps: Deps) -> None:
     @routes.post("", status_code=204)
-    async def reset_second_factor(body: ResetFor, request: Request) -> None:
+    async def reset_second_factor(
+        body: ResetFor, request: Request, person: Person = installation(deps, Role.ADMIN)
+    ) -> None:
         """Take a person's lost second factor off. For an administrator of this Muster."""
-        person, _ = await signed_in(deps, request)
-        if not person.superuser:
-            raise ProblemError("forbidden", "Only an administrator of this Muster does this.")
         async with deps.database.system() as tx:
             user = await users.find_user(tx, body.email)
             if user is None or not await second_factors.drop_factor(tx, user["user_id"]):

@@ -15,14 +15,17 @@ from services.gateway.api import second_factor, sso
 from services.gateway.api.common import (
     Deps,
     Input,
+    OwnAccount,
+    SignedIn,
+    account,
+    anyone,
     check_origin,
     cookie_name,
     must_wait,
-    session_cookie,
-    signed_in,
     source_of,
 )
-from services.gateway.core import Bucket, bucket, secret_hash
+from services.gateway.api.needs import open_to_all
+from services.gateway.core import Bucket, bucket
 from services.gateway.store import attempts, users
 from services.gateway.store.audit import INSTALLATION, Entry, add_entry
 from shared.contracts.views import Me
@@ -45,7 +48,7 @@ def make(deps: Deps) -> APIRouter:
     """The session of a browser."""
     routes = APIRouter(prefix="/v1/session", tags=["session"])
 
-    @routes.post("", status_code=201)
+    @routes.post("", status_code=201, dependencies=[open_to_all])
     async def sign_in(body: SignIn, request: Request, response: Response) -> dict[str, Any]:
         """Start a session; its cookie opens everything else."""
         check_origin(request)
@@ -64,7 +67,7 @@ def make(deps: Deps) -> APIRouter:
             async with deps.database.system() as tx:
                 await add_entry(tx, seen_by, Entry("session.refused", "unknown", source, actor))
             raise ProblemError("unauthenticated", "The address or the password is wrong.")
-        if settings.sso.enforced and not settings.sso.opens_glass(body.email):
+        if not settings.sso.lets_in("password", body.email):
             await _note_refusal(deps, seen_by, Entry("session.refused", actor, source, detail="not by sso"))
             raise ProblemError(
                 "forbidden", f"Sign in with {settings.sso.name}; signing in with a password is turned off."
@@ -80,14 +83,14 @@ def make(deps: Deps) -> APIRouter:
         return {"name": user["name"], "email": user["email"]}
 
     @routes.get("", response_model=Me)
-    async def who(request: Request) -> dict[str, Any]:
+    async def who(found: SignedIn = anyone(deps)) -> dict[str, Any]:
         """Who is signed in, and what they may do where."""
-        person, roles = await signed_in(deps, request)
+        person, roles = found
         return {
             "actor": person.actor,
             "name": person.name,
             "email": person.email,
-            "superuser": person.superuser,
+            "installation": person.installation.name.lower() if person.installation else None,
             "time_zone": person.time_zone,
             "language": person.language,
             "must_enrol": deps.settings.second_factor and person.must_enrol,
@@ -95,14 +98,12 @@ def make(deps: Deps) -> APIRouter:
         }
 
     @routes.delete("", status_code=204)
-    async def sign_out(request: Request, response: Response) -> None:
+    async def sign_out(request: Request, response: Response, mine: OwnAccount = account(deps)) -> None:
         """End the session."""
-        person, roles = await signed_in(deps, request)
-        token = session_cookie(deps, request)
-        if person.user_id is None or token is None:
-            raise ProblemError("forbidden", "An API key has no session. Delete the key instead.")
+        person, user, session = mine
         async with deps.database.system() as tx:
-            await users.end_session(tx, secret_hash(token))
+            roles = await users.memberships(tx, user)
+            await users.end_session(tx, session)
             entry = Entry("session.ended", person.actor, source_of(request))
             await add_entry(tx, [INSTALLATION, *roles], entry)
         deps.on_ended([person.credential])

@@ -13,9 +13,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
 
 from services.gateway.api.common import Deps, cookie_name, page_address, session_cookie, source_of
-from services.gateway.core import secret_hash
+from services.gateway.api.needs import open_to_all
+from services.gateway.core import Bucket, bucket, secret_hash
 from services.gateway.core.sso import challenge, derived, roles_of, safe_next
-from services.gateway.store import sso, users
+from services.gateway.store import attempts, sso, users
 from services.gateway.store.audit import INSTALLATION, Entry, Source, add_entry
 from shared.contracts.people import SignInOptions
 from shared.db.tx import Tx
@@ -23,10 +24,7 @@ from shared.errors import Unavailable
 from shared.http.oidc import TokenError
 from shared.telemetry.logs import log
 
-OPEN = "/v1/sign-in/"
-"""What a person who is not signed in may ask."""
-START = f"{OPEN}sso"
-CALLBACK = f"{OPEN}sso/callback"
+CALLBACK = "/v1/sign-in/sso/callback"
 MINUTES = 10
 _COOKIE = "muster_sign_in"
 _MAX_GROUPS = 10_000
@@ -38,21 +36,24 @@ class _NotLetInError(Exception):
 
 def make(deps: Deps) -> APIRouter:
     """What the sign-in page offers, and the way to the provider and back."""
-    routes = APIRouter(tags=["session"])
+    routes = APIRouter(tags=["session"], dependencies=[open_to_all])
 
-    @routes.get(f"{OPEN}options", response_model=SignInOptions)
+    @routes.get("/v1/sign-in/options", response_model=SignInOptions)
     async def sign_in_options() -> dict[str, Any]:
         """How one may sign in here: the name of single sign-on, if there is one, and whether passwords do."""
         settings = deps.settings.sso
         return {"sso": settings.name if settings.issuer else None, "password": not settings.enforced}
 
-    @routes.get(START, status_code=303, response_class=RedirectResponse)
+    @routes.get("/v1/sign-in/sso", status_code=303, response_class=RedirectResponse)
     async def begin_sign_in(
         request: Request, next_page: Annotated[str, Query(alias="next", max_length=2000)] = "/"
     ) -> RedirectResponse:
         """Send the browser to the provider; it comes back to a page of ours, `next`."""
         if not deps.settings.sso.issuer:
             return _back("off")
+        async with deps.database.system() as tx:
+            if await attempts.begin_attempt(tx, [_begun(deps, request)]):
+                return _back("too_many")
         state, browser = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         verifier = derived(browser, "verifier")
         try:
@@ -93,7 +94,9 @@ def make(deps: Deps) -> APIRouter:
                 await _refused(deps, source_of(request), str(reason))
         else:
             answer = RedirectResponse(page, 303)
-            await start_session(deps, request, answer, user, "sso")
+            async with deps.database.system() as tx:
+                await attempts.discount_attempts(tx, [_begun(deps, request)])
+                await start_session(deps, request, answer, user, "sso", tx)
         answer.delete_cookie(
             _cookie(deps), httponly=True, samesite="lax", secure=deps.settings.https, path="/"
         )
@@ -102,25 +105,23 @@ def make(deps: Deps) -> APIRouter:
     return routes
 
 
+def _begun(deps: Deps, request: Request) -> Bucket:
+    """Attempts that a client has begun and not finished: who begins many must wait."""
+    return bucket(deps.settings.client_tries, "sso", source_of(request).address)
+
+
 async def start_session(
-    deps: Deps, request: Request, answer: Any, user: UUID, method: users.Method, tx: Tx | None = None
+    deps: Deps, request: Request, answer: Any, user: UUID, method: users.Method, tx: Tx
 ) -> None:
     """A new session in this browser; one that it had ends."""
     token, before = secrets.token_urlsafe(32), session_cookie(deps, request)
     source = source_of(request)
 
-    async def store(tx: Tx) -> None:
-        if before is not None:
-            await users.end_session(tx, secret_hash(before))
-        await users.start_session(tx, secret_hash(token), user, method, source)
-        seen_by = [INSTALLATION, *await users.memberships(tx, user)]
-        await add_entry(tx, seen_by, Entry("session.started", f"user:{user}", source, detail=method))
-
-    if tx is not None:
-        await store(tx)
-    else:
-        async with deps.database.system() as own:
-            await store(own)
+    if before is not None:
+        await users.end_session(tx, secret_hash(before))
+    await users.start_session(tx, secret_hash(token), user, method, source)
+    seen_by = [INSTALLATION, *await users.memberships(tx, user)]
+    await add_entry(tx, seen_by, Entry("session.started", f"user:{user}", source, detail=method))
     if before is not None:
         deps.on_ended([users.session_credential(secret_hash(before))])
     answer.set_cookie(
@@ -203,7 +204,7 @@ async def _person(deps: Deps, request: Request, claims: Mapping[str, Any]) -> UU
             user = row["user_id"]
         linked = await sso.add_identity(tx, settings.issuer, subject, user)
         # The password that breaks the glass was set by who runs this Muster, and must go on opening.
-        glass = row is not None and row["superuser"] and settings.opens_glass(email)
+        glass = row is not None and row["installation"] == "admin" and settings.opens_glass(email)
         if linked and row is not None and not glass:
             ended = await _take_over(tx, source_of(request), user, hashed)
     deps.on_ended(list(ended))
@@ -236,6 +237,6 @@ async def _give_roles(deps: Deps, request: Request, user: UUID, claims: Mapping[
         for company, role in changed.items():
             entry = Entry("role.changed", "sso", source_of(request), f"user:{user}", role)
             await add_entry(tx, [company], entry)
-        may = bool(await users.memberships(tx, user)) or await users.is_superuser(tx, user)
+        may = bool(await users.memberships(tx, user)) or await users.works_for_installation(tx, user)
     if not may:
         raise _NotLetInError("no_role")

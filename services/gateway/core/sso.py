@@ -7,6 +7,9 @@ from uuid import UUID
 
 from shared.domain.visibility import Role
 
+LONGEST_NEXT = 500
+"""Of an attempt to sign in, which anybody may begin."""
+
 
 def derived(browser: str, purpose: str) -> str:
     """The nonce or the PKCE verifier of an attempt, from the secret that only its browser holds; 43 characters."""
@@ -24,8 +27,9 @@ def encoded(raw: bytes) -> str:
 
 
 def safe_next(address: str) -> str:
-    """A page of ours to go to afterwards; the first one where it would lead elsewhere."""
+    """A page of ours to go to afterwards; the first one where it would lead elsewhere, or is longer than is kept."""
     ours = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    ours = ours and len(address) <= LONGEST_NEXT
     return address if ours else "/"
 
 

@@ -3,7 +3,8 @@ CREATE TABLE users (
     email text NOT NULL UNIQUE,
     name text NOT NULL,
     password_hash text NOT NULL,
-    superuser boolean NOT NULL DEFAULT false,
+    -- What the person may do for all companies: see counts, or run the installation.
+    installation text CHECK (installation IN ('operator', 'admin')),
     -- How times and numbers are shown; empty: as the browser has it.
     time_zone text NOT NULL DEFAULT '',
     language text NOT NULL DEFAULT '',
@@ -40,6 +41,7 @@ CREATE TABLE sign_ins (
     next text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX sign_ins_created ON sign_ins (created_at);
 SELECT muster.open_to_system('sign_ins');
 
 -- The second factor of a password (RFC 6238): its secret, sealed, and the last period whose code was used.

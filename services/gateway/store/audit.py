@@ -36,6 +36,8 @@ Action = Literal[
     "endpoint.changed",
     "endpoint.deleted",
     "endpoint.disabled",
+    "schedule.changed",
+    "schedule.deleted",
     "channel.created",
     "channel.changed",
     "channel.deleted",

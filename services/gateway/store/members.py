@@ -41,14 +41,21 @@ async def set_role(tx: Tx, company: UUID, user: UUID, role: Role) -> bool:
 
 
 _ADD = """
-INSERT INTO memberships (company_id, user_id, role) VALUES ($1, $2, $3)
-ON CONFLICT (company_id, user_id) DO UPDATE SET role = excluded.role
+WITH added AS (
+    INSERT INTO memberships AS m (company_id, user_id, role) VALUES ($1, $2, $3)
+    ON CONFLICT (company_id, user_id) DO UPDATE SET role = excluded.role, by_group = false
+    WHERE array_position($4::text[], excluded.role) >= array_position($4::text[], m.role)
+    RETURNING role
+)
+SELECT coalesce((SELECT role FROM added), (SELECT role FROM memberships WHERE company_id = $1 AND user_id = $2))
 """
+_ROLES = [role.name.lower() for role in sorted(Role)]
 
 
-async def add_member(tx: Tx, company: UUID, user: UUID, role: str) -> None:
-    """Let a person in, or give one who is in already this role."""
-    await tx.execute(_ADD, company, user, role)
+async def add_member(tx: Tx, company: UUID, user: UUID, role: str) -> str:
+    """Let a person in with this role; one who is in already keeps a higher one. The role that they have now."""
+    has: str = await tx.fetchval(_ADD, company, user, role, _ROLES)
+    return has
 
 
 _DROP = "DELETE FROM memberships WHERE company_id = $1 AND user_id = $2 RETURNING user_id"
@@ -107,11 +114,19 @@ async def drop_invitation(tx: Tx, company: UUID, invitation: UUID) -> bool:
 
 
 _FIND = """
-SELECT company_id, invitation_id, email, role FROM invitations WHERE token_hash = $1 AND expires_at > now() FOR UPDATE
+SELECT i.company_id, i.invitation_id, i.email, i.role FROM invitations i
+WHERE i.token_hash = $1 AND i.expires_at > now() AND EXISTS (
+    SELECT FROM memberships m WHERE m.company_id = i.company_id AND m.role = 'admin' AND (
+        i.invited_by = 'user:' || m.user_id OR EXISTS (
+            SELECT FROM api_keys k WHERE k.company_id = m.company_id AND k.made_by = m.user_id
+              AND k.role = 'admin' AND k.expires_at > now() AND i.invited_by = 'key:' || k.key_id
+        )
+    )
+) FOR UPDATE OF i
 """
 
 
 async def find_invitation(tx: Tx, token_hash: bytes) -> Invitation | None:
-    """The invitation with this token, if it is still good."""
+    """The invitation with this token, if it is still good, and who made it might make it now."""
     row = await tx.fetchrow(_FIND, token_hash)
     return Invitation(**dict(row.items())) if row is not None else None

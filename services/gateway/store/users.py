@@ -29,7 +29,8 @@ class Person:
     """What they came with, `session:<hash>` or `key:<id>`; a stream ends with it."""
     made_by: UUID
     """The person behind it: of a key, its maker."""
-    superuser: bool = False
+    installation: Role | None = None
+    """What they may do for all companies: an operator sees counts, an administrator runs the installation."""
     time_zone: str = ""
     language: str = ""
     method: Method | None = None
@@ -42,8 +43,8 @@ HASHER = argon2.PasswordHasher(memory_cost=19_456, time_cost=2, parallelism=1)
 """argon2id as OWASP advises where memory is short: 19 MiB for each password that is looked at."""
 
 _ADMINISTRATOR = """
-INSERT INTO users (user_id, email, name, password_hash, superuser) VALUES ($1, lower($2), $3, $4, true)
-ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, superuser = true
+INSERT INTO users (user_id, email, name, password_hash, installation) VALUES ($1, lower($2), $3, $4, 'admin')
+ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, installation = 'admin'
 RETURNING user_id
 """
 _END_ALL = "DELETE FROM sessions s USING users u WHERE u.user_id = s.user_id AND u.email = lower($1)"
@@ -55,13 +56,17 @@ async def create_administrator(
     """The first person, who may make companies. Asked again, the password is set again; another one ends the sessions."""
     async with database.system() as tx:
         known = await find_user(tx, email)
-    if known is not None and known["superuser"] and is_password(known["password_hash"], password):
+    if (
+        known is not None
+        and known["installation"] == "admin"
+        and is_password(known["password_hash"], password)
+    ):
         return
     hashed = HASHER.hash(password)
     async with database.system() as tx:
         user = await tx.fetchval(_ADMINISTRATOR, clock.new_id(), email, name, hashed)
         await tx.execute(_END_ALL, email)
-        entry = Entry("role.changed", "installation", Source("", "muster"), f"user:{user}", "superuser")
+        entry = Entry("role.changed", "installation", Source("", "muster"), f"user:{user}", "admin")
         await add_entry(tx, [INSTALLATION], entry)
 
 
@@ -73,7 +78,7 @@ def is_password(hashed: str, password: str) -> bool:
         return False
 
 
-_USER = "SELECT user_id, email, name, password_hash, superuser FROM users WHERE email = lower($1)"
+_USER = "SELECT user_id, email, name, password_hash, installation FROM users WHERE email = lower($1)"
 
 
 async def find_user(tx: Tx, email: str) -> Record | None:
@@ -89,26 +94,27 @@ async def start_session(tx: Tx, session_hash: bytes, user: UUID, method: Method,
     await tx.execute(_START, session_hash, user, method, source.address, source.agent)
 
 
-_SUPERUSER = "SELECT superuser FROM users WHERE user_id = $1"
+_WORKS = "SELECT installation IS NOT NULL FROM users WHERE user_id = $1"
 
 
-async def is_superuser(tx: Tx, user: UUID) -> bool:
-    """Whether the person is an administrator of the installation."""
-    return bool(await tx.fetchval(_SUPERUSER, user))
+async def works_for_installation(tx: Tx, user: UUID) -> bool:
+    """Whether the person has a role in the installation."""
+    return bool(await tx.fetchval(_WORKS, user))
 
 
 _SESSIONS = """
 SELECT session_id, started_at, seen_at, address, agent, session_hash = $2 AS current FROM sessions
 WHERE user_id = $1 AND seen_at > now() - make_interval(mins => $3) AND started_at > now() - make_interval(hours => $4)
+  AND ($5 OR method <> 'password')
 ORDER BY seen_at DESC
 """
 
 
 async def list_sessions(
-    tx: Tx, user: UUID, session_hash: bytes, idle_minutes: int, hours: int
+    tx: Tx, user: UUID, session_hash: bytes, idle_minutes: int, hours: int, *, passwords: bool
 ) -> list[Record]:
-    """Where a person is signed in; `current` is the session with this hash."""
-    return await tx.fetch(_SESSIONS, user, session_hash, idle_minutes, hours)
+    """Where a person is signed in, and with which of them that is by a password, if `passwords` count."""
+    return await tx.fetch(_SESSIONS, user, session_hash, idle_minutes, hours, passwords)
 
 
 _END_ONE = "DELETE FROM sessions WHERE user_id = $1 AND session_id = $2 RETURNING session_hash"
@@ -167,7 +173,7 @@ async def add_user(tx: Tx, user: UUID, email: str, name: str, password_hash: str
 
 _SESSION = """
 WITH found AS (
-    SELECT s.session_hash, s.seen_at, s.method, u.user_id, u.email, u.name, u.superuser, u.time_zone, u.language
+    SELECT s.session_hash, s.seen_at, s.method, u.user_id, u.email, u.name, u.installation, u.time_zone, u.language
     FROM sessions s JOIN users u ON u.user_id = s.user_id
     WHERE s.session_hash = $1
       AND s.seen_at > now() - make_interval(mins => $2) AND s.started_at > now() - make_interval(hours => $3)
@@ -175,7 +181,7 @@ WITH found AS (
     UPDATE sessions SET seen_at = now()
     WHERE $4 AND session_hash = (SELECT session_hash FROM found WHERE seen_at < now() - interval '1 minute')
 )
-SELECT user_id, email, name, superuser, time_zone, language, method, method = 'password' AND NOT EXISTS (
+SELECT user_id, email, name, installation, time_zone, language, method, method = 'password' AND NOT EXISTS (
     SELECT FROM second_factors f WHERE f.user_id = found.user_id AND f.confirmed) AS must_enrol
 FROM found
 """
@@ -197,7 +203,7 @@ async def session_user(
         row["email"],
         credential,
         user,
-        row["superuser"],
+        Role.named(row["installation"]) if row["installation"] else None,
         method=row["method"],
         must_enrol=row["must_enrol"],
         time_zone=row["time_zone"],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -19,6 +20,7 @@ from shared.backoff import backoff_seconds
 from shared.contracts.events import ViewChanged
 from shared.contracts.topics import VIEWS
 from shared.errors import Unavailable
+from shared.http.problems import ProblemError
 from shared.messaging.outbox import partition_of
 from shared.messaging.tail import open_tail
 from shared.settings import KafkaSettings
@@ -26,6 +28,8 @@ from shared.telemetry.logs import log
 
 MERGE_SECONDS = 0.1
 QUEUE = 200
+CREDENTIAL_MOST, COMPANY_MOST = 20, 200
+"""Streams that one session or key, and all of a company's together, have open at one copy of gateway."""
 RECENT = 1_000
 """Hints of each partition that are read when a copy starts."""
 _ID = re.compile(r"([0-9]{1,5})-([0-9]{1,18})")
@@ -86,6 +90,8 @@ class Live:
         self._rings: dict[int, Ring] = {}
         self._ready = self._stopping = False
         self._audiences: dict[UUID, Audience] = {}
+        self._open: Counter[str] = Counter()
+        """Streams by credential."""
 
     async def run(self) -> None:
         """Read `views.v1` until cancelled. After a failure, start again; pages that stayed get what they missed."""
@@ -143,7 +149,11 @@ class Live:
                     client.over.set()
 
     def join(self, company: UUID, last: str | None, credential: str) -> Client:
-        """Listen to a company, from `last` on, or from now."""
+        """Listen to a company, from `last` on, or from now. Raises `too-many`."""
+        audience = self._audiences.get(company)
+        if self._open[credential] >= CREDENTIAL_MOST or (audience and len(audience.clients) >= COMPANY_MOST):
+            raise ProblemError("too-many", "Too many streams are open. Close some first.", retry_after=60)
+        self._open[credential] += 1
         client = Client(company, last, credential)
         self._audiences.setdefault(company, Audience()).clients.add(client)
         if self._stopping:
@@ -157,6 +167,9 @@ class Live:
 
     def leave(self, client: Client) -> None:
         """Listen no more."""
+        self._open[client.credential] -= 1
+        if not self._open[client.credential]:
+            del self._open[client.credential]
         audience = self._audiences[client.company]
         audience.clients.discard(client)
         if not audience.clients:

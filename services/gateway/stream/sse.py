@@ -8,9 +8,10 @@ from contextlib import suppress
 from uuid import UUID
 
 from fastapi.responses import StreamingResponse
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 from services.gateway.stream.live import Client, Live
+from shared.http.problems import ProblemError, answer_of
 
 LAST_WORD_SECONDS = 1.0
 """For one that does not read; then its connection is cut."""
@@ -28,10 +29,23 @@ class EventStream(StreamingResponse):
         self._live, self._company, self._last, self._credential = live, company, last, credential
         self._write = write
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The stream, or `too-many` where the reader, or the company, has as many as it may."""
+        try:
+            client = self._live.join(self._company, self._last, self._credential)
+        except ProblemError as error:
+            await answer_of(error)(scope, receive, send)
+            return
+        self._client = client
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._live.leave(client)
+
     async def stream_response(self, send: Send) -> None:
         """Called by Starlette, which cancels it when the reader leaves."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        client = self._live.join(self._company, self._last, self._credential)
+        client = self._client
         tasks = [
             asyncio.ensure_future(self._write(client, send)),
             asyncio.ensure_future(client.over.wait()),
@@ -39,7 +53,6 @@ class EventStream(StreamingResponse):
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._live.leave(client)
             for task in tasks:
                 task.cancel()
         with suppress(TimeoutError):

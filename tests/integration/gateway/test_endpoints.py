@@ -222,6 +222,20 @@ async def test_a_replaced_secret_still_signs_for_a_day(admin: World) -> None:
             assert is_signed(headers, body, [secret], datetime.now(UTC))
 
 
+async def test_the_audit_log_says_to_which_host_events_go_and_no_more(admin: World) -> None:
+    path = await admin.company()
+    made = await _endpoint(admin, path, "https://hooks.example.com/in?token=hush")
+    at = f"{path}/endpoints/{made['endpoint_id']}"
+    await admin.call("PATCH", at, json={"state": "paused", "url": "https://other.example:8443/hush"})
+    await admin.call("PATCH", at, json={"description": "hush"})
+    entries = (await admin.call("GET", f"{path}/audit"))["items"]
+    assert [(e["action"], e["detail"]) for e in entries if e["action"].startswith("endpoint.")] == [
+        ("endpoint.changed", ""),
+        ("endpoint.changed", "paused other.example:8443"),
+        ("endpoint.created", "hooks.example.com"),
+    ]
+
+
 async def test_an_address_that_cannot_be_called_stops_nobody_elses(admin: World) -> None:
     """No port has this number: what fails then is not an error of HTTP, and the address was saved before it was refused."""
     path = await admin.company()

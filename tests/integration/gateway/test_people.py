@@ -57,6 +57,7 @@ async def test_an_invited_colleague_joins_and_may_what_the_role_says(admin: Worl
             "email": "bo@muster.example",
             "role": "operator",
             "has_account": False,
+            "yours": False,
         }
         assert (await _join(bo, token, name="Bo", password="short")).status_code == 422
         assert (await _join(bo, token, name="Bo", password=NEW)).status_code == 201
@@ -79,6 +80,44 @@ async def test_one_who_has_an_account_joins_with_its_password(admin: World) -> N
         assert (await _join(bo, token, password="another one entirely")).status_code == 401
         assert (await _join(bo, token, password=NEW)).status_code == 201
         assert (await bo.get(second)).json()["role"] == "admin"
+
+
+async def test_an_invitation_takes_no_higher_role_away(admin: World) -> None:
+    """Neither do last administrators lose theirs in this way."""
+    path = await admin.company()
+    me = (await admin.call("GET", "/v1/session"))["actor"].removeprefix("user:")
+    async with _browser(admin) as bo:
+        await _member(admin, path, bo, "bo@muster.example", "admin")
+        token = await _invite(admin, path, "bo@muster.example", "viewer")
+        higher = await bo.post(f"{path}/invitations", json={"email": EMAIL, "role": "admin"})
+        await admin.call("PUT", f"{path}/members/{me}", json={"role": "viewer"}, expected=204)
+        assert (await _join(bo, token, password=NEW)).status_code == 410, (
+            "who invited is no administrator now"
+        )
+        mine = await bo.post(f"{path}/invitations", json={"email": "bo@muster.example", "role": "viewer"})
+        assert (await _join(bo, mine.json()["link"].rpartition("/")[2])).status_code == 201
+        assert (await bo.get(path)).json()["role"] == "admin"
+        entries = (await bo.get(f"{path}/audit", params={"action": "member.joined"})).json()["items"]
+        assert entries[0]["detail"] == "admin"
+    token = higher.json()["link"].rpartition("/")[2]
+    await admin.call("POST", f"/v1/invitations/{token}", json={}, expected=201)
+    assert (await admin.call("GET", path))["role"] == "admin", "the control: a higher one is given"
+
+
+async def test_an_invitation_is_good_as_long_as_who_made_it_might_make_it(admin: World) -> None:
+    path = await admin.company()
+    body = {"name": "k", "role": "admin"}
+    made = await admin.call("POST", f"{path}/api-keys", json=body, expected=201)
+    async with admin.elsewhere("192.0.2.8") as program:
+        program.headers["Authorization"] = f"Bearer {made['key']}"
+        asked = {"email": "bo@muster.example", "role": "admin"}
+        link = (await program.post(f"{path}/invitations", json=asked)).json()["link"]
+    token = link.rpartition("/")[2]
+    async with _browser(admin) as bo:
+        assert (await bo.get(f"/v1/invitations/{token}")).status_code == 200
+        await admin.call("DELETE", f"{path}/api-keys/{made['key_id']}", expected=204)
+        assert (await bo.get(f"/v1/invitations/{token}")).status_code == 410
+        assert (await _join(bo, token, name="Bo", password=NEW)).status_code == 410
 
 
 async def test_the_last_administrator_stays(admin: World) -> None:

@@ -57,6 +57,22 @@ async def test_an_import_starts_when_it_is_due_and_is_its_schedules(
     assert shown["next_at"] > datetime.now(UTC).isoformat()
 
 
+async def test_who_makes_changes_and_removes_a_schedule_is_in_the_audit_log(admin: World) -> None:
+    path = await admin.company()
+    made = await _put(admin, path)
+    at = f"{path}/schedules/{made['schedule_id']}"
+    await admin.call("PUT", at, json={"action": "sync", "timing": EVERY, "active": False})
+    await admin.call("DELETE", at, expected=204)
+    entries = (await admin.call("GET", f"{path}/audit", params={"who": f"schedule:{made['schedule_id']}"}))[
+        "items"
+    ]
+    assert [(e["action"], e["detail"]) for e in entries] == [
+        ("schedule.deleted", ""),
+        ("schedule.changed", "sync paused"),
+        ("schedule.changed", "import_new active"),
+    ]
+
+
 async def test_many_copies_start_it_once_and_missed_times_are_caught_up_once(admin: World) -> None:
     path = await admin.company()
     await _put(admin, path)

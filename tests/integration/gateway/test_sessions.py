@@ -22,7 +22,7 @@ async def test_the_right_password_opens_a_session_and_its_cookie_is_kept_from_sc
     assert cookie.startswith("muster_session=")
     assert "httponly" in cookie and "samesite=lax" in cookie and "path=/" in cookie and "secure" not in cookie
     who = await world.call("GET", "/v1/session")
-    assert (who["email"], who["superuser"], who["companies"]) == (EMAIL, True, [])
+    assert (who["email"], who["installation"], who["companies"]) == (EMAIL, "admin", [])
 
 
 @pytest.mark.parametrize("public_url", ["https://muster.example"])

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from services.gateway.settings import Settings
 from services.gateway.store import members
 from shared.http import oidc
 from shared.settings import SsoSettings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tests.integration.gateway.conftest import World
 
 pytestmark = pytest.mark.asyncio
+CLIENT_TRIES = int(Settings.model_fields["client_tries"].default)
 CALLBACK = "http://gateway.example/v1/sign-in/sso/callback"
 
 
@@ -205,7 +207,7 @@ async def test_an_account_is_not_taken_over_by_an_address_that_nobody_verified(
     assert await signed_in(world, idp) == "/sign-in?problem=address_not_verified"
     await idp.person("ann", email=EMAIL)
     assert await signed_in(world, idp) == "/"
-    assert (await world.call("GET", "/v1/session"))["superuser"] is True
+    assert (await world.call("GET", "/v1/session"))["installation"] == "admin"
 
 
 async def test_who_made_the_account_of_an_address_loses_it_to_the_one_whom_the_provider_knows_by_it(
@@ -267,6 +269,64 @@ async def test_the_password_that_breaks_the_glass_goes_on_opening(
     assert (await world.sign_in()).status_code == 201
 
 
+async def test_a_role_given_by_hand_stays_whatever_the_groups_say(
+    world: World, idp: Idp, sso: SsoSettings
+) -> None:
+    path = await company(world, sso, "Payroll=operator")
+    await idp.person("otto", "Payroll")
+    assert await signed_in(world, idp) == "/"
+    user = (await world.call("GET", "/v1/session"))["actor"].removeprefix("user:")
+    await world.sign_in()
+    await world.call("PUT", f"{path}/members/{user}", json={"role": "viewer"}, expected=204)
+    for groups in (["Payroll"], []):
+        await idp.person("otto", *groups)
+        assert await signed_in(world, idp) == "/"
+        assert (await world.call("GET", path))["role"] == "viewer", groups
+
+
+async def test_one_made_by_single_sign_on_joins_another_company_without_a_password(
+    world: World, idp: Idp, sso: SsoSettings
+) -> None:
+    await company(world, sso, "Payroll=viewer")
+    other = await world.company(route=False)
+    asked = {"email": "mara@site.example", "role": "operator"}
+    link = (await world.call("POST", f"{other}/invitations", json=asked, expected=201))["link"]
+    join = f"/v1/invitations/{link.rsplit('/', 1)[-1]}"
+    assert (await world.call("GET", join))["yours"] is False, "somebody else is signed in"
+    await idp.person("mara", "Payroll")
+    assert await signed_in(world, idp) == "/"
+    cookie = world.http.cookies["muster_session"]
+    async with world.elsewhere(
+        "192.0.2.9"
+    ) as page:  # another site's page sends the cookie and no header of ours
+        page.cookies["muster_session"] = cookie
+        assert (await page.post(join, json={})).status_code == 401
+    shown = await world.call("GET", join)
+    assert (shown["has_account"], shown["yours"]) == (True, True)
+    await world.call("POST", join, json={}, expected=201)
+    assert (await world.call("GET", other))["role"] == "operator"
+
+
+async def test_who_begins_many_sign_ins_must_wait_and_nobody_else(
+    world: World, idp: Idp, sso: SsoSettings
+) -> None:
+    await company(world, sso, "Payroll=viewer")
+    await idp.person("mara", "Payroll")
+    assert await signed_in(world, idp, "/" + "x" * 500) == "/", "a longer page is not kept"
+    begun = 0
+    while begun <= CLIENT_TRIES:
+        answer = await world.http.get("/v1/sign-in/sso")
+        if answer.headers["location"] == "/sign-in?problem=too_many":
+            break
+        begun += 1
+    assert begun == CLIENT_TRIES, "the one that was finished does not count"
+    async with world.database.system() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM sign_ins") == CLIENT_TRIES
+    async with world.elsewhere("192.0.2.9") as other:
+        sent = await other.get("/v1/sign-in/sso")
+        assert sent.headers["location"].startswith(idp.issuer)
+
+
 async def test_who_refuses_at_the_provider_is_not_signed_in(world: World, idp: Idp, sso: SsoSettings) -> None:
     await company(world, sso, "Payroll=viewer")
     await idp.tell(person=None)
@@ -282,7 +342,14 @@ async def test_enforced_passwords_open_nothing_but_the_glass(world: World, sso: 
     )["link"]
     joining = {"name": "P", "password": "long enough, this"}
     await world.call("POST", f"/v1/invitations/{link.rsplit('/', 1)[-1]}", json=joining, expected=201)
-    sso.enforced = True
+    async with world.elsewhere("192.0.2.9") as other:
+        password = {"email": "p@x.example", "password": "long enough, this"}
+        assert (await other.post("/v1/session", json=password)).status_code == 201
+        assert (await other.get(path)).status_code == 200
+        sso.enforced = True
+        # sessions that a password began end with it, but for the glass's
+        assert (await other.get(path)).status_code == 401
+    assert len((await world.call("GET", "/v1/me/sessions"))["items"]) == 1
     assert (await world.sign_in("long enough, this", "p@x.example")).status_code == 403
     assert (await world.sign_in("wrong password", "p@x.example")).status_code == 401
     assert (await world.sign_in(PASSWORD)).status_code == 201

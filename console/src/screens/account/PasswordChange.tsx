@@ -1,4 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { Form } from "react-aria-components/Form";
 import { api, ok } from "../../api/client";
@@ -36,7 +37,15 @@ export function PasswordChange({ email }: { email: string }) {
   }
 
   return (
-    <Section title={words.password} lead={`${words.least} ${words.passwordLead}`}>
+    <Section
+      title={words.password}
+      lead={`${words.least} ${words.passwordLead}`}
+      actions={
+        <Link to="/account/second-factor" className="button">
+          {text.nav.secondFactor}
+        </Link>
+      }
+    >
       <Form className="form-row" onSubmit={(event) => void submit(event)} validationBehavior="aria">
         <input type="hidden" autoComplete="username" value={email} readOnly />
         <Password label={words.current} name="current" />

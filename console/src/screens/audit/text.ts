@@ -31,6 +31,8 @@ export const ACTIONS: Record<Action, string> = {
   "endpoint.changed": "Event endpoint changed",
   "endpoint.deleted": "Event endpoint removed",
   "endpoint.disabled": "Event endpoint disabled",
+  "schedule.changed": "Schedule made or changed",
+  "schedule.deleted": "Schedule removed",
   "channel.created": "Notification channel added",
   "channel.changed": "Notification channel changed",
   "channel.deleted": "Notification channel removed",
@@ -57,7 +59,7 @@ export const KINDS = [
   ["people", "People and roles", ["role.", "member.", "invitation."]],
   ["keys", "API keys", ["key."]],
   ["connections", "Connections", ["connection.", "directory.", "webhook.", "endpoint.", "channel."]],
-  ["rules", "Company and rules", ["company.", "rules."]],
+  ["rules", "Company and rules", ["company.", "rules.", "schedule."]],
   ["plans", "Plans and dead letters", ["plan.", "dead_letter."]],
 ] as const satisfies readonly (readonly [string, string, readonly string[]])[];
 

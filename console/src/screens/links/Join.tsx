@@ -43,10 +43,12 @@ export function Join() {
       await ok(
         api.POST("/v1/invitations/{token}", { params: { path: { token } }, body: { name, password } }),
       );
-      const signedIn = await ok(api.POST("/v1/session", { body: { email: shown.email, password } })).then(
-        () => true,
-        () => false, // a second factor is asked for, or passwords are off: joined is joined
-      );
+      const signedIn =
+        shown.yours ||
+        (await ok(api.POST("/v1/session", { body: { email: shown.email, password } })).then(
+          () => true,
+          () => false, // a second factor is asked for, or passwords are off: joined is joined
+        ));
       if (signedIn) {
         rememberSession(true);
         await navigate({ to: "/", replace: true });
@@ -79,7 +81,7 @@ export function Join() {
           <h1>{words.join}</h1>
           <p className="lead">
             {words.joinLead(shown.company, isRole(shown.role) ? ROLES[shown.role] : shown.role)}{" "}
-            {shown.has_account ? words.hasAccount : words.newAccount}
+            {shown.yours ? words.yours : shown.has_account ? words.hasAccount : words.newAccount}
           </p>
           <Entry
             label={words.email}
@@ -92,7 +94,9 @@ export function Join() {
           {!shown.has_account && (
             <Entry label={words.name} name="name" autoComplete="name" autoFocus isRequired maxLength={200} />
           )}
-          <Password label={words.password} fresh={!shown.has_account} autoFocus={shown.has_account} />
+          {!shown.yours && (
+            <Password label={words.password} fresh={!shown.has_account} autoFocus={shown.has_account} />
+          )}
           <p className="form-error" role="alert">
             {wrong}
           </p>

@@ -4,7 +4,8 @@ export const LEAST = 12;
 export const words = {
   join: "Join a company",
   joinLead: (company: string, role: string) => `You are invited to ${company} as ${role}.`,
-  hasAccount: "You have an account. Enter its password.",
+  hasAccount: "You have an account. Enter its password, or sign in first and open this link again.",
+  yours: "You are signed in with this address.",
   newAccount: "Choose a name and a password of at least 12 characters.",
   name: "Your name",
   email: "E-mail address",

@@ -1,10 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ApiError, Status } from "../../api/client";
+import { me } from "../../api/queries";
 import { n, STATUS, text } from "../../text";
 import { Page } from "../../ui/Page";
 import { State } from "../../ui/State";
 import { Top } from "../Top";
 import { installation } from "./data";
+import { Staff } from "./Staff";
 import { words } from "./text";
 import "../CompanyFrame.css";
 import "../../ui/Status.css";
@@ -15,6 +17,7 @@ const SHOWN: readonly Status[] = ["needs_action", "failed", "held", "needs_sync"
 /** The installation's companies for its operator, who need not be a member of any. */
 export function AllCompanies() {
   const found = useQuery(installation);
+  const mine = useQuery(me).data;
   const error = found.error as ApiError | null;
   return (
     <div className="frame lone-frame">
@@ -25,7 +28,7 @@ export function AllCompanies() {
             <State
               alert
               title={error.kind === "forbidden" ? words.all.notYou : text.errors.title}
-              fix={error.kind === "forbidden" ? "" : error.message}
+              fix={error.kind === "forbidden" ? words.all.notYouFix : error.message}
             />
           )}
           {found.data && found.data.unanswered.length > 0 && (
@@ -74,6 +77,7 @@ export function AllCompanies() {
               </table>
             </section>
           )}
+          {mine?.installation === "admin" && <Staff />}
         </Page>
       </main>
     </div>

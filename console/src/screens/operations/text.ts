@@ -96,7 +96,7 @@ export const words = {
   failedAgain: (detail: string) => `It failed again: ${detail}`,
   discardSure: "Discard this message?",
   discardWill:
-    "It will not be handled. The record it concerns keeps the status it has until its next change, and creations no longer wait for it.",
+    "It is not handled any more, and creations no longer wait for it. An employee of the source keeps the status they have until their next change. One of the destination stays unknown to the matching until then, and could be created a second time. Replay it instead where that can succeed.",
   discardWhy: "Why",
   discarded: "Discarded. The audit log keeps the reason.",
   cancel: "Cancel",
@@ -115,12 +115,20 @@ export const words = {
   disconnected: (name: string) => `${name} needs attention.`,
   all: {
     title: "All companies",
-    lead: "Counts and states of every company on this installation, without personal data.",
-    notYou: "Only an administrator of this Muster sees all companies.",
+    lead: "Counts and states of every company on this installation, without anything of its people.",
+    notYou: "Only operators of this Muster see all companies.",
+    notYouFix: "Ask an administrator of this Muster.",
     company: "Company",
     people: "Employees",
     connections: "Connections",
     running: "Running",
     well: "connected",
+  },
+  staff: {
+    title: "Who works for this Muster",
+    lead: "Operators see the counts above, and no company from inside. Administrators also make companies, help people to sign in, and read the log of all sign-ins.",
+    roles: { operator: "Operator", admin: "Administrator" },
+    add: "Add",
+    dropped: (name: string) => `${name} does not work for this Muster any more.`,
   },
 };
