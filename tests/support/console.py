@@ -15,6 +15,8 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 
 WITHIN = 45_000
+"""Milliseconds: so long a page may take on a busy machine, whatever is expected of it."""
+expect.set_options(timeout=WITHIN)
 both_directions = pytest.mark.parametrize(
     "side", [0, 1], ids=["linarc-to-qbo", "qbo-to-linarc"], indirect=True
 )

@@ -441,8 +441,12 @@ async def test_an_import_that_is_cancelled_reads_nothing_more_and_keeps_what_it_
     run = await world.ask("all")
     reading = world.another_reader()
 
+    async def first_page_is_staged() -> bool:
+        return [name for _, name in (await world.staged()).values()].count("New") == 2
+
     async def cancel_at_the_second_page(cursor: str | None, _: datetime | None) -> None:
         if cursor is not None:
+            await eventually(first_page_is_staged)
             await world.tell(CancelImport(run_id=run))
 
     world.source.before_answer = cancel_at_the_second_page
