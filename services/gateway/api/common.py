@@ -293,6 +293,17 @@ def viewer(deps: Deps) -> Any:
     return Depends(allowed(deps, Role.VIEWER))
 
 
+def member(deps: Deps) -> Any:
+    """May look, and is a person. Raises `forbidden` for a key."""
+
+    async def check(access: Access = viewer(deps)) -> Access:
+        if access.person.user_id is None:
+            raise ProblemError("forbidden", "An API key receives no notices. Sign in, or make a channel.")
+        return access
+
+    return needing(Need.MEMBER, check)
+
+
 def operator(deps: Deps) -> Any:
     """May import, push and map."""
     return Depends(allowed(deps, Role.OPERATOR))

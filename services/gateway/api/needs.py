@@ -24,11 +24,12 @@ class Need(IntEnum):
     SIGNED_IN = 1, "whoever is signed in, and every API key"
     ACCOUNT = 2, "a person who is signed in, for themselves; an API key has no account"
     VIEWER = 3, "looks, without birth dates, pay and home addresses"
-    OPERATOR = 4, "imports, pushes, matches and decides, besides"
-    ADMIN = 5, "people, keys, connections, rules and the audit log, besides"
-    INSTALLATION_OPERATOR = 6, "sees all companies as counts, and nobody in them"
+    MEMBER = 4, "a viewer at least, in person, for themselves; no API key"
+    OPERATOR = 5, "imports, pushes, matches and decides, besides"
+    ADMIN = 6, "people, keys, connections, rules and the audit log, besides"
+    INSTALLATION_OPERATOR = 7, "sees all companies as counts, and nobody in them"
     INSTALLATION_ADMIN = (
-        7,
+        8,
         "makes companies, helps people to sign in, reads the log of all sign-ins, names who works for this Muster",
     )
 

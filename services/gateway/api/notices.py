@@ -13,7 +13,7 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, StrictBool, field_validator, model_validator
 
-from services.gateway.api.common import Access, Deps, Input, admin, check_url, record, viewer
+from services.gateway.api.common import Access, Deps, Input, admin, check_url, member, record, viewer
 from services.gateway.core.notice_words import TITLES, WHEN, worded
 from services.gateway.core.notices import KINDS, Habits, Kind, Notice
 from services.gateway.store import companies, notice_settings, notices
@@ -102,7 +102,7 @@ def _mine(routes: APIRouter, deps: Deps) -> None:
         )
 
     @routes.put("/mine", response_model=MyNotices)
-    async def put_my_notices(body: MyChoice, access: Access = viewer(deps)) -> MyNotices:
+    async def put_my_notices(body: MyChoice, access: Access = member(deps)) -> MyNotices:
         """Choose what to be told of in this company; the hours and the digest hold for all of one's companies."""
         user = _person(access)
         habits = Habits(_time(body.quiet_from), _time(body.quiet_until), body.time_zone, body.digest_minutes)
@@ -111,7 +111,7 @@ def _mine(routes: APIRouter, deps: Deps) -> None:
         return await _chosen(deps, access)
 
     @routes.post("/mine/test", status_code=202)
-    async def test_my_notices(access: Access = viewer(deps)) -> None:
+    async def test_my_notices(access: Access = member(deps)) -> None:
         """Send a test to one's own address, at once. How it went stands in one's messages."""
         user = _person(access)
         if not deps.settings.mail.host:
@@ -121,7 +121,7 @@ def _mine(routes: APIRouter, deps: Deps) -> None:
         await _test(deps, access, user)
 
     @routes.get("/mine/messages", response_model=NoticeMessageList)
-    async def my_notice_messages(limit: Limit = 20, access: Access = viewer(deps)) -> NoticeMessageList:
+    async def my_notice_messages(limit: Limit = 20, access: Access = member(deps)) -> NoticeMessageList:
         """The last mails to oneself about this company, and how they went."""
         return await _messages(deps, access, _person(access), limit)
 
@@ -215,8 +215,7 @@ def _clock(at: time | None) -> str | None:
 
 
 def _person(access: Access) -> UUID:
-    if access.person.user_id is None:
-        raise ProblemError("forbidden", "An API key receives no notices. Sign in, or make a channel.")
+    assert access.person.user_id is not None
     return access.person.user_id
 
 

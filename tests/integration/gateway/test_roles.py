@@ -45,6 +45,9 @@ class Caller:
             return {401}
         if need is Need.ACCOUNT:
             return {403} if self.key else set()
+        if need is Need.MEMBER and self.key:
+            return {403}
+        need = Need.VIEWER if need is Need.MEMBER else need
         for role in Role:
             if need is Need.in_company(role):
                 return {404} if self.role is None else {403} if self.role < role else set()
