@@ -17,6 +17,7 @@ MAY_EXECUTE = {
     "muster.oldest_writer()": RELAYS,
     "muster.keep_partitions(regclass,integer)": RELAYS,
     "history.found(uuid,uuid,text,integer)": {"history"},
+    "mapper.found(uuid,uuid,text,text,text,integer)": {"mapper"},
 }
 """Who needs each function that runs with its owner's rights: another one, or another role, is a decision to be made here."""
 

@@ -141,7 +141,7 @@ async def test_only_an_administrator_in_a_browser_begins(admin: World) -> None:
     key = await admin.call("POST", f"{path}/api-keys", json={"name": "k", "role": "admin"}, expected=201)
     ask = {"json": {"environment": "sandbox"}, "headers": {"Authorization": f"Bearer {key['key']}"}}
     answer = await admin.http.post(f"{path}/accounts/authorise", **ask)
-    assert (answer.status_code, "sign in" in answer.json()["detail"]) == (403, True)
+    assert (answer.status_code, "Sign in with a browser" in answer.json()["detail"]) == (403, True)
 
     back = await allow(await begin(admin, path))
     await admin.age("UPDATE gateway.memberships SET role = 'operator'")
