@@ -41,7 +41,7 @@ export function Preview({ row, hidden }: { row: SourceRow | undefined; hidden: r
       {row.mark === "changed" && (
         <>
           <h3>{changes.length + hiddenChanges.length > 0 ? words.would : words.readableAgain}</h3>
-          <dl className="pairs changed">
+          <dl className="preview-values changed">
             {changes.map(([field, change]) => (
               <div key={field}>
                 <dt>{text.history.field(field)}</dt>
@@ -61,7 +61,7 @@ export function Preview({ row, hidden }: { row: SourceRow | undefined; hidden: r
       {rest.length > 0 && (
         <>
           <h3 className="ruled">{changes.length > 0 ? words.rest : words.whole}</h3>
-          <dl className="pairs">
+          <dl className="preview-values">
             {rest.map(([field, value]) => (
               <div key={field}>
                 <dt>{text.history.field(field)}</dt>

@@ -95,9 +95,9 @@ interface SideProps {
 
 function Side({ line, no, mark, differs }: SideProps) {
   const kind = mark === "−" ? "removed" : "added";
-  if (line === undefined) return <span className={`side gap ${kind}`} />;
+  if (line === undefined) return <span className={`diff-side gap ${kind}`} />;
   return (
-    <span className={differs ? `side ${kind}` : `side same ${kind}-side`}>
+    <span className={differs ? `diff-side ${kind}` : `diff-side same ${kind}-side`}>
       <span className="line-no">{no}</span>
       <span className="line-mark">
         {differs && (
