@@ -161,6 +161,43 @@ async def test_everybody_is_imported_chosen_and_synced_by_keyboard(console: Cons
 
 
 @both_directions
+@pytest.mark.behaviour("S26", "S27", "S33", "S35", "S46", "S47", "S63", "S64")
+async def test_who_was_just_added_is_synced_and_their_history_read_by_keyboard(
+    console: Console, side: Side
+) -> None:
+    """Sync new, and view history, without touching the mouse once."""
+    page, keys, at = console.page, console.page.keyboard, "newkeys.example"
+    await console.open(side.company, f"?q={at}")
+    await side.hire(("Yorick", "Zimmermann"), at=at)
+    await console.tab_to("Import", back=True)
+    await keys.press("Enter")
+    await keys.press("Enter")
+    newest = console.row("Yorick Zimmermann")
+    await expect(newest).to_be_visible(timeout=WITHIN)
+    await console.settled()
+    await console.into_grid()
+    await keys.press("Control+Home")
+    await keys.press("ArrowDown")
+    await keys.press("Space")
+    await console.says("1 selected")
+    await console.tab_to(f"Sync to Destination ({side.destination})", back=True)
+    await keys.press("Enter")
+    await expect(newest.get_by_text("Synced", exact=True)).to_be_visible(timeout=WITHIN)
+
+    await console.into_grid()
+    history = console.button("Change History of Yorick Zimmermann")
+    for _ in range(14):
+        if await history.evaluate("e => e === document.activeElement"):
+            break
+        await keys.press("ArrowRight")
+    await keys.press("Enter")
+    dialog = page.get_by_role("dialog", name="Change History")
+    await expect(dialog.get_by_text("Synced", exact=True).first).to_be_visible(timeout=WITHIN)
+    await keys.press("Escape")
+    await expect(history).to_be_focused()
+
+
+@both_directions
 @pytest.mark.behaviour("S21", "S34", "S35", "S50", "S51", "S52", "S55")
 async def test_a_failure_says_why_on_hover_and_focus_and_a_click_retries_it_alone(
     console: Console, side: Side
@@ -329,11 +366,12 @@ async def test_a_wrong_password_and_signing_out(watched: Watched, staging: Fleet
     await expect(page.get_by_label("E-mail address")).to_be_visible()
 
 
-@pytest.mark.behaviour("S65", "S66")
-async def test_the_help_names_five_tasks_and_the_administrators(console: Console, staging: Fleet) -> None:
+@both_directions
+@pytest.mark.behaviour("S5", "S65", "S66")
+async def test_the_help_names_five_tasks_and_the_administrators(console: Console, side: Side) -> None:
     """By keyboard: "?" opens it, a link jumps to the task, Escape gives the focus back."""
     page, keys = console.page, console.page.keyboard
-    await console.open(staging.access.companies[0])
+    await console.open(side.company)
     await console.button("Help").focus()
     await keys.press("?")
     panel = page.get_by_role("dialog", name="Help")
@@ -342,7 +380,7 @@ async def test_the_help_names_five_tasks_and_the_administrators(console: Console
     task = panel.get_by_role("heading", name="Map an employee manually")
     await expect(task).to_be_focused()
     await expect(panel.get_by_role("heading", level=3)).to_have_count(7)
-    await expect(panel.get_by_role("link", name=staging.access.email)).to_be_visible(timeout=WITHIN)
+    await expect(panel.get_by_role("link", name=side.fleet.access.email)).to_be_visible(timeout=WITHIN)
     await keys.press("Escape")
     await expect(panel).to_be_hidden()
     await expect(console.button("Help")).to_be_focused()

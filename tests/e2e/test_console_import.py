@@ -72,7 +72,7 @@ async def test_some_are_picked_from_the_live_source_and_nobody_else_is_fetched(
 
 
 @both_directions
-@pytest.mark.behaviour("S33", "S38", "S39", "S44")
+@pytest.mark.behaviour("S33", "S38", "S39", "S44", "S46", "S48")
 async def test_the_same_by_keyboard_alone_with_shift_and_a_run_to_look_at(
     console: Console, side: Side
 ) -> None:
@@ -108,6 +108,102 @@ async def test_the_same_by_keyboard_alone_with_shift_and_a_run_to_look_at(
     await expect(detail).to_contain_text("1 new", timeout=WITHIN)
     await expect(detail).to_contain_text("1 chosen", timeout=WITHIN)
     assert await staged(console, side, domain) == [" ".join(people[3])]
+
+    await console.settled()
+    await console.into_grid()
+    await page.keyboard.press("Control+Home")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Space")
+    await console.says("1 selected")
+    await console.tab_to(f"Sync to Destination ({side.destination})", back=True)
+    await page.keyboard.press("Enter")
+    row = console.row(" ".join(people[3]))
+    await expect(row.get_by_text("Synced", exact=True)).to_be_visible(timeout=WITHIN)
+
+
+async def fails_and_is_retried(console: Console, side: Side, name: str) -> None:
+    """Pushed, it fails at the destination; pointing at Failed says why, and a click retries it alone."""
+    page, row = console.page, console.row(name)
+    await side.faults(
+        {
+            "match": {"operation": "create", "name_contains": name.split()[1]},
+            "action": "status",
+            "status": 500,
+        }
+    )
+    await row.get_by_role("button", name=re.compile("^Select row")).click()
+    await console.sync(side)
+    failed = row.get_by_role("button", name=re.compile("^Failed: "))
+    await expect(failed).to_be_visible(timeout=90_000)
+    await failed.hover()
+    await expect(page.get_by_role("tooltip")).to_contain_text(re.compile("did not|asks|could not"))
+    await side.faults()
+    await failed.click()
+    await expect(row.get_by_text("Synced", exact=True)).to_be_visible(timeout=90_000)
+    assert (await side.runs())[0]["counts"]["total"] == 1
+
+
+@both_directions
+@pytest.mark.behaviour("S33", "S51", "S52", "S53")
+async def test_a_failure_is_explained_and_retried_after_each_import(console: Console, side: Side) -> None:
+    """After an import of everything and of some; after one of what is new: `test_console.py`."""
+    page, domain = console.page, f"each{side.number}.example"
+    await side.hire(("Wilfred", "Allcome"), at=domain)
+    await console.open(side.company, f"?q={domain}")
+    await console.button("Import").click()
+    await page.get_by_role("menuitem", name=f"Import All Items from Source ({side.source})").click()
+    await expect(console.row("Wilfred Allcome")).to_be_visible(timeout=WITHIN)
+    await console.settled()
+    await fails_and_is_retried(console, side, "Wilfred Allcome")
+
+    await side.hire(("Ximena", "Somecome"), at=domain)
+    await console.button("Import").click()
+    await page.get_by_role("menuitem", name=f"Import Selected Items from Source ({side.source})").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("searchbox").fill("Somecome")
+    await expect(rows(dialog)).to_have_count(1, timeout=WITHIN)
+    await expect(rows(dialog).first).to_contain_text("New", timeout=WITHIN)
+    await rows(dialog).first.click()
+    await dialog.get_by_role("button", name=re.compile("^Import")).click()
+    await expect(console.row("Ximena Somecome")).to_be_visible(timeout=WITHIN)
+    await console.settled()
+    await fails_and_is_retried(console, side, "Ximena Somecome")
+
+
+@both_directions
+async def test_those_that_failed_in_a_run_are_retried_together(console: Console, side: Side) -> None:
+    """Few at once where the rules allow so many; else by a plan, which is looked at before anything is written."""
+    page, domain = console.page, f"together{side.number}.example"
+    rules = f"/v1/companies/{side.company.company_id}/route/rules"
+    await side.hire(("Yseult", "Againly"), ("Zacharias", "Againly"), at=domain)
+    await console.open(side.company, f"?q={domain}")
+    await console.import_new(side)
+    await expect(page.locator(".person-name")).to_have_count(2, timeout=WITHIN)
+    await console.settled()
+    await side.faults({"match": {"name_contains": "Againly"}, "action": "status", "status": 500})
+    await console.button("Select All").click()
+    await console.sync(side)
+    failed = page.get_by_role("button", name=re.compile("^Failed: "))
+    await expect(failed).to_have_count(2, timeout=90_000)
+    (run, *_) = [one for one in await side.runs() if one["kind"] == "sync"]
+    detail = page.get_by_role("region", name="The chosen run")
+    again = detail.get_by_role("button", name="Retry these 2")
+    try:
+        await side.fleet.client.call("PATCH", rules, json={"direct_sync": 0})
+        await page.goto(f"/c/{side.company.company_id}/runs?run={run['run_id']}")
+        await again.click(timeout=WITHIN)
+        await expect(page).to_have_url(re.compile("/plans/"))
+        await expect(console.button("Approve and write")).to_have_text(re.compile("2$"), timeout=WITHIN)
+    finally:
+        await side.fleet.client.call("PATCH", rules, json={"direct_sync": 10})
+    await side.faults()
+    await page.goto(f"/c/{side.company.company_id}/runs?run={run['run_id']}")
+    await again.click(timeout=WITHIN)
+    await expect(page.get_by_text("The sync has begun.")).to_be_visible(timeout=WITHIN)
+    await console.open(side.company, f"?q={domain}")
+    await expect(page.get_by_role("row").get_by_text("Synced", exact=True)).to_have_count(
+        2 + 1, timeout=90_000
+    )
 
 
 async def test_a_run_with_failures_says_why_and_is_tried_again_after_a_reload(

@@ -71,7 +71,9 @@ async def test_an_endpoint_is_added_tried_and_delivered_to_again(fleet: Fleet, b
         assert watched.complaints == []
 
 
-async def test_a_schedule_is_added_paused_and_removed(fleet: Fleet, browser: Browser) -> None:
+async def test_a_schedule_is_added_changed_in_place_paused_and_removed(
+    fleet: Fleet, browser: Browser
+) -> None:
     async with open_page(browser, fleet.access.url) as watched:
         page = watched.page
         await page.context.add_init_script(AXE.read_text())
@@ -92,6 +94,17 @@ async def test_a_schedule_is_added_paused_and_removed(fleet: Fleet, browser: Bro
         await expect(line).to_contain_text("Mon, Tue, Wed, Thu, Fri at 06:00", timeout=WITHIN)
         await expect(line).to_contain_text("Not yet")
         await sound(page)
+        edit = line.get_by_role("button", name="Edit")
+        await edit.focus()
+        await page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_label("Time", exact=True)).to_have_value("06:00")
+        await dialog.get_by_label("Time", exact=True).fill("07:30")
+        await sound(page)
+        await dialog.get_by_role("button", name="Save").focus()
+        await page.keyboard.press("Enter")
+        await expect(line).to_contain_text("Mon, Tue, Wed, Thu, Fri at 07:30 (Europe/Madrid)", timeout=WITHIN)
+        await expect(edit).to_be_focused()
         await line.get_by_role("button", name="Pause").click()
         await expect(line).to_contain_text("Paused", timeout=WITHIN)
         await line.get_by_role("button", name="Remove").click()
