@@ -70,7 +70,7 @@ async def test_a_network_that_is_lost_and_back_loses_nothing(
     await page.context.set_offline(True)
     await expect(console.button("Reconnecting")).to_be_visible(timeout=WITHIN)
     await console.button("Sync to Destination").click()
-    await expect(page.get_by_text(re.compile("^Muster does not answer"))).to_be_visible(timeout=WITHIN)
+    await expect(page.get_by_text(re.compile("^Muster is not responding"))).to_be_visible(timeout=WITHIN)
     path = f"/v1/companies/{side.company.company_id}"
     rows = await side.fleet.client.call("GET", f"{path}/records", params={"q": at})
     (record,) = (row["record_id"] for row in rows["items"] if row["name"] == theirs)

@@ -131,7 +131,7 @@ async def test_what_exceeds_the_limits_is_held_until_somebody_releases_it(
     """Two get another name where one may; the page says so, and writes them when it is released."""
     page = console.page
     records = await hired(side, "Brake", "heldplan.example")
-    await side.fleet.push(*records)
+    await side.fleet.ended(await side.fleet.push_many(side.company, record_ids=records))
     rules = f"{side.fleet.path}/route/rules"
     await side.fleet.client.call("PATCH", rules, json={"limits": {"changed": 1}})
     for record, name in zip(records, ("Renata", "Sunniva"), strict=False):
