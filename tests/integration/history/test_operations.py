@@ -103,6 +103,6 @@ async def test_of_several_companies_counts_alone_are_told(world: World) -> None:
     other = UUID(int=2)
     found = await world.post("/summaries", [str(world.company), str(other)])
     assert found == {
-        str(world.company): {"counts": {"needs_sync": 2}, "running": 0},
-        str(other): {"counts": {}, "running": 0},
+        str(world.company): {"counts": {"needs_sync": 2}, "running": 0, "failed": []},
+        str(other): {"counts": {}, "running": 0, "failed": []},
     }
