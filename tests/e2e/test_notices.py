@@ -159,7 +159,7 @@ async def test_a_held_plan_is_one_mail_whose_link_opens_it_and_nobody_is_named(
         )
 
     await telling.client.call("POST", f"{telling.path}/plans/{plan}/release", json={})
-    await received(mailbox, "Stonecourse Builders: The held sync waits no longer")
+    await received(mailbox, "Stonecourse Builders: The held sync is no longer waiting")
     known = await people(telling)
     everything = "\n".join([str(mail) for mail in mailbox.mails] + mailbox.texts() + chat.posted)
     assert len(known) > 10 and named(everything, known) == []
@@ -194,7 +194,7 @@ async def test_what_to_be_told_of_is_chosen_and_tried_by_keyboard_and_mouse(
 ) -> None:
     async with _page(telling, browser) as page:
         mine = page.get_by_role("region", name="To you, by e-mail")
-        budget = mine.get_by_role("checkbox", name="The month's calls run out")
+        budget = mine.get_by_role("checkbox", name="The month's calls are running out")
         await expect(budget).to_be_checked(timeout=WITHIN)
         await budget.focus()
         await page.keyboard.press("Space")
@@ -214,8 +214,8 @@ async def test_what_to_be_told_of_is_chosen_and_tried_by_keyboard_and_mouse(
         before = len(mailbox.mails)
         await mine.get_by_role("button", name="Send a test").click()
         assert (await mailbox.received(before + 1))[-1]["Subject"].startswith("Muster: This is a test")
-        await mine.get_by_role("button", name="What was sent").click()
-        dialog = page.get_by_role("dialog", name="What was sent")
+        await mine.get_by_role("button", name="Sent messages").click()
+        dialog = page.get_by_role("dialog", name="Sent messages")
         await expect(dialog.get_by_role("row").nth(1)).to_contain_text("Sent", timeout=WITHIN)
         await _sound(page)
         await page.keyboard.press("Escape")

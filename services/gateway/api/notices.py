@@ -116,7 +116,8 @@ def _mine(routes: APIRouter, deps: Deps) -> None:
         user = _person(access)
         if not deps.settings.mail.host:
             raise ProblemError(
-                "conflict", "This Muster sends no e-mail: its operator has set up no mail server."
+                "conflict",
+                "E-mail is not set up on this installation. Ask an installation administrator to set MUSTER_MAIL__HOST.",
             )
         await _test(deps, access, user)
 

@@ -15,18 +15,18 @@ MOST = 20
 """Lines of one message; of more it says how many there are."""
 TITLES: Mapping[Kind, str] = {
     "plan_held": "A sync is held",
-    "connection": "A connection needs a person",
+    "connection": "A connection needs attention",
     "sync_failed": "Syncs failed",
     "freshness": "Changes are not seen in time",
-    "budget": "The month's calls run out",
+    "budget": "The month's calls are running out",
     "dead_letters": "Messages could not be handled",
 }
 WHEN: Mapping[Kind, str] = {
-    "plan_held": "A plan exceeds the safety limits and waits for its release.",
-    "connection": "A system refuses the connection, or it ends within a week.",
-    "sync_failed": "Employees are Failed for some minutes, and ten times as many again.",
-    "freshness": "A directory was not looked at for a quarter of an hour, though its connection works.",
-    "budget": "80 %, 95 % or all of the calls that a system allows in a month are used.",
+    "plan_held": "A plan exceeds the safety limits and waits to be released.",
+    "connection": "A system refuses the connection, or it expires within a week.",
+    "sync_failed": "Employees stay Failed for several minutes; again at ten times as many.",
+    "freshness": "A directory has not been read for 15 minutes, although its connection works.",
+    "budget": "80%, 95% or all of a system's calls for the month are used.",
     "dead_letters": "A service could not handle a message about the company.",
 }
 _PAGES: Mapping[Kind, str] = {
@@ -76,19 +76,21 @@ def _stands(kind: Kind, detail: Mapping[str, Any]) -> tuple[str, str]:
             of = f" of {_count(detail['count'], 'employee')}" if detail["count"] else ""
             return f"A sync{of} is held", f"{why} Look at it, then release or cancel it."
         case "connection" if "until" in detail:
-            title = f"Connect {detail['system']} again before {detail['until']}"
-            return title, "The connection ends then. Links and history stay."
+            title = f"Reconnect {detail['system']} by {detail['until']}"
+            return title, "The connection expires then. Links and history stay."
         case "connection":
-            return f"{detail['system']}: the connection needs a person", f"{why} {detail['fix']}"
+            return f"{detail['system']}: the connection needs attention", f"{why} {detail['fix']}"
         case "sync_failed":
             title = f"Sync failed for {_count(detail['count'], 'employee')}"
-            return title, f"{why} What can be retried is, for an hour at least. Open them to see why."
+            return title, f"{why} What can be retried is retried for at least an hour. Open them to see why."
         case "freshness":
-            text = f"{detail['system']} was not looked at for over {detail['minutes']} minutes, though its connection works."
+            text = f"{detail['system']} has not been read for over {detail['minutes']} minutes, although its connection works."
             return f"Changes in {detail['system']} are not seen in time", text
         case "budget":
-            text = f"{detail['used']:,} of {detail['allowed']:,} calls are used. The count begins again with the next month."
-            return f"{detail['share']} % of this month's calls to {detail['system']} are used", text
+            text = (
+                f"{detail['used']:,} of {detail['allowed']:,} calls are used. The count restarts next month."
+            )
+            return f"{detail['share']}% of this month's calls to {detail['system']} are used", text
         case "dead_letters":
             title = f"{_count(detail['count'], 'message')} could not be handled"
             return title, "Look at each, then replay or discard it."
@@ -98,17 +100,17 @@ def _ended(kind: Kind, detail: Mapping[str, Any]) -> tuple[str, str]:
     system = detail.get("system", "")
     match kind:
         case "plan_held":
-            return "The held sync waits no longer", "It was released, cancelled, or has expired."
+            return "The held sync is no longer waiting", "It was released or cancelled, or has expired."
         case "connection":
             return f"{system}: the connection is fine again", ""
         case "sync_failed":
-            return "No employee is Failed any more", ""
+            return "No employees are Failed any more", ""
         case "freshness":
             return f"Changes in {system} are seen in time again", ""
         case "budget":
             return f"A new month's calls to {system} have begun", ""
         case "dead_letters":
-            return "No message waits for somebody any more", ""
+            return "No messages are waiting any more", ""
 
 
 def _count(number: int, of: str) -> str:

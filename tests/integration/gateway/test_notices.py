@@ -149,7 +149,7 @@ async def test_a_held_plan_is_one_mail_with_a_link_to_it_and_its_end_another(
     assert "7 people would be deactivated; the limit is 5." in mail.get_content()
     await decide_plan(admin, plan)
     await gateway.step(2)
-    assert [m["Subject"] for m in mailbox.mails[1:]] == ["Muster: The held sync waits no longer (C)"]
+    assert [m["Subject"] for m in mailbox.mails[1:]] == ["Muster: The held sync is no longer waiting (C)"]
 
 
 async def test_many_copies_tell_it_once(admin: World, mailbox: Mailbox) -> None:
@@ -204,8 +204,8 @@ async def test_each_kind_is_told_and_over_again(admin: World, gateway: Copy, mai
     text = digest.get_content()
     assert digest["Subject"] == "Muster: 5 notices (C)"
     for title in (
-        "the connection needs a person",
-        "100 % of this month's calls to QuickBooks Online are used",
+        "the connection needs attention",
+        "100% of this month's calls to QuickBooks Online are used",
         "are not seen in time",
         "Sync failed for 1 employee",
         "2 messages could not be handled",
@@ -219,7 +219,7 @@ async def test_each_kind_is_told_and_over_again(admin: World, gateway: Copy, mai
     await admin.age("DELETE FROM mapper.dead_letter; DELETE FROM vault.calls")
     await gateway.step(2)
     assert mailbox.mails[1]["Subject"] == "Muster: 5 notices (C)"
-    assert "No employee is Failed any more" in mailbox.texts()[1]
+    assert "No employees are Failed any more" in mailbox.texts()[1]
     await gateway.step(2)
     assert len(mailbox.mails) == 2
 
