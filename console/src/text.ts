@@ -75,6 +75,13 @@ export const text = {
         found > 0 ? `; ${n(found)} found by a sweep, missed by webhooks` : ""
       }.`,
   },
+  whoAndWhen: {
+    who: "Who",
+    anybody: "Anybody",
+    muster: "Muster",
+    when: "When",
+    days: { any: "Any time", "1": "Today", "7": "Last 7 days", "30": "Last 30 days" },
+  },
   nav: {
     launcher: "App Launcher",
     portfolio: "Portfolio",

@@ -21,10 +21,10 @@ from services.gateway.api.common import (
     viewer,
 )
 from services.gateway.api.records import MAX_PAGE
-from services.gateway.api.runs import NewSync, chosen, say_plan
+from services.gateway.api.runs import NewSync, chosen, say_once, say_plan
 from services.gateway.store import requests
 from services.gateway.store.audit import Action
-from shared.contracts.commands import MAX_IDS, ApplyPlan, CancelPlan, ExcludeRecords, ReleasePlan
+from shared.contracts.commands import MAX_IDS, ApplyPlan, CancelPlan, ExcludeRecords, ReleasePlan, Selected
 from shared.contracts.events import Body
 from shared.contracts.plans import PlanPage, PlanRecordPage, PlanStarted, PlanView
 from shared.contracts.views import RunStarted
@@ -141,17 +141,18 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         key: IdempotencyKey = None,
     ) -> dict[str, Any]:
         """Plan the push of the selected records. Nothing is written, and nothing reserved, before the plan is applied."""
-        answer = await answered(deps, request, company, key)
-        if answer is None:
-            records = await chosen(deps, company, body)
 
-            async def act(tx: Tx) -> dict[str, Any]:
-                said = await say_plan(deps, tx, access, records, apply=False)
-                return {"plan_id": said["run_id"], "total": said["total"]}
+        async def choose() -> list[Selected]:
+            return await chosen(deps, company, body)
 
-            answer = await once(deps, request, company, key, act)
+        answer = await say_once(deps, request, access, key, choose, _say_draft)
         response.headers["Location"] = f"/v1/companies/{company}/plans/{answer['plan_id']}"
         return answer
+
+
+async def _say_draft(deps: Deps, tx: Tx, access: Access, records: list[Selected]) -> dict[str, Any]:
+    said = await say_plan(deps, tx, access, records, apply=False)
+    return {"plan_id": said["run_id"], "total": said["total"]}
 
 
 def _decisions(routes: APIRouter, deps: Deps) -> None:

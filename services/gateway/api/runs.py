@@ -58,6 +58,10 @@ class NewImport(Input):
         return self
 
 
+Say = Callable[[Deps, Tx, Access, list[Selected]], Awaitable[dict[str, Any]]]
+"""Writes the commands about these records in the transaction; the answer."""
+
+
 class NewSync(Input):
     """What to push: records by id, everything that matches a filter except some, or a selection made before."""
 
@@ -107,23 +111,15 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         return answer
 
     async def push(
-        company: UUID,
         request: Request,
         response: Response,
         access: Access,
         key: str | None,
         choose: Callable[[], Awaitable[list[Selected]]],
-        say: Callable[[Deps, Tx, Access, list[Selected]], Awaitable[dict[str, Any]]],
+        say: Say,
     ) -> dict[str, Any]:
-        answer = await answered(deps, request, company, key)
-        if answer is None:
-            chosen = await choose()
-
-            async def act(tx: Tx) -> dict[str, Any]:
-                return await say(deps, tx, access, chosen)
-
-            answer = await once(deps, request, company, key, act)
-        response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
+        answer = await say_once(deps, request, access, key, choose, say)
+        response.headers["Location"] = f"/v1/companies/{access.company}/runs/{answer['run_id']}"
         return answer
 
     async def decided(request: Request, access: Access, key: str | None, body: StopRetry) -> dict[str, Any]:
@@ -157,7 +153,7 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         async def choose() -> list[Selected]:
             return await chosen(deps, company, body)
 
-        return await push(company, request, response, access, key, choose, _say_direct)
+        return await push(request, response, access, key, choose, _say_direct)
 
     @routes.post("/records/{record}/retry", status_code=202, response_model=RunStarted)
     async def retry(
@@ -176,7 +172,7 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
                 raise ProblemError("not-found", "There is no such record here.")
             return found
 
-        return await push(company, request, response, access, key, choose, _say_retry)
+        return await push(request, response, access, key, choose, _say_retry)
 
     @routes.delete("/records/{record}/retry", status_code=202)
     async def stop_retry(
@@ -187,6 +183,26 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
     ) -> dict[str, Any]:
         """Stop trying this failed record again by itself. It stays Failed until somebody retries it."""
         return await decided(request, access, key, StopRetry(record_id=record))
+
+
+async def say_once(
+    deps: Deps,
+    request: Request,
+    access: Access,
+    key: str | None,
+    choose: Callable[[], Awaitable[list[Selected]]],
+    say: Say,
+) -> dict[str, Any]:
+    """Say something about chosen records, and what was answered; a repeat with the same key neither chooses nor says again."""
+    answer = await answered(deps, request, access.company, key)
+    if answer is not None:
+        return answer
+    records = await choose()
+
+    async def act(tx: Tx) -> dict[str, Any]:
+        return await say(deps, tx, access, records)
+
+    return await once(deps, request, access.company, key, act)
 
 
 def connected(account: Account | None) -> Account:

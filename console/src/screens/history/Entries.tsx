@@ -1,8 +1,7 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { CalendarDays, ChevronDown, Download, UserRound } from "lucide-react";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { ChevronDown, Download } from "lucide-react";
 import { useState } from "react";
 import type { ApiError } from "../../api/client";
-import { people } from "../../api/queries";
 import { useCompany } from "../../company";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
@@ -11,6 +10,7 @@ import { Menu } from "../../ui/Menu";
 import { notice } from "../../ui/Notice";
 import { Spinner, State } from "../../ui/State";
 import { line } from "../employees/csv";
+import { WhoAndWhen } from "../WhoAndWhen";
 import { FIELDS, type HistoryFilter, history, KINDS } from "./data";
 import { Entry } from "./Entry";
 import { everything, linesOf, save } from "./export";
@@ -75,10 +75,7 @@ export function Entries({ record, filter, onFilter }: HistoryProps) {
 }
 
 function Filters({ record, filter, onFilter }: HistoryProps) {
-  const { id } = useCompany();
-  const known = useQuery(people(id)).data ?? [];
   const kinds = record === undefined ? KINDS : KINDS.filter((kind) => kind !== "rules" && kind !== "plan");
-  const who = filter.who === "muster" ? words.muster : known.find((one) => one.actor === filter.who)?.name;
   const field = filter.field ? text.history.field(filter.field) : words.anyField;
   return (
     <div className="history-filters">
@@ -113,41 +110,7 @@ function Filters({ record, filter, onFilter }: HistoryProps) {
         ]}
         onAction={(one) => onFilter({ field: one === "any" ? undefined : one })}
       />
-      <Menu
-        label={words.who}
-        chosen={filter.who ?? "anybody"}
-        placement="bottom start"
-        trigger={
-          <Button aria-label={`${words.who}: ${who ?? words.anybody}`}>
-            <UserRound size={16} aria-hidden="true" />
-            {who ?? words.anybody}
-            <ChevronDown size={14} aria-hidden="true" />
-          </Button>
-        }
-        items={[
-          { id: "anybody", label: words.anybody },
-          { id: "muster", label: words.muster },
-          ...known.map((one) => ({ id: one.actor, label: one.name })),
-        ]}
-        onAction={(one) => onFilter({ who: one === "anybody" ? undefined : one })}
-      />
-      <Menu
-        label={words.when}
-        chosen={filter.days ?? "any"}
-        placement="bottom start"
-        trigger={
-          <Button aria-label={`${words.when}: ${words.days[filter.days ?? ""]}`}>
-            <CalendarDays size={16} aria-hidden="true" />
-            {words.days[filter.days ?? ""]}
-            <ChevronDown size={14} aria-hidden="true" />
-          </Button>
-        }
-        items={(["any", "1", "7", "30"] as const).map((one) => ({
-          id: one,
-          label: words.days[one === "any" ? "" : one] ?? "",
-        }))}
-        onAction={(one) => onFilter({ days: one === "any" ? undefined : (one as "1") })}
-      />
+      <WhoAndWhen who={filter.who} days={filter.days} onChange={onFilter} />
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Download, ListChecks, SearchX, Send, ServerOff } from "lucide-react";
 import type { ReactNode } from "react";
 import {
@@ -13,13 +13,13 @@ import {
 } from "react-aria-components";
 import { Collection } from "react-aria-components/Collection";
 import type { ApiError, RunView } from "../../api/client";
-import { me, people } from "../../api/queries";
 import { useCompany } from "../../company";
 import { exactly, shortly } from "../../format";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Skeleton } from "../../ui/Skeleton";
 import { Spinner, State } from "../../ui/State";
+import { useNames } from "../history/useNames";
 import { runList } from "./data";
 import type { RunsSearch } from "./search";
 import { isOver, partsOf, toneOf, words } from "./text";
@@ -158,13 +158,7 @@ const COLUMNS: ColumnSpec[] = [
 
 /** Who asked: a colleague's name, an API key's, or Muster itself. */
 export function Who({ actor }: { actor: string | null }) {
-  const { id } = useCompany();
-  const mine = useQuery(me).data?.actor;
-  const known = useQuery(people(id)).data;
-  if (actor === null) return <span>{words.muster}</span>;
-  if (actor === mine) return <span>{text.history.you}</span>;
-  const named = known?.find((one) => one.actor === actor)?.name;
-  return <span>{named ?? (actor.startsWith("key:") ? text.history.key : text.history.someone)}</span>;
+  return <span>{useNames()(actor)}</span>;
 }
 
 /** How it went, in the words that matter first. */

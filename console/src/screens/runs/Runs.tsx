@@ -1,15 +1,10 @@
-import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { CalendarDays, ChevronDown, UserRound } from "lucide-react";
 import { useCallback } from "react";
 import { ToggleButton } from "react-aria-components/ToggleButton";
 import { ToggleButtonGroup } from "react-aria-components/ToggleButtonGroup";
-import { people } from "../../api/queries";
-import { useCompany } from "../../company";
-import { Button } from "../../ui/Button";
 import { Chip } from "../../ui/Chip";
-import { Menu } from "../../ui/Menu";
 import { Page } from "../../ui/Page";
+import { WhoAndWhen } from "../WhoAndWhen";
 import { RunDetailPanel } from "./RunDetail";
 import { RunList } from "./RunList";
 import { Running } from "./Running";
@@ -50,11 +45,6 @@ function Filters({
   search: RunsSearch;
   onChange: (what: Partial<RunsSearch>) => void;
 }) {
-  const { id } = useCompany();
-  const known = useQuery(people(id)).data ?? [];
-  const who = search.who ?? "";
-  const days = search.days ?? "";
-  const named = who === "muster" ? words.muster : known.find((one) => one.actor === who)?.name;
   return (
     <div className="run-filters">
       <ToggleButtonGroup
@@ -74,41 +64,7 @@ function Filters({
           </ToggleButton>
         ))}
       </ToggleButtonGroup>
-      <Menu
-        label={words.who}
-        chosen={who || "anybody"}
-        placement="bottom start"
-        trigger={
-          <Button aria-label={`${words.who}: ${named ?? words.anybody}`}>
-            <UserRound size={16} aria-hidden="true" />
-            {named ?? words.anybody}
-            <ChevronDown size={14} aria-hidden="true" />
-          </Button>
-        }
-        items={[
-          { id: "anybody", label: words.anybody },
-          { id: "muster", label: words.muster },
-          ...known.map((one) => ({ id: one.actor, label: one.name })),
-        ]}
-        onAction={(one) => onChange({ who: one === "anybody" ? undefined : one })}
-      />
-      <Menu
-        label={words.when}
-        chosen={days || "any"}
-        placement="bottom start"
-        trigger={
-          <Button aria-label={`${words.when}: ${words.days[days]}`}>
-            <CalendarDays size={16} aria-hidden="true" />
-            {words.days[days]}
-            <ChevronDown size={14} aria-hidden="true" />
-          </Button>
-        }
-        items={(["any", "1", "7", "30"] as const).map((one) => ({
-          id: one,
-          label: words.days[one === "any" ? "" : one],
-        }))}
-        onAction={(one) => onChange({ days: one === "any" ? undefined : (one as "1") })}
-      />
+      <WhoAndWhen who={search.who} days={search.days} onChange={onChange} />
       <Chip
         label={words.problems}
         status="failed"

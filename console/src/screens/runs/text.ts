@@ -22,11 +22,6 @@ export const words = {
   columns: { run: "Run", who: "Who", result: "Result", started: "Started", took: "Took" },
   kinds: { all: "All", import: "Imports", sync: "Syncs" },
   kindsLabel: "Kind of run",
-  who: "Who",
-  anybody: "Anybody",
-  muster: "Muster",
-  when: "When",
-  days: { "1": "Today", "7": "Last 7 days", "30": "Last 30 days", "": "Any time" },
   problems: "With failures",
   name: (run: Pick<RunView, "kind" | "mode">) =>
     run.kind === "sync"
