@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 TENANTS = ("stonecourse", "millbridge")
 REALMS = ("9130350000000417", "9130350000000833")
+SPARE = "9130350000001249"
+"""A QuickBooks company with nobody in it, to connect by hand: a consent ends the tokens that the same company had before."""
 CLIENT_ID, CLIENT_SECRET = "muster-demo", "muster-demo-secret"
 
 
@@ -20,7 +22,7 @@ def linarc(secrets: Mapping[str, str]) -> list[str]:
 def quickbooks(secrets: Mapping[str, str]) -> list[str]:
     """The options of QuickBooks'; a secret is a refresh token."""
     return [
-        *(f"--realm={realm}" for realm in REALMS),
+        *(f"--realm={realm}" for realm in (*REALMS, SPARE)),
         *(f"--refresh-token={realm}:{secrets[f'refresh_{i}']}" for i, realm in enumerate(REALMS)),
         f"--client-id={CLIENT_ID}",
         f"--client-secret={CLIENT_SECRET}",

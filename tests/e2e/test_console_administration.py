@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.async_api import Browser, Locator, Page, expect
 
-from muster.sandboxes import REALMS, TENANTS
+from muster.sandboxes import SPARE, TENANTS
 from tests.e2e.test_console_axe import AXE
 from tests.e2e.test_console_programs import sound
 from tests.support.browser import open_page
@@ -241,7 +241,7 @@ async def test_a_company_is_made_connected_paused_disconnected_and_connected_aga
     await new.get_by_role("menuitem", name="QuickBooks Online").click()
     await new.get_by_role("dialog").get_by_label("Environment").select_option("sandbox")
     await named(new, "Go to Intuit").click()
-    await new.get_by_role("radio", name=re.compile(REALMS[0])).check(timeout=WITHIN)
+    await new.get_by_role("radio", name=re.compile(SPARE)).check(timeout=WITHIN)
     await named(new, "Approve").click()
     await says(new, re.compile("Both systems are connected"))
     await new.get_by_role("link", name="Open Rules").click()
