@@ -191,9 +191,8 @@ async def _stage_written(
     tx: Tx, outbox: Outbox, company: UUID, events: Sequence[Message[PushSucceeded | PushAdopted]]
 ) -> None:
     fresh = [_fresh(e.body) for e in events]
-    await snapshots.lock_accounts(tx, [one.account_id for one in fresh])
+    now = await snapshots.lock_accounts(tx, [one.account_id for one in fresh])
     known = await snapshots.load_snapshots(tx, [one.record_id for one in fresh])
-    now = await snapshots.milliseconds(tx)
     saved: dict[UUID, core.Snapshot] = {}
     outgoing: list[Outgoing] = []
     for event, one in zip(events, fresh, strict=True):
