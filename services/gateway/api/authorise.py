@@ -17,7 +17,7 @@ from services.gateway.api import connections
 from services.gateway.api.common import Access, Deps, Input, admin, session_cookie, signed_in, source_of
 from services.gateway.api.needs import Need, needing
 from services.gateway.core import secret_hash
-from services.gateway.store import authorisations
+from services.gateway.store import authorisations, webhooks
 from services.gateway.store.authorisations import Authorisation
 from shared.connectors.oauth import authorise_url
 from shared.domain.ids import account_id
@@ -131,6 +131,16 @@ async def _finish(
     account = _account(deps, begun, realm)
     if begun.account_id not in (None, account.account_id):
         raise connections.refusal("wrong_company", account)
+    async with deps.database.system() as tx:
+        elsewhere = await webhooks.is_connected_elsewhere(tx, begun.company_id, account)
+    if (
+        elsewhere
+    ):  # checked before the code is exchanged: Intuit then ends the tokens that the company had before
+        raise ProblemError(
+            "conflict",
+            "Another company in Muster is connected with this QuickBooks company, and a second connection would end the first. "
+            "Disconnect it there, or choose another QuickBooks company.",
+        )
     credential = await connections.exchange(deps, account, code, begun.redirect_uri)
     made = await connections.connect(
         deps, begun.company_id, account, credential, person.actor, source_of(request)

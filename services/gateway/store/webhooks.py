@@ -50,6 +50,16 @@ async def is_followed_back(tx: Tx, company: UUID, source: Account, destination: 
     return bool(await tx.fetchval(_OPPOSITE, company, *ends))
 
 
+_ELSEWHERE = """
+SELECT EXISTS (SELECT FROM webhooks WHERE company_id <> $1 AND system = $2 AND tenant_id = $3 AND connected)
+"""
+
+
+async def is_connected_elsewhere(tx: Tx, company: UUID, account: Account) -> bool:
+    """Whether another company here is connected with the same company of the system."""
+    return bool(await tx.fetchval(_ELSEWHERE, company, account.system, account.tenant_id))
+
+
 def _place(company: UUID, account: UUID) -> str:
     return f"{company}|gateway.webhooks|sealed|{account}"
 

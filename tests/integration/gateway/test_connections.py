@@ -29,6 +29,12 @@ async def quickbooks(tmp_path: Path) -> AsyncIterator[str]:
         yield url
 
 
+@pytest_asyncio.fixture(autouse=True)
+async def _nothing_is_connected_with_this_sandbox(admin: World) -> None:
+    """Each test has a sandbox of its own, with the same companies."""
+    await admin.age("UPDATE gateway.webhooks SET connected = false")
+
+
 @pytest.fixture
 def application(quickbooks: str) -> ApplicationSettings:
     """Our application at the sandbox."""
@@ -134,6 +140,21 @@ async def test_an_attempt_belongs_to_its_session_and_is_used_once_within_ten_min
         asked = urlencode({**query, **fresh, **wrong})
         answer = await admin.http.get(f"/v1/oauth/quickbooks/callback?{asked}")
         assert answer.status_code in (409, 410, 422), wrong
+
+
+async def test_a_second_connection_never_ends_the_first(admin: World) -> None:
+    """Intuit gives a company new tokens and ends the old ones; so another company is refused before that."""
+    first, second = await admin.company(route=False), await admin.company(route=False)
+    made = await connected(admin, first)
+    refused = await admin.call("GET", await allow(await begin(admin, second)), expected=409)
+    assert "Another company in Muster" in refused["detail"]
+    assert REALM not in {a["tenant_id"] for a in await admin.call("GET", f"{second}/accounts")}
+    place = f"{first}/accounts/{made['account_id']}"
+    assert (await admin.call("POST", f"{place}/test"))["state"] == "connected"
+
+    assert (await connected(admin, first))["state"] == "connected", "the same company may connect again"
+    await admin.call("POST", f"{place}/disconnect")
+    assert (await connected(admin, second))["state"] == "connected"
 
 
 async def test_only_an_administrator_in_a_browser_begins(admin: World) -> None:
