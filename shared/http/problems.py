@@ -86,7 +86,10 @@ def install(app: FastAPI) -> None:
         errors = [{"where": ".".join(map(str, e["loc"])), "why": e["type"]} for e in error.errors()[:20]]
         if any(e["why"] == "json_invalid" for e in errors):
             return problem("malformed", "The body is not JSON.", errors=errors)
-        return problem("invalid", "See `errors`: where, and why.", errors=errors)
+        # What our own checks say is for people, and never holds a value.
+        said = (str(e["ctx"]["error"]) for e in error.errors() if e["type"] == "value_error")
+        text = next(said, "see `errors`: where, and why").rstrip(".")
+        return problem("invalid", f"{text[0].upper()}{text[1:]}.", errors=errors)
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> JSONResponse:

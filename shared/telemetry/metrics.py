@@ -85,6 +85,12 @@ WEBHOOKS = Counter(
 REQUESTS = Counter(
     "muster_http_requests", "HTTP requests answered", ["route", "method", "status"], registry=REGISTRY
 )
+UNDELIVERED = Gauge(
+    "muster_undelivered_notices",
+    "Messages with notices that three tries or more did not deliver, and that are tried again",
+    ["channel"],
+    registry=REGISTRY,
+)
 DELIVERIES = Counter(
     "muster_deliveries", "Tries to deliver an event to another program", ["outcome"], registry=REGISTRY
 )

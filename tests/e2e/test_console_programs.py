@@ -75,7 +75,10 @@ async def test_a_schedule_is_added_changed_in_place_paused_and_removed(
     fleet: Fleet, browser: Browser
 ) -> None:
     async with open_page(browser, fleet.access.url) as watched:
-        page = watched.page
+        page, watched.expected = (
+            watched.page,
+            re.compile("422"),
+        )  # an expression that runs too often is refused
         await page.context.add_init_script(AXE.read_text())
         console = Console(page, fleet.access)
         await console.sign_in()
@@ -105,6 +108,18 @@ async def test_a_schedule_is_added_changed_in_place_paused_and_removed(
         await page.keyboard.press("Enter")
         await expect(line).to_contain_text("Mon, Tue, Wed, Thu, Fri at 07:30 (Europe/Madrid)", timeout=WITHIN)
         await expect(edit).to_be_focused()
+        await edit.click()
+        await dialog.get_by_label("How often").select_option("cron")
+        cron = dialog.get_by_label("Cron expression", exact=True).last
+        await cron.fill("*/2 6 * * *")
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text(re.compile("must be at least 5 minutes apart"))).to_be_visible(
+            timeout=WITHIN
+        )
+        await cron.fill("0 6 * * 1#1")
+        await sound(page)
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(line).to_contain_text("0 6 * * 1#1 (Europe/Madrid)", timeout=WITHIN)
         await line.get_by_role("button", name="Pause").click()
         await expect(line).to_contain_text("Paused", timeout=WITHIN)
         await line.get_by_role("button", name="Remove").click()

@@ -16,11 +16,13 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
+from services.importer.core import HOOK_TIME
 from shared.messaging.security import client_options
 from tests.e2e.conftest import running
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.hands import Hands
+from tests.support.mail import Mailbox, mail_server
 from tests.support.prometheus import RULES, Prometheus, scraping
 
 SECONDS_A_MINUTE = 4
@@ -33,11 +35,24 @@ def faster(rules: str) -> str:
     return re.sub(r"\b(\d+)([mh])\b", lambda m: f"{int(m[1]) * seconds[m[2]]}s", rules)
 
 
+MAILBOX = Mailbox()
+
+
 @pytest_asyncio.fixture(scope="module")
 async def fleet() -> AsyncIterator[Fleet]:
-    """What changes at the source is pushed by rule; sweeps come every few seconds."""
+    """What changes at the source is pushed by rule; sweeps come every few seconds; mails go to `MAILBOX`."""
     rules = {"auto_create": True, "auto_update": True, "auto_sync": True}
-    async with running(40, rules, {"MUSTER_SWEEP_SECONDS": "3"}) as fleet:
+    environment = {
+        "MUSTER_SWEEP_SECONDS": "3",
+        "MUSTER_LIMITS__SPEED": str(60 // SECONDS_A_MINUTE),
+        "MUSTER_MAIL__HOST": MAILBOX.host,
+        "MUSTER_MAIL__SECURITY": "none",
+        "MUSTER_MAIL__SENDER": "Muster <muster@example.com>",
+    }
+    async with (
+        mail_server(MAILBOX) as mailbox,
+        running(40, rules, {**environment, "MUSTER_MAIL__PORT": str(mailbox.port)}) as fleet,
+    ):
         yield fleet
 
 
@@ -157,12 +172,15 @@ def signed(fleet: Fleet, body: bytes) -> str:
 
 @asynccontextmanager
 async def silent_hooks(fleet: Fleet) -> AsyncIterator[None]:
-    """Linarc's webhooks are lost while a dozen people are edited."""
+    """Linarc's webhooks are lost while a dozen people are edited; a sweep finds that when they are over a minute late."""
     hands = Hands(fleet, fleet.company)
-    await hands.faults("linarc", {"action": "lose", "match": {"operation": "webhook"}})
+    lost = {"action": "lose", "match": {"operation": "webhook"}}
+    await hands.faults("linarc", lost, {"action": "status", "status": 503})
     try:
         for number, person in enumerate(list(await hands.people("linarc"))[:15]):
             await hands.edit("linarc", person, middle=f"S{number}")
+        await asyncio.sleep(HOOK_TIME.total_seconds() + 5)
+        await hands.faults("linarc", lost)
         yield
     finally:
         await hands.faults("linarc")
@@ -184,6 +202,17 @@ async def not_looked_at(fleet: Fleet) -> AsyncIterator[None]:
         await hands.faults("linarc")
 
 
+@asynccontextmanager
+async def no_mail(fleet: Fleet) -> AsyncIterator[None]:
+    """The mail server takes nothing from us; somebody sends a test."""
+    MAILBOX.refuse["MAIL"] = "451 later"
+    try:
+        await fleet.client.call("POST", f"{fleet.path}/notices/mine/test")
+        yield
+    finally:
+        MAILBOX.refuse.clear()
+
+
 @pytest.mark.parametrize(
     ("alert", "fault"),
     [
@@ -199,6 +228,7 @@ async def not_looked_at(fleet: Fleet) -> AsyncIterator[None]:
         ("MusterWebhooksUnreadable", delivering(signed)),
         ("MusterWebhooksMissing", silent_hooks),
         ("MusterDeadLetters", unreadable(1)),
+        ("MusterNoticesFail", no_mail),
         ("MusterTopicPaused", unreadable(60)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -28,6 +28,7 @@ from tests.integration.gateway.conftest import (
     application,
     egress,
     hide_from_operators,
+    pool_size,
     public_url,
     second_factor,
     world,
@@ -39,7 +40,16 @@ from tests.support.oidc import SECRET
 if TYPE_CHECKING:
     from tests.integration.gateway.conftest import World
 
-__all__ = ["admin", "application", "egress", "hide_from_operators", "public_url", "second_factor", "world"]
+__all__ = [
+    "admin",
+    "application",
+    "egress",
+    "hide_from_operators",
+    "pool_size",
+    "public_url",
+    "second_factor",
+    "world",
+]
 VERSION = "26.4.0"
 GIVEN = os.environ.get("MUSTER_TEST_KEYCLOAK")
 """The folder of one that is built already; read at once: the tests take all settings of ours out of the environment."""
@@ -96,7 +106,7 @@ def fetched(folder: Path) -> Path:
     (home / "data/import").mkdir(parents=True, exist_ok=True)
     (home / "data/import/muster.json").write_bytes(orjson.dumps(REALM))
     (home / "bin/kc.sh").chmod(0o755)
-    subprocess.run([home / "bin/kc.sh", "build", "--db=dev-file"], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([home / "bin/kc.sh", "build", "--db=dev-mem"], check=True, stdin=subprocess.DEVNULL)
     return home
 
 
@@ -110,7 +120,7 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         two.bind(("127.0.0.1", 0))
         port, management = one.getsockname()[1], two.getsockname()[1]
     options = [
-        "start", "--optimized", "--import-realm", "--http-enabled=true", "--hostname-strict=false",
+        "start", "--optimized", "--import-realm", "--cache=local", "--http-enabled=true", "--hostname-strict=false",
         "--http-host=127.0.0.1", f"--http-port={port}", f"--http-management-port={management}",
     ]  # fmt: skip
     environment = {
@@ -124,7 +134,7 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             [home / "bin/kc.sh", *options], env=environment, stdout=log, stderr=log, start_new_session=True
         )
         yield f"http://127.0.0.1:{port}"
-        os.killpg(process.pid, signal.SIGTERM)  # the script and its Java
+        os.killpg(process.pid, signal.SIGKILL)  # the script and its Java, which does not end while it starts
         process.wait()
 
 
@@ -182,7 +192,7 @@ async def test_a_person_signs_in_at_keycloak_and_loses_the_role_with_the_group(
 ) -> None:
     await company(world, sso, "Payroll=operator")
     assert await eventually(
-        lambda: answers(f"{sso.issuer}/.well-known/openid-configuration"), within=400, every=1.0
+        lambda: answers(f"{sso.issuer}/.well-known/openid-configuration"), within=900, every=1.0
     )
     assert await signed_in(world) == "/"
     me = await world.call("GET", "/v1/session")

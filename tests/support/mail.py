@@ -123,10 +123,13 @@ class _Session:
 
 @asynccontextmanager
 async def mail_server(
-    *, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None
+    given: Mailbox | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    login: tuple[str, str] | None = None,
 ) -> AsyncIterator[Mailbox]:
-    """One that listens on a free port of this machine."""
-    mailbox = Mailbox(tls=tls, login=login)
+    """One that listens on a free port of this machine, and keeps its mails in `given`."""
+    mailbox = given or Mailbox(tls=tls, login=login)
     server = await asyncio.start_server(mailbox.serve, mailbox.host, 0)
     mailbox.port = server.sockets[0].getsockname()[1]
     try:

@@ -6558,7 +6558,7 @@ export interface components {
         };
         /**
          * Timing
-         * @description Every so many minutes; or at a time of some days, by the clocks of a time zone.
+         * @description Every so many minutes; or, by the clocks of a time zone, at a time of some days or as a cron expression says.
          */
         Timing: {
             /**
@@ -6566,6 +6566,11 @@ export interface components {
              * @description HH:MM
              */
             at?: string | null;
+            /**
+             * Cron
+             * @description Five fields: minute, hour, day of the month, month, day of the week
+             */
+            cron?: string | null;
             /**
              * Days
              * @default [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -129,3 +129,16 @@ _STOP = "UPDATE notice_channels SET active = false WHERE channel_id = $1"
 async def stop_channel(tx: Tx, channel: UUID) -> None:
     """It is gone at the other end: send nothing there until somebody makes it active again."""
     await tx.execute(_STOP, channel)
+
+
+_WATCHED = """
+SELECT DISTINCT company_id FROM memberships WHERE $1
+UNION SELECT company_id FROM notice_channels WHERE active
+UNION SELECT company_id FROM conditions
+ORDER BY company_id
+"""
+
+
+async def watched_companies(tx: Tx, *, mail: bool) -> Collection[UUID]:
+    """Companies of which somebody may want to be told."""
+    return [row["company_id"] for row in await tx.fetch(_WATCHED, mail)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -116,6 +116,18 @@ SELECT EXISTS (SELECT FROM notices WHERE message_id IS NULL)
 async def is_pending(tx: Tx) -> bool:
     """Whether any notice waits for a message, or a message for being sent."""
     return bool(await tx.fetchval(_PENDING))
+
+
+_UNDELIVERED = """
+SELECT coalesce(c.shape, 'mail') AS channel, count(*) FROM notice_messages m
+LEFT JOIN notice_channels c ON c.channel_id = m.receiver_id
+WHERE m.state = 'waiting' AND m.tries >= $1 GROUP BY 1
+"""
+
+
+async def count_undelivered(tx: Tx, tries: int) -> dict[str, int]:
+    """Messages that so many tries or more did not deliver and that are tried again, by `mail` or shape of channel."""
+    return {row["channel"]: row["count"] for row in await tx.fetch(_UNDELIVERED, tries)}
 
 
 _FORGET = """
@@ -283,16 +295,3 @@ DELETE FROM notice_messages WHERE message_id IN (
 async def prune_messages(tx: Tx, days: int) -> None:
     """Forget some of what ended so many days ago."""
     await tx.execute(_PRUNE, days)
-
-
-_WATCHED = """
-SELECT DISTINCT company_id FROM memberships WHERE $1
-UNION SELECT company_id FROM notice_channels WHERE active
-UNION SELECT company_id FROM conditions
-ORDER BY company_id
-"""
-
-
-async def watched_companies(tx: Tx, *, mail: bool) -> Collection[UUID]:
-    """Companies of which somebody may want to be told."""
-    return [row["company_id"] for row in await tx.fetch(_WATCHED, mail)]

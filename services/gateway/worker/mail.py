@@ -42,9 +42,9 @@ def send_mail(settings: MailSettings, mail: EmailMessage) -> tuple[str, str]:
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _ in error.recipients.values()]
         return str(max(codes)), "failed" if min(codes) >= _PERMANENT else "waiting"
-    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
+    except smtplib.SMTPDataError as error:
         return str(error.smtp_code), "failed" if error.smtp_code >= _PERMANENT else "waiting"
-    except smtplib.SMTPResponseException as error:
+    except smtplib.SMTPResponseException as error:  # of our settings (login, sender), or of the server itself
         return str(error.smtp_code), "waiting"
     except (smtplib.SMTPException, OSError, MessageError, ValueError) as error:
         return type(error).__name__, "waiting"

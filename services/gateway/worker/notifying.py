@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import orjson
 
-from services.gateway.core.notice_words import Line, body_of, mail_text, subject_of, worded
+from services.gateway.core.notice_words import Line, Shape, body_of, mail_text, subject_of, worded
 from services.gateway.core.notices import Notice, collapsed, send_at
 from services.gateway.settings import Settings
 from services.gateway.store import notice_settings, notices
@@ -25,13 +25,15 @@ from shared.db.work import Wakeup, keep_working
 from shared.egress import Allowed, Blocked, GuardedTransport
 from shared.standard_webhooks import signed_headers
 from shared.telemetry.logs import log
-from shared.telemetry.metrics import WORK
+from shared.telemetry.metrics import UNDELIVERED, WORK
 
 _LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=30)
 _TOTAL_SECONDS = 15.0
 _LEASE_SECONDS = 180.0
 """Longer than a mail server that is slow at every step."""
 _GIVE_UP = timedelta(days=1)
+_MANY_TRIES = 3
+"""Within half a minute; then the receiving server fails, and not just once."""
 _KEPT_DAYS = 30
 _PRUNE_SECONDS = 300.0
 _GONE = 410
@@ -65,8 +67,12 @@ class Notifier:
     async def step(self) -> bool:
         """Make the messages whose time has come, and send what is due."""
         async with self._database.system() as tx:
-            if not await notices.is_pending(tx):
-                return False
+            undelivered = await notices.count_undelivered(tx, _MANY_TRIES)
+            pending = await notices.is_pending(tx)
+        for channel in ("mail", *get_args(Shape)):
+            UNDELIVERED.labels(channel=channel).set(undelivered.get(channel, 0))
+        if not pending:
+            return False
         await self._gather()
         async with self._database.system() as tx:
             due = await notices.claim_messages(tx, _LEASE_SECONDS)

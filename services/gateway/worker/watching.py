@@ -23,7 +23,7 @@ from services.gateway.core.notices import (
     look_at,
 )
 from services.gateway.settings import Settings
-from services.gateway.store import companies, notices
+from services.gateway.store import companies, notice_settings, notices
 from shared.clock import Clock
 from shared.connectors.limits import Limits
 from shared.connectors.vault import Vault
@@ -70,7 +70,7 @@ class Watcher:
         async with self._database.system() as tx:
             if not await notices.take_look(tx, self._settings.notices.look_seconds):
                 return False
-            watched = list(await notices.watched_companies(tx, mail=bool(self._settings.mail.host)))
+            watched = list(await notice_settings.watched_companies(tx, mail=bool(self._settings.mail.host)))
         dead = await self._dead_letters() if watched else None
         for start in range(0, len(watched), CHUNK):
             await self._look(watched[start : start + CHUNK], dead)

@@ -37,6 +37,7 @@ from shared.messaging.dead_letters import DeadLetter, Raw
 from shared.messaging.upkeep import Upkeep
 from shared.settings import DatabaseSettings, EgressSettings, KafkaSettings, LimitSettings, VaultSettings
 from shared.standard_webhooks import is_signed
+from shared.telemetry.metrics import REGISTRY
 from tests.integration.gateway.conftest import EMAIL, KEY, TOKENS, World
 from tests.support.http import served
 from tests.support.mail import Mailbox, certificate, mail_server
@@ -295,7 +296,7 @@ REFUSALS = (
     ("RCPT", "550 no such person", "failed"),
     ("RCPT", "450 later", "waiting"),
     ("DATA", "451 later", "waiting"),
-    ("MAIL", "550 not from you", "failed"),
+    ("MAIL", "550 not from you", "waiting"),
     ("EHLO", "421 busy", "waiting"),
 )
 
@@ -332,6 +333,30 @@ async def test_a_mail_server_that_is_away_for_a_day_is_given_up(admin: World, ma
         await copy.step()
     (shown,) = (await admin.call("GET", f"{path}/notices/mine/messages"))["items"]
     assert (shown["state"], shown["tries"], shown["answer"]) == ("failed", 2, "ConnectionRefusedError")
+
+
+def undelivered(channel: str) -> float | None:
+    return REGISTRY.get_sample_value("muster_undelivered_notices", {"channel": channel})
+
+
+async def test_what_three_tries_did_not_deliver_is_counted_until_it_is_delivered(
+    admin: World, gateway: Copy, mailbox: Mailbox, chat: Chat
+) -> None:
+    """The measure of an alert: by mail and by shape of channel, whichever copy tried."""
+    path = await admin.company()
+    await add_channel(admin, path, chat.url, "slack")
+    mailbox.refuse, chat.status = {"MAIL": "535 who?"}, 500
+    await hold_plan(admin, path)
+    for tries in range(1, 4):
+        await gateway.step()
+        assert (undelivered("mail"), undelivered("slack")) == (0, 0), tries
+        await admin.age("UPDATE gateway.notice_messages SET next_try_at = now()")
+    mailbox.refuse = {}
+    async with a_copy(admin, mailbox) as other:
+        await other.notifier.step()
+    assert (undelivered("mail"), undelivered("slack")) == (1, 1)
+    await gateway.notifier.step()
+    assert (undelivered("mail"), undelivered("slack"), undelivered("teams")) == (0, 1, 0)
 
 
 async def test_mail_goes_over_tls_with_a_name_and_a_password_from_a_file(

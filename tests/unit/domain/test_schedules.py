@@ -32,6 +32,12 @@ FRIDAY = datetime(2026, 11, 27, 22, 30, tzinfo=UTC)
         ({"at": "02:30", "time_zone": "America/New_York"}, "2026-03-08T05:00:00+00:00", "2026-03-08T07:30:00+00:00"),
         ({"at": "01:30", "time_zone": "America/New_York"}, "2026-11-01T04:00:00+00:00", "2026-11-01T05:30:00+00:00"),
         ({"at": "01:30", "time_zone": "America/New_York"}, "2026-11-01T05:30:00+00:00", "2026-11-02T06:30:00+00:00"),
+        ({"cron": "*/10 8-17 * * MON-FRI"}, "2026-11-27T17:50:00+00:00", "2026-11-30T08:00:00+00:00"),
+        ({"cron": "0 6 * * 1#1", "time_zone": "America/Los_Angeles"}, "2026-11-27T22:30:00+00:00",
+         "2026-12-07T14:00:00+00:00"),
+        ({"cron": "30 18 L * *"}, "2026-11-27T22:30:00+00:00", "2026-11-30T18:30:00+00:00"),
+        ({"cron": "0 0 29 2 *"}, "2026-11-27T22:30:00+00:00", "2028-02-29T00:00:00+00:00"),
+        ({"cron": "30 1 * * *", "time_zone": "America/New_York"}, "2026-11-01T05:30:00+00:00", "2026-11-02T06:30:00+00:00"),
     ],
 )  # fmt: skip
 def test_the_next_run(timing: dict[str, Any], after: str, expected: str) -> None:
@@ -60,7 +66,10 @@ def test_it_is_later_within_eight_days_and_never_skips_one(
         {}, {"every_minutes": 5, "at": "06:00"}, {"every_minutes": 1}, {"at": "24:00"}, {"at": "6:00"},
         {"at": "06:00", "days": []},
         {"at": "06:00", "time_zone": "Mars/Olympus"}, {"at": "06:00", "time_zone": "../etc/passwd"},
-        {"at": "06:00", "days": ["someday"]}, {"at": "06:00", "cron": "* * * * *"},
+        {"at": "06:00", "days": ["someday"]}, {"at": "06:00", "cron": "0 6 * * *"},
+        {"cron": "* * * * *"}, {"cron": "0,3 6 * * *"}, {"cron": "59,0 * * * *"}, {"cron": "0 0 30 2 *"}, {"cron": ""},
+        {"cron": "0 0 6 * * *"}, {"cron": "0 6 * * MONDAY"}, {"cron": "@daily"}, {"cron": "0 25 * * *"}, {"cron": "0 " * 40},
+        {"cron": "0 6 * * *", "time_zone": "Mars/Olympus"},
     ],
 )  # fmt: skip
 def test_what_is_no_timing(wrong: dict[str, Any]) -> None:

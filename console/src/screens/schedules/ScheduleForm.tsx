@@ -1,6 +1,6 @@
 import { type FormEvent, useId, useState } from "react";
 import { Form } from "react-aria-components/Form";
-import { Input, Label, TextField } from "react-aria-components/TextField";
+import { Input, Label, Text, TextField } from "react-aria-components/TextField";
 import { useCompany } from "../../company";
 import { timeZone } from "../../format";
 import { text } from "../../text";
@@ -16,13 +16,21 @@ interface Props {
   onSave: (body: NewSchedule) => Promise<unknown>;
 }
 
-/** What to start, and at an interval or at a time of some days. */
+/** At an interval, at a time of some days, or as a cron expression says. */
+type How = "every" | "at" | "cron";
+
+function howOf(one: Schedule | undefined): How {
+  if (one?.timing.cron) return "cron";
+  return one?.timing.at ? "at" : "every";
+}
+
+/** What to start, and when. */
 export function ScheduleForm({ one, onSave }: Props) {
   const { route } = useCompany();
   const ids = { action: useId(), how: useId(), minutes: useId() };
   const names = words.actions(route?.source ?? text.nav.source, route?.destination ?? text.nav.destination);
   const [action, setAction] = useState((one?.action ?? "import_new") as Action);
-  const [isTimed, setTimed] = useState(Boolean(one?.timing.at));
+  const [how, setHow] = useState(howOf(one));
   const [minutes, setMinutes] = useState<number>(one?.timing.every_minutes ?? 60);
   const [days, setDays] = useState<readonly Day[]>(one?.timing.days ?? DAYS);
   const [wrong, setWrong] = useState("");
@@ -30,12 +38,14 @@ export function ScheduleForm({ one, onSave }: Props) {
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
-    if (isTimed && days.length === 0) return setWrong(words.noDay);
+    if (how === "at" && days.length === 0) return setWrong(words.noDay);
     setWrong("");
-    const at = String(given.get("at") ?? "").slice(0, 5);
-    const timing = isTimed
-      ? { at, days: [...days], time_zone: String(given.get("zone") ?? "").trim() || "UTC" }
-      : { every_minutes: minutes, days: [...DAYS], time_zone: "UTC" };
+    const time_zone = String(given.get("zone") ?? "").trim() || "UTC";
+    const timing = {
+      every: { every_minutes: minutes, days: [...DAYS], time_zone },
+      at: { at: String(given.get("at") ?? "").slice(0, 5), days: [...days], time_zone },
+      cron: { cron: String(given.get("cron") ?? "").trim(), days: [...DAYS], time_zone },
+    }[how];
     await onSave({ action, timing, active: one?.active ?? true }).catch(() => {}); // it has been said
   }
 
@@ -62,50 +72,15 @@ export function ScheduleForm({ one, onSave }: Props) {
           <select
             id={ids.how}
             className="select"
-            value={isTimed ? "at" : "every"}
-            onChange={(event) => setTimed(event.target.value === "at")}
+            value={how}
+            onChange={(event) => setHow(event.target.value as How)}
           >
             <option value="every">{words.every}</option>
             <option value="at">{words.at}</option>
+            <option value="cron">{words.cron}</option>
           </select>
         </div>
-        {isTimed ? (
-          <>
-            <TextField
-              name="at"
-              type="time"
-              isRequired
-              defaultValue={one?.timing.at ?? "06:00"}
-              className="field short"
-            >
-              <Label>{words.time}</Label>
-              <Input className="input" />
-            </TextField>
-            <TextField
-              name="zone"
-              isRequired
-              defaultValue={one?.timing.at ? one.timing.time_zone : timeZone()}
-              className="field"
-            >
-              <Label>{words.zone}</Label>
-              <Input className="input" />
-            </TextField>
-            <fieldset className="field short schedule-days">
-              <legend>{words.days}</legend>
-              {DAYS.map((day) => (
-                <Box
-                  key={day}
-                  isSelected={days.includes(day)}
-                  onChange={(chosen) =>
-                    setDays(chosen ? [...days, day] : days.filter((other) => other !== day))
-                  }
-                >
-                  {words.day[day]}
-                </Box>
-              ))}
-            </fieldset>
-          </>
-        ) : (
+        {how === "every" && (
           <div className="field short">
             <label htmlFor={ids.minutes}>{words.every}</label>
             <select
@@ -121,6 +96,54 @@ export function ScheduleForm({ one, onSave }: Props) {
               ))}
             </select>
           </div>
+        )}
+        {how === "at" && (
+          <TextField
+            name="at"
+            type="time"
+            isRequired
+            defaultValue={one?.timing.at ?? "06:00"}
+            className="field short"
+          >
+            <Label>{words.time}</Label>
+            <Input className="input" />
+          </TextField>
+        )}
+        {how === "cron" && (
+          <TextField name="cron" isRequired defaultValue={one?.timing.cron ?? ""} className="field">
+            <Label>{words.cron}</Label>
+            <Input className="input" placeholder="0 6 * * MON-FRI" />
+            <Text slot="description" className="field-hint">
+              {words.cronFields}
+            </Text>
+          </TextField>
+        )}
+        {how !== "every" && (
+          <TextField
+            name="zone"
+            isRequired
+            defaultValue={one && howOf(one) !== "every" ? one.timing.time_zone : timeZone()}
+            className="field"
+          >
+            <Label>{words.zone}</Label>
+            <Input className="input" />
+          </TextField>
+        )}
+        {how === "at" && (
+          <fieldset className="field short schedule-days">
+            <legend>{words.days}</legend>
+            {DAYS.map((day) => (
+              <Box
+                key={day}
+                isSelected={days.includes(day)}
+                onChange={(chosen) =>
+                  setDays(chosen ? [...days, day] : days.filter((other) => other !== day))
+                }
+              >
+                {words.day[day]}
+              </Box>
+            ))}
+          </fieldset>
         )}
         <Button look="primary" type="submit">
           {one ? words.change : words.save}

@@ -107,8 +107,9 @@ export function Schedules() {
   );
 }
 
-function spoken({ every_minutes, at, days, time_zone }: Schedule["timing"]) {
+function spoken({ every_minutes, at, cron, days, time_zone }: Schedule["timing"]) {
   if (every_minutes) return words.everyMinutes(every_minutes);
+  if (cron) return words.atCron(cron, time_zone ?? "UTC");
   const chosen = DAYS.filter((day) => days?.includes(day));
   const named =
     chosen.length === DAYS.length ? words.daily : chosen.map((day: Day) => words.day[day]).join(", ");

@@ -20,6 +20,8 @@ export const words = {
   how: "How often",
   every: "Every",
   at: "At a time",
+  cron: "Cron expression",
+  cronFields: "Minute, hour, day of the month, month, day of the week",
   minutes: "Minutes",
   everyMinutes: (n: number) =>
     n % 1440 === 0
@@ -40,6 +42,7 @@ export const words = {
   } satisfies Record<Day, string>,
   daily: "Every day",
   zone: "Time zone",
+  atCron: (cron: string, zone: string) => `${cron} (${zone})`,
   atTime: (at: string, days: string, zone: string) => `${days} at ${at} (${zone})`,
   save: "Add schedule",
   edit: "Edit",
