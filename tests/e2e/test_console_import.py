@@ -144,6 +144,30 @@ async def fails_and_is_retried(console: Console, side: Side, name: str) -> None:
 
 
 @both_directions
+@pytest.mark.behaviour("S17", "S24", "S25")
+async def test_who_was_never_synced_has_a_number_and_no_time(console: Console, side: Side) -> None:
+    """The employee's own number, by which they are found; Not Synced until the first push that succeeds."""
+    page, number = console.page, f"K-{side.number}417"
+    await side.hire(("Ottilie", "Numberson"), at="numbered.example", number=number)
+    await console.open(side.company, f"?q={number}")
+    await console.import_new(side)
+    row = console.row("Ottilie Numberson")
+    await expect(row).to_be_visible(timeout=WITHIN)
+    headers = await page.get_by_role("columnheader").all_inner_texts()
+    cells = row.locator("[role=gridcell], [role=rowheader]")
+    under = {name.strip(): cells.nth(i) for i, name in enumerate(headers)}
+    await expect(under["Employee Id"]).to_have_text(number)
+    await expect(under["Synced"]).to_have_text("Not Synced")
+    await console.settled()
+
+    await console.serial(1).click()
+    await console.sync(side)
+    await expect(under["Status"].get_by_text("Synced", exact=True)).to_be_visible(timeout=90_000)
+    await expect(under["Synced"].locator("time")).to_be_visible()
+    await expect(under["Employee Id"]).to_have_text(number)
+
+
+@both_directions
 @pytest.mark.behaviour("S33", "S51", "S52", "S53")
 async def test_a_failure_is_explained_and_retried_after_each_import(console: Console, side: Side) -> None:
     """After an import of everything and of some; after one of what is new: `test_console.py`."""

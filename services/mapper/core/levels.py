@@ -142,3 +142,12 @@ def share_a_phone(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
             if y[-7:] == tail:
                 return True
     return False
+
+
+def phone_slipped(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Whether one of these numbers may be one of the others with a wrong digit."""
+    for x in mine:
+        for y in theirs:
+            if len(x) == len(y) and OSA.distance(x, y, score_cutoff=1) <= 1:
+                return True
+    return False

@@ -141,6 +141,12 @@ def skeleton(name: str) -> str:
 
 
 @lru_cache(maxsize=65536)
+def initial(name: str) -> str:
+    """The first letter of a name's skeleton."""
+    return skeleton(name)[:1]
+
+
+@lru_cache(maxsize=65536)
 def stems(name: str) -> frozenset[str]:
     """The full names that a single given name may be short for, with itself."""
     more = _SPANISH_AND_SLAVIC.get(name, "").split()

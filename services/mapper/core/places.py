@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import log2
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from services.mapper.core.cache import Cache
 from services.mapper.core.profile import Profile
 from services.mapper.core.vetoes import Part
 
@@ -16,10 +17,12 @@ _WAY_WORDS = frozenset(
     {"st", "ave", "rd", "dr", "ln", "ct", "pl", "cir", "cres", "cct", "cl", "n", "s", "e", "w"}
 )
 _MOST_ADDRESS = 24.0
-_EQUAL_HOUSE, _OTHER_HOUSE = Part("house_number", "equal", 5.0), Part("house_number", "differs", -2.0)
+_HOUSE = 5.0
+_EQUAL_HOUSE, _OTHER_HOUSE = Part("house_number", "equal", _HOUSE), Part("house_number", "differs", -2.0)
 _LIKE_POSTAL, _OTHER_POSTAL = Part("postal_code", "slip", 1.5), Part("postal_code", "differs", -1.0)
 _OTHER_STREET = Part("street", "differs", -1.5)
 _OTHER_STATE = Part("state", "differs", -0.7)
+_MOST_ALIKE = 7.0
 _MOST = {"city": 9.0, "postal": 9.0, "street": 10.0, "line2": 9.0}
 
 
@@ -28,27 +31,59 @@ class Places:
 
     def __init__(self, share: Callable[[str, str], float]) -> None:
         self._share = share
-        self._known: dict[tuple[str, str], float] = {}
-        self._cities: dict[tuple[str, str, bool], Part] = {}
+        self._known: Cache[tuple[str, str], float] = Cache()
+        self._cities: Cache[tuple[str, str, bool], Part] = Cache()
 
-    def bound(self, a: Profile, b: Profile) -> float:
-        """At least what equal parts of the two addresses add."""
+    def equal(self, a: Sequence[str], b: Sequence[str]) -> float:
+        """At least what equal parts of two addresses add; an address is the last fields of a `Profile`."""
+        _, street, line2, city, _, postal = a
+        _, street2, line2_2, city2, _, postal2 = b
         bits = 0.0
-        if a.postal and a.postal == b.postal:
-            bits += self._bits("postal", a.postal)
-        if a.city and a.city == b.city:
-            bits += self._bits("city", a.city)
-        if a.street and a.street == b.street:
-            bits += self._bits("street", a.street)
-        if a.line2 and a.line2 == b.line2:
-            bits += self._bits("line2", a.line2)
+        if postal and postal == postal2:
+            bits += self._bits("postal", postal)
+        if city and city == city2:
+            bits += self._bits("city", city)
+        if street and street == street2:
+            bits += self._bits("street", street)
+        if line2 and line2 == line2_2:
+            bits += self._bits("line2", line2)
         return bits
 
+    def most(self, a: Sequence[str], b: Sequence[str]) -> float:
+        """What two addresses add at most."""
+        house, street, line2, city, state, postal = a
+        house2, street2, line2_2, city2, state2, postal2 = b
+        bits = 0.0
+        if postal and postal2:
+            bits += self._bits("postal", postal) if postal == postal2 else 1.5
+        if city and city2:
+            pair = city, city2, bool(postal) and postal == postal2
+            bits += (self._cities.get(pair) or self._city(*pair)).bits
+        if street and street2:
+            bits += self._bits("street", street) - _HOUSE if street == street2 else _MOST_ALIKE
+        if line2 and line2_2:
+            bits += self._bits("line2", line2) if line2 == line2_2 else 4.0
+        if house and house2:
+            bits += _HOUSE if house == house2 else -2.0
+        if state and state2 and state != state2:
+            bits -= 0.7
+        if (street and street == line2_2) or (street2 and street2 == line2):
+            bits += _MOST["street"] + _MOST["line2"]
+        return bits
+
+    def less(self, a: Sequence[str], b: Sequence[str]) -> float:
+        """By how much `most` is more than their streets can add."""
+        street, street2 = a[1], b[1]
+        if not street or not street2 or street == street2 or street == b[2] or street2 == a[2]:
+            return 0.0
+        return _MOST_ALIKE - self._street(street, street2).bits
+
     def _bits(self, field: str, value: str) -> float:
+        """The most that an equal value adds; a street with what an equal house number would."""
         known = self._known.get((field, value))
         if known is None:
             bits = min(_MOST[field], log2(0.85 / self._share(field, value)))
-            known = self._known[field, value] = bits + (5.0 if field == "street" else 0.0)
+            known = self._known.keep((field, value), bits + (_HOUSE if field == "street" else 0.0))
         return known
 
     def parts(self, a: Profile, b: Profile) -> list[Part]:
@@ -81,8 +116,7 @@ class Places:
             part = Part("city", "equal", bits / 2 if same_postal else bits)
         else:
             part = Part("city", "slip", 2.0) if _slipped(x, y) else Part("city", "differs", -1.0)
-        self._cities[x, y, same_postal] = part
-        return part
+        return self._cities.keep((x, y, same_postal), part)
 
     def _lines(self, a: Profile, b: Profile) -> list[Part]:
         """Street and second line; also where one record has them the other way round."""
@@ -109,7 +143,7 @@ class Places:
             return Part("street", "equal", min(10.0, log2(0.8 / self._share("street", x))))
         if _slipped(x, y) or set(x.split()) & set(y.split()) - _WAY_WORDS:
             u = max(self._share("street", x), self._share("street", y))
-            return Part("street", "alike", min(7.0, log2(0.12 / (3 * u + 0.001))))
+            return Part("street", "alike", min(_MOST_ALIKE, log2(0.12 / (3 * u + 0.001))))
         return _OTHER_STREET
 
 

@@ -8,12 +8,13 @@ common each value is in its own directories. Nothing is learnt from people's dec
 
 from __future__ import annotations
 
-from datetime import date
 from math import log2
 from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
+from services.mapper.core.bounds import CASE_BITS, Bounds
+from services.mapper.core.cache import Cache
 from services.mapper.core.counts import Counts
 from services.mapper.core.dates import date_parts
 from services.mapper.core.levels import (
@@ -24,9 +25,9 @@ from services.mapper.core.levels import (
     email_slipped,
     first_level,
     last_level,
-    share_a_phone,
+    phone_slipped,
 )
-from services.mapper.core.names import is_listed, skeleton
+from services.mapper.core.names import initial, is_listed
 from services.mapper.core.places import Places
 from services.mapper.core.profile import Profile
 from services.mapper.core.vetoes import Part, vetoes_of
@@ -36,11 +37,7 @@ PRIOR = 0.6
 LINK_BITS = 6.0
 MARGIN_BITS = 6.0
 """By how much a pair that links is ahead of every other pair of its two records."""
-CASE_BITS = -7.0
-_SLACK = 5.0
-"""What fields that are only similar may add to a bound."""
 _ESTABLISHED = 4
-_SHORT = 6
 
 
 class Score(NamedTuple):
@@ -55,7 +52,10 @@ class Score(NamedTuple):
 
     def level(self, field: str) -> str:
         """The level of one field; `missing` when it says nothing."""
-        return next((p.level for p in self.parts if p.field == field), "missing")
+        for part in self.parts:
+            if part.field == field:
+                return part.level
+        return "missing"
 
 
 def start_bits(counts: Counts) -> float:
@@ -83,45 +83,23 @@ class Scorer:
     def __init__(self, counts: Counts) -> None:
         self.counts = counts
         self.start = start_bits(counts)
-        self._firsts: dict[tuple[str, str], Part] = {}
-        self._lasts: dict[tuple[str, str], Part] = {}
-        self._shares: dict[tuple[str, str], float] = {}
+        self._firsts: Cache[tuple[str, str], Part] = Cache()
+        self._lasts: Cache[tuple[str, str], Part] = Cache()
+        self._shares: Cache[tuple[str, str], float] = Cache()
         self._places = Places(self._share)
+        self.bounds = Bounds(self.start, self._share, self._places)
 
     def candidate(self, a: Profile, b: Profile) -> Score | None:
         """The score of a pair that a person should see, or None. Most pairs are ruled out by a bound of their sum."""
         names = self._names_of(a, b)
-        bound, certain = self._bound(a, b)
-        if bound + names.first.bits + names.last.bits < CASE_BITS and not certain:
+        bits, certain = self.bounds.rough(a, b)
+        known = names.first.bits + names.last.bits
+        if not certain and (
+            bits + known < CASE_BITS or not self.bounds.possible(a, b, names.first.level, self.start + known)
+        ):
             return None
         parts, bits = self._parts(a, b, names)
         return self._scored(a, b, parts, bits) if certain or bits >= CASE_BITS else None
-
-    def _bound(self, a: Profile, b: Profile) -> tuple[float, bool]:
-        """At least what everything but the names adds to the start, and whether the number or e-mail address is equal."""
-        bits, certain = self.start + _SLACK, False
-        x, y = a.number_digits, b.number_digits
-        if x and y:
-            if x == y:
-                bits, certain = bits + 12.0, True
-            elif len(x) < _SHORT or len(y) < _SHORT:
-                bits -= 4.0
-        if a.email and a.email == b.email:
-            bits, certain = bits + 12.0, True
-        if a.phones and b.phones and share_a_phone(a.phones, b.phones):
-            bits += 11.0
-        if a.born and b.born:
-            bits += self._born_bound(a.born, b.born)
-        if a.hired and a.hired == b.hired:
-            bits += 7.0
-        if a.gender and b.gender and a.gender != b.gender:
-            bits -= 4.0
-        return bits + self._places.bound(a, b), certain
-
-    def _born_bound(self, x: date, y: date) -> float:
-        if x == y:
-            return 13.0
-        return 0.0 if x.year == y.year or x.month == y.month or x.day == y.day else -7.0
 
     def score(self, a: Profile, b: Profile) -> Score:
         """Compare a source record `a` with a destination record `b`."""
@@ -146,28 +124,24 @@ class Scorer:
         return Score(bits, self.start, tuple(parts), vetoes, extra)
 
     def _names_of(self, a: Profile, b: Profile) -> Names:
-        first = self._firsts.get((a.first, b.first)) or self._first(a.first, b.first)
-        last = self._lasts.get((a.last, b.last)) or self._last(a.last, b.last)
+        x, y, p, q = a.first, b.first, a.last, b.last
+        first = self._firsts.get((x, y)) or self._first(x, y)
+        last = self._lasts.get((p, q)) or self._last(p, q)
+        straight = Names(first, last)
         if first.bits > 0 and last.bits > 0:
-            return Names(first, last)
+            return straight
         if first.level in MIDDLE_MAY_REPLACE and _middle_in_use(a, b):
-            u = max(self._share("first", a.first), self._share("first", b.first))
+            u = max(self._share("first", x), self._share("first", y))
             return Names(Part("first_name", "middle_in_use", FIRST_BITS["middle_in_use"](u)), last)
         if first.level == "missing" or last.level == "missing":
-            one_sided = (
-                (not a.first or not a.last or not b.first or not b.last)
-                and (a.first or a.last)
-                and (b.first or b.last)
-            )
-            return self._one_name(a, b, Names(first, last)) if one_sided else Names(first, last)
-        if first.bits <= 0 or last.bits <= 0:
-            return self._crosswise(a, b, Names(first, last))
-        return Names(first, last)
+            one_sided = (not x or not p or not y or not q) and (x or p) and (y or q)
+            return self._one_name(a, b, straight) if one_sided else straight
+        if initial(x) == initial(q) or initial(p) == initial(y):
+            return self._crosswise(a, b, straight)
+        return straight
 
     def _crosswise(self, a: Profile, b: Profile, straight: Names) -> Names:
         """First and last name in each other's place, or one name that moved to the other place."""
-        if skeleton(a.first)[:1] != skeleton(b.last)[:1] and skeleton(a.last)[:1] != skeleton(b.first)[:1]:
-            return straight
         one, two = self._last(a.first, b.last), self._last(a.last, b.first)
         if (
             one.level in GOOD_NAME
@@ -202,7 +176,7 @@ class Scorer:
                 u = self._share("word", word)
             elif level not in ("missing", "differs"):
                 u = max(self._share("last", a), self._share("last", b))
-            known = self._lasts[a, b] = Part("last_name", level, LAST_BITS[level](u))
+            known = self._lasts.keep((a, b), Part("last_name", level, LAST_BITS[level](u)))
         return known
 
     def _first(self, a: str, b: str) -> Part:
@@ -210,13 +184,12 @@ class Scorer:
         if level in ("slip", "alike") and self._established(a) and self._established(b):
             level = "two_names"
         u = max(self._share("first", a), self._share("first", b)) if a and b else 1.0
-        known = self._firsts[a, b] = Part("first_name", level, FIRST_BITS[level](u))
-        return known
+        return self._firsts.keep((a, b), Part("first_name", level, FIRST_BITS[level](u)))
 
     def _share(self, field: str, value: str) -> float:
         known = self._shares.get((field, value))
         if known is None:
-            known = self._shares[field, value] = self.counts.share(field, value)
+            known = self._shares.keep((field, value), self.counts.share(field, value))
         return known
 
     def _established(self, name: str) -> bool:
@@ -270,7 +243,7 @@ class Scorer:
         equal = [x for x in mine for y in theirs if x == y or (x[-7:] == y[-7:] and min(len(x), len(y)) < 10)]
         if equal:
             return Part("phone", "equal", max(min(11.0, self._unique("phone", x, 0.7)) for x in equal))
-        if any(len(x) == len(y) and OSA.distance(x, y, score_cutoff=1) <= 1 for x in mine for y in theirs):
+        if phone_slipped(mine, theirs):
             return Part("phone", "slip", 4.0)
         return _OTHER_PHONE
 

@@ -8,23 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.mapper.core.bounds import CASE_BITS
+from services.mapper.core.cache import MOST_KEPT, Cache
 from services.mapper.core.choose import Pair, choose
 from services.mapper.core.counts import count
 from services.mapper.core.levels import first_level
 from services.mapper.core.names import skeleton, words
-from services.mapper.core.profile import keys_of, number_forms, phone_forms, profile_of
+from services.mapper.core.profile import Profile, keys_of, number_forms, phone_forms, profile_of
 from services.mapper.core.score import LINK_BITS, MARGIN_BITS, Score, Scorer
 from services.mapper.core.vetoes import Part
 from shared.domain.employee import Employee
 from tests.support.kinds import cases
 
 
-def test_the_parts_and_the_start_add_up_to_the_score() -> None:
+def _directories() -> tuple[list[Profile], list[Profile]]:
+    """Two directories with two of every kind of pair."""
     people = list(cases(3, 2))
-    source = [profile_of(uuid5(UUID(int=0), f"s{n}"), e) for n, c in enumerate(people) for e in c.source]
-    destination = [
-        profile_of(uuid5(UUID(int=0), f"d{n}"), e) for n, c in enumerate(people) for e in c.destination
-    ]
+    return (
+        [profile_of(uuid5(UUID(int=0), f"s{n}"), e) for n, c in enumerate(people) for e in c.source],
+        [profile_of(uuid5(UUID(int=0), f"d{n}"), e) for n, c in enumerate(people) for e in c.destination],
+    )
+
+
+def test_the_parts_and_the_start_add_up_to_the_score() -> None:
+    source, destination = _directories()
     scorer = Scorer(count(source, destination))
     for a in source:
         for b in destination:
@@ -32,6 +39,29 @@ def test_the_parts_and_the_start_add_up_to_the_score() -> None:
             assert score.bits == pytest.approx(score.start + sum(part.bits for part in score.parts))
             found = scorer.candidate(a, b)
             assert found is None or found == score
+
+
+def test_whoever_the_bounds_rule_out_the_score_would_rule_out_too() -> None:
+    source, destination = _directories()
+    scorer = Scorer(count(source, destination))
+    kept = 0
+    for a in source:
+        for b in destination:
+            score = scorer.score(a, b)
+            bits = sum(part.bits for part in score.parts[:2])
+            if scorer.bounds.rough(a, b)[0] + bits < CASE_BITS:
+                continue
+            possible = scorer.bounds.possible(a, b, score.level("first_name"), score.start + bits)
+            assert possible or score.bits < CASE_BITS
+            kept += possible
+    assert kept < len(source) * len(destination) / 10
+
+
+def test_a_cache_that_is_full_forgets() -> None:
+    cache: Cache[int, int] = Cache()
+    for n in range(MOST_KEPT + 1):
+        assert cache.keep(n, n) == n
+    assert cache == {MOST_KEPT: MOST_KEPT}
 
 
 @given(
