@@ -47,8 +47,6 @@ from shared.messaging.subscription import Reads
 from shared.systems import SYSTEMS
 
 AUTOMATIC = (Cause.HOOK, Cause.SWEEP)
-LINGER_SECONDS = 0.02
-"""mapper's result follows what was staged within a moment: both are one transaction, and one decision."""
 
 
 def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settings) -> KafkaRouter:
@@ -61,7 +59,6 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
         router,
         Reads(topics.EMPLOYEES, handlers.on_facts, on_dead_letter=on_dead_letter),
         Reads(topics.LINKS, handlers.on_facts, on_dead_letter=on_dead_letter),
-        linger_seconds=LINGER_SECONDS,
     )
     commands = Reads(topics.SYNCER_COMMANDS, handlers.on_commands, on_dead_letter=on_dead_letter)
     consume.subscribe(router, commands, most=1)  # of 500 records each
