@@ -27,7 +27,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from benchmarks.measure import cpu_of, judge, quiet, synced
 from muster.client import AsyncClient
 from muster.demo import UNATTENDED, prepare
-from muster.demo_run import settled
+from muster.demo_run import push_all, settled
 from muster.postgres import Postgres, scratch
 from muster.sandboxes import TENANTS
 from muster.stack import Options, Stack
@@ -200,9 +200,8 @@ async def _measure(stack: Stack, people: int) -> list[Cost]:
 
 
 async def _phases(meter: _Meter, fleet: Fleet, people: int) -> None:
-    everybody = {"filter": {"status": ["needs_sync"]}}
     async with meter.phase("bulk push, creation", people):
-        await _run(fleet, "syncs", everybody)
+        await _push(fleet)
     remote_ids = await synced(fleet)
     linarc = f"{fleet.stack.urls['sandbox_linarc']}/admin/webhooks"
     (
@@ -211,10 +210,11 @@ async def _phases(meter: _Meter, fleet: Fleet, people: int) -> None:
     for remote_id in remote_ids:
         await _edit(fleet, remote_id, "Bulk")
     async with meter.phase("bulk import, changed", len(remote_ids)):
-        await _run(fleet, "imports", {"mode": "all"})
+        run = await fleet.client.call("POST", f"{fleet.path}/imports", json={"mode": "all"})
+        await _ended(fleet, "import", run["run_id"])
         await settled(fleet.client, fleet.company.company_id, people)
     async with meter.phase("bulk push, update", len(remote_ids)):
-        await _run(fleet, "syncs", everybody)
+        await _push(fleet)
     await prepare(fleet.stack, UNATTENDED)
     await fleet.client.call("PATCH", f"{fleet.path}/route/rules", json={"auto_sync": True})
     await quiet(meter.database)
@@ -225,12 +225,16 @@ async def _phases(meter: _Meter, fleet: Fleet, people: int) -> None:
         await asyncio.sleep(IDLE_SECONDS)
 
 
-async def _run(fleet: Fleet, kind: str, body: Mapping[str, object]) -> None:
-    """Start an import or a push, and wait for its end."""
-    run = await fleet.client.call("POST", f"{fleet.path}/{kind}", json=body)
+async def _push(fleet: Fleet) -> None:
+    """Push everybody who needs it, and wait for the end."""
+    plan = await push_all(fleet.client, fleet.company.company_id, "needs_sync")
+    await _ended(fleet, "push", str(plan.plan_id))
+
+
+async def _ended(fleet: Fleet, what: str, run_id: str) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
-    while (await fleet.client.call("GET", f"{fleet.path}/runs/{run['run_id']}"))["state"] not in ENDED:
-        judge("cost", f"ended: {kind}", good=time.monotonic() < until)
+    while (await fleet.client.call("GET", f"{fleet.path}/runs/{run_id}"))["state"] not in ENDED:
+        judge("cost", f"ended: {what}", good=time.monotonic() < until)
         await asyncio.sleep(0.5)
 
 

@@ -21,6 +21,7 @@ from muster.commands import (
     history,
     keys,
     match,
+    notices,
     operations,
     plans,
     rules,
@@ -49,6 +50,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(rules.app, name="rules")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
+app.add_typer(notices.app, name="notices")
 app.command()(plans.plan)
 app.command()(plans.apply)
 

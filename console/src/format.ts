@@ -5,7 +5,6 @@ export interface Formats {
 }
 
 const KEY = "muster.formats";
-const listeners = new Set<() => void>();
 let chosen = kept();
 let made = make(chosen);
 
@@ -40,24 +39,14 @@ function make({ time_zone, language }: Formats) {
   };
 }
 
-/** What is chosen; the same object until it changes. */
-export const formats = () => chosen;
-
-export const watchFormats = (tell: () => void) => {
-  listeners.add(tell);
-  return () => {
-    listeners.delete(tell);
-  };
-};
-
-/** Shows times and numbers this way from now on, and at the next start. */
-export function setFormats({ time_zone, language }: Formats): void {
-  if (time_zone === chosen.time_zone && language === chosen.language) return;
+/** Shows times and numbers this way from now on, and at the next start; whether that is a change. */
+export function setFormats({ time_zone, language }: Formats): boolean {
+  if (time_zone === chosen.time_zone && language === chosen.language) return false;
   const next = { time_zone, language };
   try {
     made = make(next);
   } catch {
-    return; // a zone or a language that this browser does not know: as it was
+    return false; // a zone or a language that this browser does not know: as it was
   }
   chosen = next;
   try {
@@ -65,7 +54,7 @@ export function setFormats({ time_zone, language }: Formats): void {
   } catch {
     // Storage is switched off: until the page is closed.
   }
-  for (const tell of listeners) tell();
+  return true;
 }
 
 export const n = (value: number) => made.number.format(value);

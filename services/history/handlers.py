@@ -43,8 +43,9 @@ def make_handler(outbox: Outbox) -> Handler:
     """Log, fold, publish: the three steps, of the events of all topics at once."""
 
     async def handle(events: Events, tx: Tx) -> None:
-        heads = await log.heads(tx, tx.companies)
-        events = await _unseen(events, tx)
+        once = {event.id: event for event in events}
+        heads, logged = await log.heads_and_logged(tx, [(e.company_id, e.id) for e in once.values()])
+        events = [event for event in once.values() if event.id not in logged]
         if not events:
             return
         entries, ends = chain.chain(heads, events)
@@ -55,14 +56,6 @@ def make_handler(outbox: Outbox) -> Handler:
         await outbox.append(tx, hints(events, ends))
 
     return handle
-
-
-async def _unseen(events: Events, tx: Tx) -> Events:
-    """Without what the log holds, and each once."""
-    once = {event.id: event for event in events}
-    for event_id in await log.logged(tx, [(e.company_id, e.id) for e in once.values()]):
-        del once[event_id]
-    return list(once.values())
 
 
 async def fold_settings(events: Events, tx: Tx) -> None:

@@ -29,6 +29,7 @@ from shared.contracts.events import (
 )
 from shared.db.companies import load_settings, save_settings
 from shared.db.tx import Tx
+from shared.domain.ids import record_id
 from shared.domain.settings import Rules
 from shared.domain.values import Action, Cause, Lane
 from shared.messaging.consume import Consume
@@ -75,12 +76,15 @@ async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
 
 async def on_notifications(events: Sequence[Message[Any]], tx: Tx) -> None:
     """Hints that records moved become a due read of the account, or join the one that waits."""
-    wanted: dict[tuple[UUID, UUID], dict[str, Message[SourceChanged]]] = defaultdict(dict)
+    wanted: defaultdict[tuple[UUID, UUID], dict[str, None]] = defaultdict(dict)
     for event in events:
-        wanted[event.company_id, event.body.account_id].setdefault(event.body.remote_id, event)
+        wanted[event.company_id, event.body.account_id] |= dict.fromkeys(event.body.remote_ids())
     for (company, account), hints in wanted.items():
-        first = next(iter(hints.values()))
-        await tasks.add_hints(tx, company, account, first.id, list(hints))
+        named = list(hints)
+        for start in range(0, len(named), tasks.HINTS_AT_ONCE):
+            task = uuid5(events[0].id, f"{account}/{start}")
+            some = named[start : start + tasks.HINTS_AT_ONCE]
+            await tasks.add_hints(tx, company, account, task, some)
 
 
 def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
@@ -169,10 +173,10 @@ def make_on_dead_letter(outbox: Outbox) -> Any:
             failed = ImportFailed(run_id=body.run_id, reason="internal")
             await outbox.append(tx, [Outgoing(failed, company, message, run_id=body.run_id)])
             return
-        record = _fresh(body).record_id if isinstance(body, PushSucceeded | PushAdopted) else None
+        records = [_fresh(body).record_id] if isinstance(body, PushSucceeded | PushAdopted) else []
         if isinstance(body, SourceChanged):
-            record = body.record_id
-        if record is not None:
+            records = [record_id(body.account_id, i) for i in body.remote_ids()]
+        for record in records:
             lost = await snapshots.mark_unreadable(tx, company, record, await snapshots.milliseconds(tx))
             outgoing = [EmployeeUnreadable(**dict(row.items()), reason="internal") for row in lost]
             await outbox.append(tx, [Outgoing(event, company, message) for event in outgoing])
@@ -191,9 +195,8 @@ async def _stage_written(
     tx: Tx, outbox: Outbox, company: UUID, events: Sequence[Message[PushSucceeded | PushAdopted]]
 ) -> None:
     fresh = [_fresh(e.body) for e in events]
-    await snapshots.lock_accounts(tx, [one.account_id for one in fresh])
+    now = await snapshots.lock_accounts(tx, [one.account_id for one in fresh])
     known = await snapshots.load_snapshots(tx, [one.record_id for one in fresh])
-    now = await snapshots.milliseconds(tx)
     saved: dict[UUID, core.Snapshot] = {}
     outgoing: list[Outgoing] = []
     for event, one in zip(events, fresh, strict=True):

@@ -95,6 +95,8 @@ class Deciding:
         first = {f.record_id: f.company_id for f in facts}
         moved |= await store.also_naming(tx, first)
         moved = {r: c for r, c in moved.items() if r not in requested}
+        if not facts and not moved:
+            return []
         outgoing: list[Outgoing] = []
         scorers = await self.scoring.scorers(tx, list(routes))
         while facts := facts + await _at_once(tx, moved):

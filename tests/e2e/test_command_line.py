@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.command import muster
+from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 
 
@@ -82,6 +83,32 @@ async def test_connections_are_listed_and_rest_for_a_while(fleet: Fleet) -> None
     assert "paused" in await run(fleet, "connections", "pause", account)
     await run(fleet, "connections", "resume", account)
     assert "connected" in await run(fleet, "connections", "test", account)
+
+
+async def test_notices_are_listed_and_tested_and_it_is_shown_how_that_went(fleet: Fleet) -> None:
+    """The channel's address refuses connections; nothing of it but its host is shown."""
+    body = {"shape": "webhook", "name": "Pager", "url": "http://127.0.0.1:9/its-own-secret", "kinds": []}
+    made = await fleet.client.call("POST", f"{fleet.path}/notices/channels", json=body)
+    channel = made["channel_id"]
+    try:
+        found = await answer(fleet, "notices", "list")
+        assert ([one["channel_id"] for one in found["channels"]], found["email"]) == (
+            [channel],
+            fleet.access.email,
+        )
+        text = await run(fleet, "notices", "list")
+        assert channel in text and "Pager" in text and "its-own-secret" not in text
+        assert f"muster notices sent {channel}" in await run(fleet, "notices", "test", channel)
+
+        async def tried() -> bool:
+            (one,) = await answer(fleet, "notices", "sent", channel)
+            return (one["state"], one["answer"]) == ("waiting", "ConnectError")
+
+        assert await eventually(tried, every=1.0)
+        assert "ConnectError" in await run(fleet, "notices", "sent", channel)
+        assert "MUSTER_MAIL__HOST" in await run(fleet, "notices", "test", code=1)
+    finally:
+        await fleet.client.call("DELETE", f"{fleet.path}/notices/channels/{channel}")
 
 
 async def test_a_plan_is_shown_and_applied(fleet: Fleet) -> None:

@@ -156,3 +156,31 @@ async def test_a_session_that_ends_in_another_tab_leads_to_sign_in(
     await other.get_by_role("menuitem", name="Sign out").click()
     await expect(console.page.get_by_label("Password")).to_be_visible(timeout=WITHIN)
     watched.expected = re.compile("401")
+
+
+async def test_what_went_well_hides_no_error_and_formats_change_under_the_focus(
+    console: Console, watched: Watched
+) -> None:
+    page = console.page
+    await page.goto("/account")
+    zone = page.get_by_label("Time zone")
+    await zone.focus()
+    watched.expected = re.compile("ERR_FAILED")
+    await page.route("**/v1/me/formats", lambda route: route.abort())
+    await zone.select_option("Asia/Tokyo")
+    error = page.get_by_role("alert").get_by_role("button", name="Dismiss")
+    await expect(error).to_be_visible(timeout=WITHIN)
+    await page.unroute("**/v1/me/formats")
+    now = page.get_by_text(re.compile("^Now it is"))
+    before = await now.inner_text()
+    try:
+        await zone.select_option("Asia/Karachi")
+        await expect(page.get_by_role("status").get_by_text("Saved.")).to_be_visible(timeout=WITHIN)
+        await expect(now).not_to_have_text(before)
+        await expect(error).to_be_visible()
+        await expect(zone).to_be_focused()
+    finally:
+        await zone.select_option("")
+        await expect(zone).to_have_value("")
+    await error.click()
+    await expect(error).to_be_hidden()

@@ -25,6 +25,28 @@ def mapping(console: Console) -> Locator:
     return console.page.get_by_role("dialog", name="Manual Entity Mapping")
 
 
+async def along_to(console: Console, name: str) -> None:
+    """Into the grid and along its first row, to the button with this name."""
+    await console.into_grid()
+    button = console.button(name)
+    for key in ("Control+Home", *["ArrowRight"] * 12):
+        await console.page.keyboard.press(key)
+        if await button.evaluate("e => e === document.activeElement"):
+            return
+    msg = f"The arrows never came to {name!r}"
+    raise AssertionError(msg)
+
+
+async def into_candidates(console: Console) -> None:
+    """Press Tab until a candidate has the focus."""
+    for _ in range(30):
+        if await console.page.evaluate("document.activeElement.type === 'radio'"):
+            return
+        await console.page.keyboard.press("Tab")
+    msg = "Tab never came to the candidates"
+    raise AssertionError(msg)
+
+
 @both_directions
 @pytest.mark.behaviour("S26", "S28", "S54", "S56", "S58", "S59", "S60", "S61", "S62")
 async def test_a_case_is_decided_by_mouse_taken_back_and_pushed(console: Console, side: Side) -> None:
@@ -74,12 +96,7 @@ async def test_cases_are_decided_one_after_the_other_by_keyboard(console: Consol
     people = (("Aldous", "Pennyfeather"), ("Beatrix", "Pennyfeather"), ("Crispin", "Pennyfeather"))
     await cases(console, side, "keys.example", *people)
     first, _, last = await console.names()
-    await console.into_grid()
-    opener = console.button(f"Manual Mapping of {first}")
-    for key in ("Control+Home", *["ArrowRight"] * 12):
-        await keys.press(key)
-        if await opener.evaluate("e => e === document.activeElement"):
-            break
+    await along_to(console, f"Manual Mapping of {first}")
     await keys.press("Enter")
     dialog = mapping(console)
     await expect(dialog.get_by_role("heading", name=first)).to_be_visible(timeout=WITHIN)
@@ -107,6 +124,71 @@ async def test_cases_are_decided_one_after_the_other_by_keyboard(console: Consol
     await expect(dialog).to_be_hidden()
     await expect(console.row(last).get_by_text("Excluded")).to_be_visible(timeout=WITHIN)
     await expect(console.row(first).get_by_text("Needs Sync")).to_be_visible(timeout=WITHIN)
+
+
+@both_directions
+@pytest.mark.behaviour("S28", "S54", "S58", "S59", "S60", "S61", "S62")
+async def test_a_case_is_looked_at_saved_taken_back_and_pushed_by_keyboard(
+    console: Console, side: Side
+) -> None:
+    """Along the candidates, compared, searched; Save goes on to the next case, and its Undo is one key away."""
+    page, keys = console.page, console.page.keyboard
+    await cases(console, side, "walked.example", ("Edwin", "Larkspur"), ("Edwina", "Larkspur"))
+    first, second = await console.names()
+    dialog, chosen = mapping(console), mapping(console).get_by_role("radio", checked=True)
+    heading = dialog.get_by_role("heading", level=3)
+
+    await along_to(console, f"Manual Mapping of {first}")
+    await keys.press("Enter")
+    await expect(heading.filter(has_text=first).first).to_be_visible(timeout=WITHIN)
+    await into_candidates(console)
+    await keys.press("Space")
+    await expect(chosen).to_have_accessible_name(re.compile(f"^{first}"))
+    await keys.press("ArrowDown")
+    await expect(chosen).to_have_accessible_name(re.compile(f"^{second}"))
+    compared = dialog.get_by_role("region", name="Side by side")
+    await expect(compared.get_by_role("row", name=re.compile("^First name")).locator("mark")).to_have_text(
+        second.split()[0]
+    )
+
+    await keys.press("/")
+    await keys.type(first)
+    await expect(dialog.get_by_text(re.compile(r"^\d+ found$"))).to_be_visible(timeout=WITHIN)
+    await into_candidates(console)
+    await keys.press("ArrowUp")
+    await expect(chosen).to_have_accessible_name(re.compile(f"^{first}"))
+    await console.tab_to("Save and sync")
+    await keys.press("Tab")
+    await expect(dialog.get_by_role("button", name="Save", exact=True)).to_be_focused()
+    await keys.press("Enter")
+    await expect(page.get_by_text(re.compile(f"^{first} is linked"))).to_be_visible(timeout=WITHIN)
+    await expect(dialog.locator("#case-name")).to_be_focused(timeout=WITHIN)
+    await expect(dialog.get_by_role("heading", name=first, exact=True)).to_be_hidden()
+
+    await keys.press("F6")
+    await expect(console.button("Undo")).to_be_focused()
+    await keys.press("Enter")
+    await expect(page.get_by_text(f"Taken back: {first} is as before.")).to_be_visible(timeout=WITHIN)
+    await expect(dialog.locator("#case-name")).to_be_focused()
+    await keys.press("Escape")
+    await expect(dialog).to_be_hidden()
+
+    await along_to(console, f"Manual Mapping of {first}")
+    await keys.press("Enter")
+    await expect(heading.filter(has_text=first).first).to_be_visible(timeout=WITHIN)
+    await keys.press("1")
+    await console.tab_to("Save and sync")
+    await keys.press("Enter")
+    confirm = page.get_by_role("alertdialog")
+    await expect(confirm.get_by_role("button", name="Cancel")).to_be_focused()
+    await keys.press("Tab")
+    await keys.press("Enter")
+    await expect(page.get_by_text(re.compile(f"^{first} is linked .* is being synced"))).to_be_visible(
+        timeout=WITHIN
+    )
+    await keys.press("Escape")
+    await expect(console.row(first).get_by_text("Synced", exact=True)).to_be_visible(timeout=90_000)
+    await expect(console.row(second).get_by_text("Needs Action")).to_be_visible()
 
 
 async def test_the_mapping_page_lists_what_waits_and_what_is_linked(console: Console, staging: Fleet) -> None:

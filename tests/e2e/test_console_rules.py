@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from services.gateway.store import companies
 from shared.db.pool import open_database
 from shared.settings import DatabaseSettings
-from tests.support.console import WITHIN, Console, Side
+from tests.support.console import WITHIN, Console, Side, both_directions
 from tests.support.fleet import Fleet
 
 
@@ -26,9 +26,10 @@ async def opened(page: Page, side: Side) -> int:
     return int(found[1])
 
 
+@both_directions
 @pytest.mark.behaviour("S4", "S7", "S16")
-async def test_a_rule_is_tried_out_saved_and_rolled_back(console: Console, staging: Fleet) -> None:
-    page, side = console.page, Side(staging, staging.access.companies[0])
+async def test_a_rule_is_tried_out_saved_and_rolled_back(console: Console, side: Side) -> None:
+    page = console.page
     version = await opened(page, side)
     save = page.get_by_role("button", name=f"Save as version {version + 1}")
     await expect(save).to_be_disabled()

@@ -189,20 +189,25 @@ async def test_one_change_is_one_trace_from_the_webhook_to_the_destination_and_h
     hands = Hands(following, following.access.companies[0])
     records = await all_synced(hands)
     record = next(r for r in records.values() if r["status"] == "synced")
+    spans = await one_change(hands, collector, record, middle="Zebulon")
+    names = {(s.service, s.name) for s in spans}
+    assert {("muster-importer", "read records"), ("muster-syncer", "push")} <= names
+    assert any(service == "muster-importer" and name.startswith(hands.source) for service, name in names)
+    assert any(service == "muster-syncer" and name.startswith(hands.destination) for service, name in names)
+    assert not any(b"Zebulon" in s.raw for s in collector.spans)
+
+
+async def one_change(hands: Hands, collector: Collector, record: dict[str, Any], **values: str) -> list[Seen]:
+    """Somebody edits a person at the source; the spans of that change, once they are a whole tree."""
     before = len(collector.spans)
-    await hands.edit(hands.source, record["remote_id"], middle="Zebulon")
+    await hands.edit(hands.source, record["remote_id"], **values)
 
     async def whole() -> list[Seen]:
         hooks = [s for s in collector.spans[before:] if s.name.startswith(f"POST /webhooks/{hands.source}")]
         traces = [collector.trace(hook.trace_id) for hook in hooks]
         return next((t for t in traces if {s.service for s in t} == EVERY_SERVICE and is_tree(t)), [])
 
-    spans = await eventually(whole, within=45)
-    names = {(s.service, s.name) for s in spans}
-    assert {("muster-importer", "read records"), ("muster-syncer", "push")} <= names
-    assert any(service == "muster-importer" and name.startswith(hands.source) for service, name in names)
-    assert any(service == "muster-syncer" and name.startswith(hands.destination) for service, name in names)
-    assert not any(b"Zebulon" in s.raw for s in collector.spans)
+    return await eventually(whole, within=45)
 
 
 EVERY_SERVICE = {f"muster-{name}" for name in SERVICES}

@@ -1,24 +1,24 @@
 import { useQuery } from "@tanstack/react-query";
 import { Outlet, useRouter } from "@tanstack/react-router";
-import { Fragment, useEffect, useSyncExternalStore } from "react";
+import { Fragment, useEffect, useState } from "react";
 import { ApiError } from "../api/client";
 import { me } from "../api/queries";
-import { formats, setFormats, watchFormats } from "../format";
+import { setFormats } from "../format";
 import { text } from "../text";
 import { Button } from "../ui/Button";
 import { Notice } from "../ui/Notice";
 import { State } from "../ui/State";
 
 export function Root() {
-  const chosen = useSyncExternalStore(watchFormats, formats);
+  const [shown, setShown] = useState(0);
   const mine = useQuery({ ...me, enabled: false }).data; // a screen that needs it asks for it
   useEffect(() => {
-    if (mine) setFormats(mine);
+    if (mine && setFormats(mine)) setShown((before) => before + 1);
   }, [mine]);
   return (
     <>
-      {/* Every time and number is shown again when their formats change. */}
-      <Fragment key={`${chosen.time_zone} ${chosen.language}`}>
+      {/* Every time and number is shown again when this browser learns of other formats. */}
+      <Fragment key={shown}>
         <Outlet />
       </Fragment>
       <Notice />

@@ -38,7 +38,10 @@ export function Search({ label, value, onSearch, inDialog = false }: SearchProps
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (target.closest("input, textarea") || (target.closest("[role=dialog]") !== null) !== inDialog)
+      if (
+        target.closest("input:not([type=radio], [type=checkbox]), textarea") ||
+        (target.closest("[role=dialog]") !== null) !== inDialog
+      )
         return;
       event.preventDefault();
       input.current?.focus();

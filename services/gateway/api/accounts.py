@@ -32,7 +32,7 @@ from shared.contracts.connections import AccountEnded, AccountView
 from shared.contracts.events import SourceChanged
 from shared.contracts.views import RunStarted
 from shared.db.tx import Tx
-from shared.domain.ids import account_id, record_id
+from shared.domain.ids import account_id
 from shared.domain.settings import Account
 from shared.domain.values import Lane
 from shared.http.problems import ProblemError
@@ -203,16 +203,13 @@ def _directories(routes: APIRouter, deps: Deps) -> None:
         found = await connections.find(deps, company, account)
         if not found.connected:
             raise ProblemError("conflict", "This account is disconnected. Connect it again first.")
-        hints = [
-            SourceChanged(record_id=record_id(account, i), account_id=account, remote_id=i)
-            for i in dict.fromkeys(body.remote_ids)
-        ]
-        actor = access.person.actor
+        named = list(dict.fromkeys(body.remote_ids))
+        hint = Outgoing(
+            SourceChanged.of(account, named), company, lane=Lane.REAL_TIME, actor=access.person.actor
+        )
         async with deps.database.transaction([company]) as tx:
-            await deps.outbox.append(
-                tx, [Outgoing(h, company, lane=Lane.REAL_TIME, actor=actor) for h in hints]
-            )
-        return {"accepted": len(hints)}
+            await deps.outbox.append(tx, [hint])
+        return {"accepted": len(named)}
 
 
 def _plain(value: str | SecretStr) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +22,6 @@ from shared.connectors.ports import Notice
 from shared.contracts.events import SourceChanged
 from shared.db.seal import Sealer
 from shared.db.tx import Database
-from shared.domain.ids import record_id
 from shared.domain.values import Lane
 from shared.errors import Unavailable, where
 from shared.http.problems import problem
@@ -174,14 +173,13 @@ class Receiver:
     async def _commit(self, receipts: Sequence[Receipt]) -> None:
         async with self._database.transaction({r.company_id for r in receipts}) as tx:
             new = await store.add_receipts(tx, receipts)
-            hints = {(r["company_id"], r["account_id"], r["remote_id"]) for r in new if r["remote_id"]}
+            hints: defaultdict[tuple[UUID, UUID], set[str]] = defaultdict(set)
+            for row in new:
+                if row["remote_id"]:
+                    hints[row["company_id"], row["account_id"]].add(row["remote_id"])
             outgoing = [
-                Outgoing(
-                    SourceChanged(record_id=record_id(account, i), account_id=account, remote_id=i),
-                    company,
-                    lane=Lane.REAL_TIME,
-                )
-                for company, account, i in sorted(hints)
+                Outgoing(SourceChanged.of(account, sorted(ids)), company, lane=Lane.REAL_TIME)
+                for (company, account), ids in sorted(hints.items())
             ]
             await self._outbox.append(tx, outgoing)
 

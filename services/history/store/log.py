@@ -17,16 +17,21 @@ async def heads(tx: Tx, companies: Sequence[UUID]) -> dict[UUID, Head]:
     return {c: begun.get(c) or Head(c, 0, GENESIS) for c in companies}
 
 
-_LOGGED = """
-SELECT l.event_id FROM unnest($1::uuid[], $2::uuid[]) AS t (company_id, event_id)
-JOIN log l ON l.company_id = t.company_id AND l.event_id = t.event_id
+_HEADS_AND_LOGGED = """
+SELECT h.company_id, h.n, h.hash, h.source_account_id,
+       ARRAY(SELECT l.event_id FROM unnest($2::uuid[], $3::uuid[]) AS t (company_id, event_id)
+             JOIN log l ON l.company_id = t.company_id AND l.event_id = t.event_id
+             WHERE t.company_id = h.company_id) AS logged
+FROM chain_heads h WHERE h.company_id = ANY ($1::uuid[])
 """
 
 
-async def logged(tx: Tx, events: Sequence[tuple[UUID, UUID]]) -> list[UUID]:
-    """Those of these (company, event) that the log holds already."""
-    rows = await tx.fetch(_LOGGED, [c for c, _ in events], [e for _, e in events])
-    return [row["event_id"] for row in rows]
+async def heads_and_logged(tx: Tx, events: Sequence[tuple[UUID, UUID]]) -> tuple[dict[UUID, Head], set[UUID]]:
+    """The `heads` of the transaction's companies, and those of these (company, event) that the log holds already."""
+    rows = await tx.fetch(_HEADS_AND_LOGGED, tx.companies, [c for c, _ in events], [e for _, e in events])
+    begun = {company: Head(company, *head) for company, *head, _ in rows}
+    logged = {event for row in rows for event in row["logged"]}
+    return {c: begun.get(c) or Head(c, 0, GENESIS) for c in tx.companies}, logged
 
 
 _APPEND = """

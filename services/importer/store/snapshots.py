@@ -11,14 +11,20 @@ from services.importer.store.tasks import Task
 from shared.db.tx import Record, Tx
 from shared.domain.employee import Employee
 
-_LOCK_ACCOUNTS = (
-    "SELECT pg_advisory_xact_lock(2, hashtext(k)) FROM (SELECT unnest($1::text[]) AS k ORDER BY k) AS t"
-)
+_LOCK_ACCOUNTS = """
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM (
+    SELECT count(*) FILTER (WHERE pg_advisory_xact_lock(2, hashtext(k)) IS NOT NULL) AS taken
+    FROM (SELECT unnest($1::text[]) AS k ORDER BY k) AS t
+) AS locks WHERE taken >= 0
+"""
 
 
-async def lock_accounts(tx: Tx, accounts: Sequence[UUID]) -> None:
-    """One writer of an account's snapshots at a time, so that what is compared is what is replaced."""
-    await tx.execute(_LOCK_ACCOUNTS, [str(a) for a in set(accounts)])
+async def lock_accounts(tx: Tx, accounts: Sequence[UUID]) -> int:
+    """One writer of an account's snapshots at a time, so that what is compared is what is replaced.
+
+    The database's clock once the locks are taken, as `milliseconds`.
+    """
+    return int(await tx.fetchval(_LOCK_ACCOUNTS, [str(a) for a in set(accounts)]))
 
 
 _HASHES = """

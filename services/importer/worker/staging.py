@@ -128,9 +128,9 @@ class Stager:
         """Those of whom the system itself says that they are gone."""
         if not page.gone:
             return
-        await snapshots.lock_accounts(tx, [task.account_id])
+        now = await snapshots.lock_accounts(tx, [task.account_id])
         ids = [record_id(task.account_id, remote_id) for remote_id in page.gone]
-        gone = await snapshots.remove_gone(tx, task, ids, await snapshots.milliseconds(tx), page.requested_at)
+        gone = await snapshots.remove_gone(tx, task, ids, now, page.requested_at)
         outgoing = [
             Outgoing(event, task.company_id, lane=task.lane, run_id=task.run_id)
             for event in core.removals(task.account_id, task.cause, gone)
@@ -159,7 +159,7 @@ class Stager:
     ) -> Staging:
         if not fresh:
             return Staging()
-        await snapshots.lock_accounts(tx, [task.account_id])
+        now = await snapshots.lock_accounts(tx, [task.account_id])
         known = await snapshots.load_snapshots(tx, [f.record_id for f in fresh])
         staging = core.stage(
             known,
@@ -168,7 +168,7 @@ class Stager:
             cause=task.cause,
             is_source=settings.route is not None and settings.route.source == task.account_id,
             only_new=task.kind == "new",
-            milliseconds=await snapshots.milliseconds(tx),
+            milliseconds=now,
         )
         await snapshots.save_snapshots(tx, task.company_id, staging.saved)
         newly_seen = await snapshots.mark_seen(tx, task.company_id, staging.seen)

@@ -47,6 +47,8 @@ from shared.messaging.subscription import Reads
 from shared.systems import SYSTEMS
 
 AUTOMATIC = (Cause.HOOK, Cause.SWEEP)
+LINGER_SECONDS = 0.03
+"""mapper's result follows what was staged within a moment: both are one transaction, and one decision."""
 
 
 def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settings) -> KafkaRouter:
@@ -57,8 +59,9 @@ def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settin
     consume.subscribe(router, Reads(topics.SETTINGS, handlers.on_settings))
     consume.subscribe(
         router,
-        Reads(topics.EMPLOYEES, handlers.on_employees, on_dead_letter=on_dead_letter),
-        Reads(topics.LINKS, handlers.on_links, on_dead_letter=on_dead_letter),
+        Reads(topics.EMPLOYEES, handlers.on_facts, on_dead_letter=on_dead_letter),
+        Reads(topics.LINKS, handlers.on_facts, on_dead_letter=on_dead_letter),
+        linger_seconds=LINGER_SECONDS,
     )
     commands = Reads(topics.SYNCER_COMMANDS, handlers.on_commands, on_dead_letter=on_dead_letter)
     consume.subscribe(router, commands, most=1)  # of 500 records each
@@ -87,12 +90,20 @@ class Handlers:
         await names.want_lists(tx, [one for document in settings.values() for one in _name_lists(document)])
         await record_states.mark_due(tx, moved, everything=True)
 
-    async def on_employees(self, events: Sequence[Message[Any]], tx: Tx) -> None:
-        """Newer snapshots of source and destination records."""
+    async def on_facts(self, events: Sequence[Message[Any]], tx: Tx) -> None:
+        """Snapshots of either side and mapper's results: all are stored, then each record that they concern is decided once."""
+        settings = await load_settings(tx, tx.companies)
+        moved = await self._save_employees(tx, events, settings)
+        matched, asked = await self._save_links(tx, events, settings)
+        await self._decide(tx, [*moved, *matched], settings, events, asked)
+
+    async def _save_employees(
+        self, tx: Tx, events: Sequence[Message[Any]], settings: Mapping[UUID, CompanySettings]
+    ) -> list[UUID]:
+        """Keep the newer snapshots; the source records whose status they may move."""
         received = [e for e in events if type(e.body) in core.SNAPSHOT_EVENTS]
         if not received:
-            return
-        settings = await load_settings(tx, tx.companies)
+            return []
         before = await snapshots.load_snapshots(tx, [e.body.record_id for e in received])
         known = dict(before)
         newest: dict[UUID, tuple[Message[Any], Snapshot]] = {}
@@ -119,16 +130,19 @@ class Handlers:
             [source.account_id for document in settings.values() if (source := document.source())],
             _moved_names([(before.get(r), newest[r][1]) for r in destinations]),
         )
-        records += [  # a new one that nobody pushes stands as its row was made: its match is not known yet
-            record
-            for _, record, automatic in sources
-            if automatic is not None or record not in new or newest[record][1].state != "present"
-        ]
-        await self._decide(tx, records, settings, events)
+        return (
+            records
+            + [  # a new one that nobody pushes stands as its row was made: its match is not known yet
+                record
+                for _, record, automatic in sources
+                if automatic is not None or record not in new or newest[record][1].state != "present"
+            ]
+        )
 
-    async def on_links(self, events: Sequence[Message[Any]], tx: Tx) -> None:
-        """mapper's results, and directories that have been matched completely."""
-        settings = await load_settings(tx, tx.companies)
+    async def _save_links(
+        self, tx: Tx, events: Sequence[Message[Any]], settings: Mapping[UUID, CompanySettings]
+    ) -> tuple[list[UUID], dict[UUID, Push]]:
+        """Keep mapper's results, and which directories are matched completely; the records to decide, and those to push."""
         matched = [e for e in events if type(e.body) is DirectoryMatched]
         whole = await directories.save_completion_markers(tx, [e for e in matched if e.body.parts])
         if whole:
@@ -158,7 +172,7 @@ class Handlers:
             if getattr(e.body, "then_push", False)
         }
         records = [*(newest.keys() - created_by_us), *released, *(e.body.record_id for e in failed)]
-        await self._decide(tx, records, settings, events, {r: i for r, i in asked.items() if i})
+        return records, {r: i for r, i in asked.items() if i}
 
     async def on_commands(self, events: Sequence[Message[Any]], tx: Tx) -> None:
         """Make and apply plans; push a single record at once, or decide about it."""

@@ -70,16 +70,6 @@ async def extend_marks(tx: Tx, events: Sequence[Message[DirectoryMatched]]) -> s
     return {row["company_id"] for row in rows}
 
 
-_READ = """
-SELECT company_id, account_id FROM directories WHERE company_id = ANY ($1::uuid[]) AND matched_as_of IS NOT NULL
-"""
-
-
-async def directories_read(tx: Tx) -> set[tuple[UUID, UUID]]:
-    """The (company, account) pairs whose directory has been read and matched completely once."""
-    return {(r["company_id"], r["account_id"]) for r in await tx.fetch(_READ, list(tx.companies))}
-
-
 _PASSING = """
 SELECT i.push_id FROM unnest($1::uuid[], $2::uuid[]) AS n (company_id, id)
 JOIN pushes i ON i.company_id = n.company_id AND i.push_id = n.id

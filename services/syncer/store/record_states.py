@@ -9,7 +9,6 @@ from uuid import UUID
 import orjson
 
 from services.syncer.core import AutomaticWrite, Decision, Failure, MatchResult, RecordState
-from services.syncer.store.directories import directories_read
 from services.syncer.store.names import with_clashes
 from services.syncer.store.push_queue import push_of
 from services.syncer.store.snapshots import snapshot_of
@@ -134,6 +133,8 @@ SELECT s.company_id, s.record_id, s.situation, s.link_rev, s.link_source_rev, s.
           AND n.account_id = ANY ($3::uuid[]) AND c.state IN ('sending', 'unknown', 'given_up') LIMIT 1) AS unknown_call,
        s.status, s.reason, s.field, s.retry_at, s.status_rev, s.synced_at, s.sent, s.answered, s.failure, s.automatic_rev,
        s.ignored, s.writes,
+       EXISTS (SELECT FROM directories t WHERE t.company_id = s.company_id AND t.account_id = ANY ($3::uuid[])
+               AND t.matched_as_of IS NOT NULL) AS directory_read,
        EXISTS (SELECT FROM plans p JOIN plan_records r ON r.company_id = p.company_id AND r.plan_id = p.plan_id
                    AND r.place = ANY ('{0,1,2,3,4,5}') AND r.record_id = s.record_id
                WHERE p.company_id = s.company_id AND p.unapplied AND r.outcome IS NULL AND NOT r.excluded) AS in_plan,
@@ -168,19 +169,13 @@ async def load_states(
     wanted = list(set(records))
     if not wanted:
         return {}
-    accounts = {c: d.account_id for c, s in settings.items() if (d := s.destination())}
-    rows = await tx.fetch(_STATES, list(tx.companies), wanted, list(accounts.values()))
-    read = {c for c, account in await directories_read(tx) if accounts.get(c) == account}
-    states = {
-        row["record_id"]: _state(
-            row, settings.get(row["company_id"]), directory_read=row["company_id"] in read
-        )
-        for row in rows
-    }
+    accounts = [d.account_id for s in settings.values() if (d := s.destination())]
+    rows = await tx.fetch(_STATES, list(tx.companies), wanted, accounts)
+    states = {row["record_id"]: _state(row, settings.get(row["company_id"])) for row in rows}
     return await with_clashes(tx, states)
 
 
-def _state(row: Record, settings: CompanySettings | None, *, directory_read: bool) -> RecordState:
+def _state(row: Record, settings: CompanySettings | None) -> RecordState:
     """A row of `_STATES`."""
     sent, answered, failure = row["sent"], row["answered"], row["failure"]
     return RecordState(
@@ -209,7 +204,7 @@ def _state(row: Record, settings: CompanySettings | None, *, directory_read: boo
         failure=Failure(**orjson.loads(failure)) if failure else None,
         automatic_rev=row["automatic_rev"],
         push=push_of(row, "push_") if row["push_push_id"] else None,
-        directory_read=directory_read,
+        directory_read=row["directory_read"],
         ignored=orjson.loads(row["ignored"]),
         in_plan=row["in_plan"],
         writes=tuple(

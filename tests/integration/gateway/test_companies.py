@@ -352,18 +352,16 @@ async def test_a_name_that_leads_to_a_private_address_is_a_conflict_and_nothing_
     await admin.call("POST", f"{path}/accounts", json=_account("https://0x7f.1"), expected=409)
 
 
-async def test_a_hint_becomes_one_message_for_each_record_in_the_real_time_lane(admin: World) -> None:
+async def test_a_hint_becomes_one_message_of_all_its_records_in_the_real_time_lane(admin: World) -> None:
     path = await admin.company()
     source = (await admin.call("GET", path))["route"]["source"]
     hints = {"remote_ids": ["1", "2", "1"]}
 
     answer = await admin.call("POST", f"{path}/accounts/{source}/notifications", json=hints, expected=202)
     assert answer == {"accepted": 2}
-    published = await admin.published(path, "source.changed")
-    assert [(s["topic"], s["lane"], s["body"]["remote_id"]) for s in published] == [
-        ("notifications.v1", "real_time", "1"),
-        ("notifications.v1", "real_time", "2"),
-    ]
+    (hint,) = await admin.published(path, "source.changed")
+    assert (hint["topic"], hint["lane"]) == ("notifications.v1", "real_time")
+    assert (hint["body"]["remote_id"], hint["body"]["others"]) == ("1", ["2"])
     await admin.call("POST", f"{path}/accounts/{uuid4()}/notifications", json=hints, expected=404)
 
 

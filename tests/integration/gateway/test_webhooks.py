@@ -63,7 +63,8 @@ async def _receipts(world: World, path: str) -> list[tuple[str, str | None]]:
 
 async def _hints(world: World, path: str) -> list[tuple[str, str]]:
     found = await world.published(path, "source.changed")
-    return [(f["body"]["account_id"], f["body"]["remote_id"]) for f in found]
+    bodies = [f["body"] for f in found]
+    return [(b["account_id"], i) for b in bodies for i in (b["remote_id"], *b["others"])]
 
 
 async def test_an_authentic_delivery_is_kept_with_its_hints_whatever_json_it_is_called(admin: World) -> None:

@@ -238,6 +238,7 @@ async def test_every_sort_pages_through_everything_once_in_order(
     )  # fmt: skip
     await check_counters(world)
     monkeypatch.setattr(read, "FEW", few)
+    monkeypatch.setattr(read, "_sorts", lambda *_: few > 0)
     order = ["failed", "needs_action", "held", "needs_sync", "syncing", "synced", "excluded"]
     everything = {r["record_id"]: r for r in (await world.get("/records", limit=500))["items"]}
     in_order: dict[str, Callable[[Any], Any]] = {
@@ -304,6 +305,21 @@ async def test_row_security_leaves_the_indexes_of_every_sort_in_use(world: World
                 )
                 conditions = [r[0] for r in rows if "Index Cond" in r[0]]
                 assert any(f") {sign} ROW(" in c for c in conditions), (sort, sign, conditions)
+
+
+async def test_few_records_of_a_status_are_found_by_its_index(world: World) -> None:
+    """And they are sorted where walking to a page of them would take longer: what one in 200 has, among a million."""
+    place = (world.company, world.account("source"), "name", None, None, None, ["failed"], None, 11)
+    async with world.database.transaction([world.company]) as tx:
+        await tx.execute("SET LOCAL enable_seqscan = off")
+        for sql in (read._FEW_UP, read._FEW_IDS_DOWN):
+            rows = await tx.fetch(f"EXPLAIN {sql}", *place, *read._EVERYTHING, None)
+            assert any("Index Cond" in r[0] and "status_key = ANY" in r[0] for r in rows), rows
+    known = read.Survey(UUID(int=1), {"failed": 5_000, "needs_sync": 100_000, "synced": 895_000}, None)
+    assert read._sorts(known, read.Filter(["failed"]), 100)
+    assert not read._sorts(known, read.Filter(["needs_sync"]), 100)
+    assert not read._sorts(known, read.Filter(["failed"], "%a%"), 100)
+    assert not read._sorts(known, read.Filter(), 100)
 
 
 async def test_search_finds_nothing_of_another_company(world: World) -> None:

@@ -254,12 +254,7 @@ class World:
 
     async def hook(self, *remotes: str, account: UUID = SOURCE) -> None:
         """A system tells that these moved."""
-        await self.tell(
-            *(
-                SourceChanged(record_id=record_id(account, i), account_id=account, remote_id=i)
-                for i in remotes
-            )
-        )
+        await self.tell(SourceChanged.of(account, remotes))
 
     async def read(self) -> None:
         """Until nothing is due."""

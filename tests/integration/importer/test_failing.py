@@ -11,7 +11,6 @@ import pytest
 from services.importer.handlers import make_on_dead_letter
 from shared.contracts.commands import ImportEmployees
 from shared.contracts.events import Message, SourceChanged
-from shared.domain.ids import record_id
 from shared.domain.reasons import REASONS
 from shared.domain.values import Lane
 from shared.errors import MusterError, RateLimited, Rejected, Unauthorized, Unavailable
@@ -248,7 +247,7 @@ async def test_a_record_whose_newest_version_is_lost_is_unreadable_until_it_is_r
     await world.news()
     pushes = kind == "push.succeeded"
     account = DESTINATION if pushes else SOURCE
-    hint = SourceChanged(record_id=record_id(SOURCE, "a"), account_id=SOURCE, remote_id="a")
+    hint = SourceChanged.of(SOURCE, ["a"])
     await dead_lettered(world, pushed("a", "2") if pushes else hint)
 
     (lost,) = await world.news("employee.unreadable")

@@ -148,6 +148,14 @@ async def test_a_read_of_hints_never_names_more_than_are_staged_at_once(world: W
     assert [most, 1] == [row[0] for row in rows]
 
 
+async def test_a_hint_that_names_more_than_one_read_takes_is_several_reads(world: World) -> None:
+    await world.start()
+    await world.hook(*(f"p{n:04}" for n in range(tasks.HINTS_AT_ONCE + 1)))
+
+    rows = await world.rows("SELECT cardinality(remote_ids) AS n FROM read_tasks WHERE done_at IS NULL")
+    assert [1, tasks.HINTS_AT_ONCE] == sorted(row["n"] for row in rows)
+
+
 async def test_hints_do_not_join_a_read_that_has_begun(world: World) -> None:
     """One that waits for our own limiter between two slices: what it names may not move under it."""
     await world.start()

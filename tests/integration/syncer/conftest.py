@@ -186,7 +186,7 @@ class World:
             mark = DirectoryMatched(
                 account_id=self.there, as_of=as_of, base=base or as_of, part=0, parts=0 if base else 1
             )
-            await self.tell(self.handlers.on_links, mark, lane=lane)
+            await self.tell(self.handlers.on_facts, mark, lane=lane)
         return as_of
 
     async def staged(
@@ -217,7 +217,7 @@ class World:
                     cause=cause,
                 )
             )
-        await self.tell(self.handlers.on_employees, *bodies)
+        await self.tell(self.handlers.on_facts, *bodies)
 
     async def unmatched(
         self, *remotes: str, rev: int = 1, link_rev: int = 1, asked_at: datetime | None = None
@@ -234,7 +234,7 @@ class World:
             )
             for remote in remotes
         ]
-        await self.tell(self.handlers.on_links, *bodies)
+        await self.tell(self.handlers.on_facts, *bodies)
 
     async def linked(self, remote: str, there: str, *, rev: int = 1, link_rev: int = 2) -> None:
         """mapper has linked them."""
@@ -248,7 +248,7 @@ class World:
             destination_remote_id=there,
             origin="created",
         )
-        await self.tell(self.handlers.on_links, body)
+        await self.tell(self.handlers.on_facts, body)
 
     async def left_out(self, remote: str, there: str, *, rev: int = 1, link_rev: int = 3) -> None:
         """mapper finds that the scope leaves them out."""
@@ -261,7 +261,7 @@ class World:
             reason="out_of_scope",
             destination_record_id=record_id(self.there, there),
         )
-        await self.tell(self.handlers.on_links, body)
+        await self.tell(self.handlers.on_facts, body)
 
     async def echo(self, there: str, rev: int = 1) -> None:
         """importer stages what the destination holds."""
@@ -282,7 +282,7 @@ class World:
             answered_at=read_at or datetime.now(UTC),
             cause=Cause.PUSH,
         )
-        await self.tell(self.handlers.on_employees, body)
+        await self.tell(self.handlers.on_facts, body)
 
     async def sync(self, *remotes: str, name: str = "run", lane: Lane = Lane.BULK) -> None:
         """A person pushes them, as they stand."""

@@ -104,9 +104,9 @@ async def received(world: World) -> dict[str, UUID]:
     people += [(staged("quickbooks", c, first_name="Anna"), c) for c in OTHER]
     batches = [
         (world.handlers.on_settings, [world.message(document(1, c), c) for c in FORTY]),
-        (world.handlers.on_links, markers(world)),
-        (world.handlers.on_employees, [world.message(body, c) for body, c in people]),
-        (world.handlers.on_links, [world.message(answer(c), c) for c in FORTY]),
+        (world.handlers.on_facts, markers(world)),
+        (world.handlers.on_facts, [world.message(body, c) for body, c in people]),
+        (world.handlers.on_facts, [world.message(answer(c), c) for c in FORTY]),
     ]
     for handler, batch in batches:
         await world.batch(handler, batch)
@@ -187,7 +187,7 @@ async def _met(world: World, other: Database) -> Sequence[BaseException | None]:
     ]
     async with world.database.locked([FORTY[20]]) as gate:
         copies = [
-            asyncio.ensure_future(world.batch(world.handlers.on_employees, batch, database))
+            asyncio.ensure_future(world.batch(world.handlers.on_facts, batch, database))
             for batch, database in zip(batches, (world.database, other), strict=True)
         ]
         await eventually(lambda: _both_wait(gate))

@@ -75,7 +75,7 @@ async def test_a_source_record_fails(world: World, cls: type[Any], *, known: boo
 
 async def test_a_match_that_failed_before_its_record_is_known_is_not_forgotten(world: World) -> None:
     """The record stood as being checked for ever."""
-    await world.tell(world.handlers.on_links, body_of(MatchFailed, world.id("a")))
+    await world.tell(world.handlers.on_facts, body_of(MatchFailed, world.id("a")))
     await world.staged("a", rev=2)
     assert ("failed", "internal") == (await world.statuses())[world.id("a")]
 
@@ -136,7 +136,7 @@ async def test_the_status_after_a_replay_reaches_history(
     dead_lettering = DeadLettering(settings, world.database, "employees.v1", world.handlers.on_dead_letter)
     record = record_of("employees.v1", {"ce_companyid": str(COMPANY)}, b"")
     await dead_lettering.store_failed(Received(message, record), KeyError())
-    await world.batch(world.handlers.on_employees, [message])
+    await world.batch(world.handlers.on_facts, [message])
 
     rows = await world.rows("SELECT topic, headers, body FROM outbox WHERE topic LIKE 'pushes%' ORDER BY id")
     types = {name.encode(): cls for name, cls in bodies().items()}

@@ -18,8 +18,8 @@ export function Formats({ mine }: { mine: components["schemas"]["Me"] }) {
   async function save(chosen: Chosen) {
     try {
       await ok(api.PUT("/v1/me/formats", { body: chosen }));
+      setFormats(chosen); // first: with the query's data the page shows its times and numbers again
       client.setQueryData(["me"], { ...mine, ...chosen });
-      setFormats(chosen);
       notice.good(words.saved);
     } catch (error) {
       notice.bad(text.errors.says(error as { kind: string; message: string }));

@@ -15,9 +15,9 @@ import { Section } from "../../ui/Section";
 import { Skeleton } from "../../ui/Skeleton";
 import { State } from "../../ui/State";
 import { browserOf } from "../account/text";
+import { Who } from "../history/Who";
 import { OnlyAdministrators } from "../people/OnlyAdministrators";
 import { isRole, ROLES } from "../people/text";
-import { Who } from "../runs/RunList";
 import { ACTIONS, type Action, type AuditSearch, actionsOf, DAYS, KINDS, words } from "./text";
 
 type Entry = components["schemas"]["AuditEntry"];

@@ -12,6 +12,8 @@ export function useNames(): (actor: string | null | undefined) => string {
     if (!actor) return text.history.worker;
     if (actor === mine) return text.history.you;
     const name = known?.find((one) => one.actor === actor)?.name;
-    return name ?? (actor.startsWith("key:") ? text.history.key : text.history.someone);
+    if (name) return name;
+    if (actor.startsWith("key:")) return text.history.key;
+    return actor.startsWith("user:") ? text.history.someone : text.history.worker;
   };
 }

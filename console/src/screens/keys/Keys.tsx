@@ -13,9 +13,9 @@ import { Once } from "../../ui/Once";
 import { Page } from "../../ui/Page";
 import { Section } from "../../ui/Section";
 import { Sure } from "../../ui/Sure";
+import { Who } from "../history/Who";
 import { OnlyAdministrators } from "../people/OnlyAdministrators";
 import { isRole, ROLE_OPTIONS, ROLES, type Role } from "../people/text";
-import { Who } from "../runs/RunList";
 import { DAYS, words } from "./text";
 
 const keys = (company: string) =>

@@ -12,11 +12,11 @@ import { Failed } from "../../ui/Failed";
 import { notice } from "../../ui/Notice";
 import { Spinner, State } from "../../ui/State";
 import { watchRun } from "../employees/watched";
+import { Who } from "../history/Who";
 import { useSync } from "../plans/useSync";
 import { CancelButton } from "./CancelButton";
 import { type RunDetail, type RunReason, recordsWith, runRecords } from "./data";
 import { Bar, summed } from "./Result";
-import { Who } from "./RunList";
 import { isOver, partsOf, words } from "./text";
 
 /** One run: what became of its records, why, and what to do. */

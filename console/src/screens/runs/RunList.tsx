@@ -19,7 +19,7 @@ import { text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Skeleton } from "../../ui/Skeleton";
 import { Spinner, State } from "../../ui/State";
-import { useNames } from "../history/useNames";
+import { Who } from "../history/Who";
 import { runList } from "./data";
 import type { RunsSearch } from "./search";
 import { isOver, partsOf, toneOf, words } from "./text";
@@ -155,11 +155,6 @@ const COLUMNS: ColumnSpec[] = [
       ) : null,
   },
 ];
-
-/** Who asked: a colleague's name, an API key's, or Muster itself. */
-export function Who({ actor }: { actor: string | null }) {
-  return <span>{useNames()(actor)}</span>;
-}
 
 /** How it went, in the words that matter first. */
 function Result({ run }: { run: RunView }) {
