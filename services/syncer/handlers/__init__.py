@@ -47,7 +47,7 @@ from shared.messaging.subscription import Reads
 from shared.systems import SYSTEMS
 
 AUTOMATIC = (Cause.HOOK, Cause.SWEEP)
-LINGER_SECONDS = 0.03
+LINGER_SECONDS = 0.02
 """mapper's result follows what was staged within a moment: both are one transaction, and one decision."""
 
 
