@@ -106,9 +106,9 @@ LAST_BITS: dict[str, Callable[[float], float]] = {
     "equal": lambda u: log2(0.85 / u),
     "slip": lambda u: log2(0.1 / (3 * u + 0.0012)),
     "alike": lambda u: log2(0.03 / (8 * u + 0.012)),
-    "differs": lambda _: -4.5,
-    "missing": lambda _: 0.0,
 }
+LAST_FIXED = {"differs": -4.5, "missing": 0.0}
+"""Bits that do not hang on how common the names are."""
 FIRST_BITS: dict[str, Callable[[float], float]] = {
     "equal": lambda u: log2(0.8 / u),
     "spelling": lambda u: log2(0.3 / (1.5 * u)),
@@ -117,12 +117,14 @@ FIRST_BITS: dict[str, Callable[[float], float]] = {
     "middle_in_use": lambda u: log2(0.12 / (1.5 * u + 0.001)),
     "slip": lambda u: log2(0.1 / (3 * u + 0.003)),
     "alike": lambda u: log2(0.03 / (6 * u + 0.02)),
-    "initial": lambda _: 1.5,
-    "other_initial": lambda _: -4.0,
-    "two_names": lambda _: -2.5,
-    "gendered": lambda _: -4.5,
-    "differs": lambda _: -4.5,
-    "missing": lambda _: 0.0,
+}
+FIRST_FIXED = {
+    "initial": 1.5,
+    "other_initial": -4.0,
+    "two_names": -2.5,
+    "gendered": -4.5,
+    "differs": -4.5,
+    "missing": 0.0,
 }
 MIDDLE_MAY_REPLACE = frozenset({"differs", "other_initial", "alike", "initial", "two_names"})
 GOOD_NAME = frozenset({"equal", "spelling", "nickname", "word", "second_word", "middle_in_use", "slip"})

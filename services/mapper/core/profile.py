@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.mapper.core.names import family_words, folded, name_of, skeleton, stems
@@ -63,11 +64,22 @@ class Profile(NamedTuple):
     state: str
     postal: str
 
+    @classmethod
+    def stored(cls, columns: Iterable[Any]) -> Profile:
+        """A record from the columns of these fields, with its number as it is shown and an array of telephones."""
+        fields = list(columns)
+        fields[_NUMBER_TEXT] = number_text(fields[_NUMBER_TEXT])
+        fields[_PHONES] = tuple(fields[_PHONES])
+        return cls._make(fields)
+
     def home(self) -> str:
         """House number, street and postal code as one value; empty when one of them is missing."""
         return (
             f"{self.house}|{self.street}|{self.postal}" if self.house and self.street and self.postal else ""
         )
+
+
+_NUMBER_TEXT, _PHONES = map(Profile._fields.index, ("number_text", "phones"))
 
 
 def profile_of(record_id: UUID, employee: Employee) -> Profile:

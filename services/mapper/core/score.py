@@ -19,8 +19,10 @@ from services.mapper.core.counts import Counts
 from services.mapper.core.dates import date_parts
 from services.mapper.core.levels import (
     FIRST_BITS,
+    FIRST_FIXED,
     GOOD_NAME,
     LAST_BITS,
+    LAST_FIXED,
     MIDDLE_MAY_REPLACE,
     email_slipped,
     first_level,
@@ -63,6 +65,8 @@ def start_bits(counts: Counts) -> float:
     return -log2(counts.size() / PRIOR)
 
 
+_FIRSTS = {level: Part("first_name", level, bits) for level, bits in FIRST_FIXED.items()}
+_LASTS = {level: Part("last_name", level, bits) for level, bits in LAST_FIXED.items()}
 _INACTIVE = Part("active", "inactive", -0.5)
 _OTHER_GENDER = Part("gender", "differs", -4.0)
 _OTHER_NUMBER = Part("number", "differs", -4.0)
@@ -171,20 +175,22 @@ class Scorer:
         known = self._lasts.get((a, b))
         if known is None:
             level, word = last_level(a, b)
-            u = 1.0
-            if word:
-                u = self._share("word", word)
-            elif level not in ("missing", "differs"):
-                u = max(self._share("last", a), self._share("last", b))
-            known = self._lasts.keep((a, b), Part("last_name", level, LAST_BITS[level](u)))
+            known = _LASTS.get(level)
+            if known is None:
+                u = self._share("word", word) if word else max(self._share("last", a), self._share("last", b))
+                known = Part("last_name", level, LAST_BITS[level](u))
+            self._lasts.keep((a, b), known)
         return known
 
     def _first(self, a: str, b: str) -> Part:
         level = first_level(a, b)
         if level in ("slip", "alike") and self._established(a) and self._established(b):
             level = "two_names"
-        u = max(self._share("first", a), self._share("first", b)) if a and b else 1.0
-        return self._firsts.keep((a, b), Part("first_name", level, FIRST_BITS[level](u)))
+        known = _FIRSTS.get(level)
+        if known is None:
+            u = max(self._share("first", a), self._share("first", b))
+            known = Part("first_name", level, FIRST_BITS[level](u))
+        return self._firsts.keep((a, b), known)
 
     def _share(self, field: str, value: str) -> float:
         known = self._shares.get((field, value))

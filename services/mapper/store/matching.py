@@ -13,13 +13,12 @@ from services.mapper.core import Facts
 from shared.db.tx import Tx
 
 _HOLDERS = """
-SELECT k.key, k.place, h.records
-FROM unnest($1::bigint[], $2::int[]) AS k (key, place)
-CROSS JOIN LATERAL (
-    SELECT array_agg(q.record_id) AS records FROM (
+SELECT h.key, h.place, h.records FROM (
+    SELECT k.key, k.place, ARRAY(
         SELECT r.record_id FROM record_keys r WHERE r.key = k.key AND r.account_id = ($3::uuid[])[k.place] LIMIT 61
-    ) q HAVING count(*) BETWEEN 1 AND 60
-) h
+    ) AS records
+    FROM unnest($1::bigint[], $2::int[]) AS k (key, place) OFFSET 0
+) h WHERE cardinality(h.records) BETWEEN 1 AND 60
 """
 
 

@@ -9,7 +9,7 @@ from services.mapper.core import Compared, Facts, MatchInput, Profile, Rival, Sc
 from services.mapper.store.generations import load_counts, load_generations
 from services.mapper.store.links import linked_sources
 from services.mapper.store.matching import candidates, linked_near, rivals, sharing
-from services.mapper.store.records import load_facts
+from services.mapper.store.records import load_facts, load_profiles
 from shared.db.tx import Tx
 
 _KEPT = 16
@@ -56,12 +56,26 @@ class Scorers:
         scorer = self._scorers[source.company_id][1]
         return scorer.score(self._profile(source), self._profile(destination))
 
-    def _candidate(self, source: Facts, destination: Facts) -> Score | None:
-        pair = source.record_id, destination.record_id
+    def _candidate(self, company: UUID, source: UUID, destination: UUID) -> Score | None:
+        """The score of two records whose profiles are known, unless it rules them out."""
+        pair = source, destination
         if pair not in self._scores:
-            scorer = self._scorers[source.company_id][1]
-            self._scores[pair] = scorer.candidate(self._profile(source), self._profile(destination))
+            scorer = self._scorers[company][1]
+            self._scores[pair] = scorer.candidate(self._profiles[source], self._profiles[destination])
         return self._scores[pair]
+
+    async def _possible(
+        self, tx: Tx, pairs: Sequence[tuple[UUID, UUID, UUID]]
+    ) -> list[tuple[UUID, UUID, Score]]:
+        """Of these pairs (source record, company, destination record) those that the score does not rule out."""
+        missing = {r: c for s, c, d in pairs for r in (s, d) if r not in self._profiles}
+        if missing:
+            self._profiles |= await load_profiles(tx, missing)
+        return [
+            (source, destination, score)
+            for source, company, destination in pairs
+            if (score := self._candidate(company, source, destination)) is not None
+        ]
 
     async def _known(self, tx: Tx, records: Mapping[UUID, UUID]) -> dict[UUID, Facts]:
         """The facts of these records (id → company), each loaded once."""
@@ -84,24 +98,23 @@ class Scorers:
         self._near |= {s.record_id: [] for s in fresh}
         for pair in await candidates(tx, fresh, destinations):
             self._near[pair[0]].append(pair)
-        pairs = [pair for s in sources for pair in self._near[s.record_id]]
-        if not pairs:
+        near = [pair for s in sources for pair in self._near[s.record_id]]
+        if not near:
             return {}
-        facts = await self._known(tx, {record: company for _, company, record in pairs})
+        self._profiles |= {s.record_id: s.profile() for s in sources if s.record_id not in self._profiles}
+        pairs = await self._possible(tx, near)
+        company = {destination: company for _, company, destination in near}
+        facts = await self._known(tx, {d: company[d] for _, d, _ in pairs})
         taken = await linked_sources(tx, list(facts.values()))
-        by_id = {s.record_id: s for s in sources}
         found: dict[UUID, list[Compared]] = defaultdict(list)
-        for source, _, destination in pairs:
-            score = self._candidate(by_id[source], facts[destination])
-            if score is not None:
-                found[source].append(Compared(facts[destination], score, taken.get(destination)))
+        for source, destination, score in pairs:
+            found[source].append(Compared(facts[destination], score, taken.get(destination)))
         return {source: tuple(each) for source, each in found.items()}
 
     async def further(self, tx: Tx, source: Facts, destination: UUID, shown: Collection[UUID]) -> int:
         """How many more of the destination account share a key and are not ruled out by the score."""
         others = [r for r in await sharing(tx, source, destination) if r not in shown]
-        facts = await self._known(tx, dict.fromkeys(others, source.company_id))
-        return sum(self._candidate(source, facts[r]) is not None for r in others)
+        return len(await self._possible(tx, [(source.record_id, source.company_id, r) for r in others]))
 
     async def twins(
         self,
@@ -131,12 +144,13 @@ class Scorers:
         best = {m.facts.record_id: c for m in match_inputs if (c := core.best_of(m)) is not None}
         wanted = {c.facts.record_id: c.facts for c in best.values()}
         claims: dict[UUID, list[Rival]] = defaultdict(list)
-        pairs = await rivals(tx, list(wanted.values()), sources)
+        near = await rivals(tx, list(wanted.values()), sources)
+        pairs = await self._possible(tx, [(source, company, d) for d, company, source in near])
         self._facts |= {m.facts.record_id: m.facts for m in match_inputs}
-        known = await self._known(tx, {record: company for _, company, record in pairs})
-        for destination, _, source in pairs:
-            score = self._candidate(known[source], wanted[destination])
-            if score is not None and takes_part(known[source]):
+        company = {source: company for _, company, source in near}
+        known = await self._known(tx, {s: company[s] for s, _, _ in pairs})
+        for source, destination, score in pairs:
+            if takes_part(known[source]):
                 claims[destination].append(Rival(source, score))
         return [
             _claimed(m, c.facts.record_id, claims[c.facts.record_id])
