@@ -340,7 +340,7 @@ export const text = {
     cancelled: "cancelled",
     done: "finished",
     dismiss: "Dismiss",
-    more: (count: number) => `and ${n(count)} more`,
+    more: (count: number) => (count === 1 ? "and 1 more run" : `and ${n(count)} more runs`),
     started: { import: "The import has begun.", sync: "The sync has begun." },
   },
   csv: {

@@ -28,8 +28,8 @@ const sync = (
     : [`Press Import and choose Import ${kind} Items from Source (${source}).`]),
   "Wait until the line at the foot says that the import is finished. The rows say Needs Sync; those that need a decision say Needs Action.",
   ...choose,
-  `Press Sync to Destination (${destination}). You see what will be written before anything is.`,
-  "Each row turns Synced, with the date and time, or says why it did not. Point at Failed to read the reason, and press it to try that one again.",
+  `Press Sync to Destination (${destination}). The plan shows what will be written; press Approve and write. Where the rules allow it, a few are written at once, without a plan.`,
+  "Go back to Employees. Each row turns Synced, with the date and time, or says why it did not. Point at Failed to read the reason, and press it to try that one again.",
 ];
 
 export const tasks = (systems: Systems): readonly Task[] => [
