@@ -83,6 +83,8 @@ async def test_connections_are_listed_and_rest_for_a_while(fleet: Fleet) -> None
     assert "paused" in await run(fleet, "connections", "pause", account)
     await run(fleet, "connections", "resume", account)
     assert "connected" in await run(fleet, "connections", "test", account)
+    refused = await run(fleet, "connections", "confirm-gone", account, "3", code=1)
+    assert "nothing to confirm" in " ".join(refused.split())
 
 
 async def test_notices_are_listed_and_tested_and_it_is_shown_how_that_went(fleet: Fleet) -> None:
