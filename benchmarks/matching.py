@@ -21,7 +21,7 @@ NAMES = UUID(int=0x3A7C)
 SHOWN = 5
 SMALL = (40, 250)
 SEEDS = range(1, 9)
-FLAT = (5_000, 100_000)
+FLAT = (5_000, 20_000, 50_000, 100_000)
 """Source records between which the speed must not fall by more than a quarter."""
 
 
@@ -147,7 +147,7 @@ async def main(name: str, *, json: bool, employees: int) -> None:
                 f"first five {found.first_five:.4f}\n"
             )
         sys.stdout.flush()
-    for size in {*FLAT, employees} if employees > min(FLAT) else {employees}:
+    for size in sorted({*FLAT, employees} if employees > min(FLAT) else {employees}):
         decide_alone(size, json=json)
     await decide_with_database(employees, json=json)
     judge(name, "; ".join(missed) or "good", good=not missed)
