@@ -8,7 +8,10 @@ type Status = Schemas["Status"];
 
 export { n };
 
-const people = (count: number) => (count === 1 ? "1 employee" : `${n(count)} employees`);
+/** So many, or "10,000+" where there are more. */
+export const atLeastOf = (count: number, more?: boolean) => `${n(count)}${more ? "+" : ""}`;
+const people = (count: number, more?: boolean) =>
+  count === 1 && !more ? "1 employee" : `${atLeastOf(count, more)} employees`;
 
 export const STATUS: Record<Status, string> = {
   needs_sync: "Needs Sync",
@@ -210,14 +213,16 @@ export const text = {
     row: (serial: number, name: string) => `Select row ${serial}, ${name}`,
     grid: "Employees",
     moved: (status: string) => `now ${status}`,
-    waiting: (count: number) => (count === 1 ? "1 needs attention" : `${n(count)} need attention`),
+    waiting: (count: number, more?: boolean) =>
+      count === 1 && !more ? "1 needs attention" : `${atLeastOf(count, more)} need attention`,
   },
   selection: {
     none: "Nothing selected",
     selected: (count: number) => `${n(count)} selected`,
-    everything: (count: number) => `All ${n(count)} selected`,
-    butFew: (count: number, except: number) => `${n(count)} selected, all but ${n(except)}`,
-    selectAll: (total: number) => `Select All ${n(total)}`,
+    everything: (count: number, more?: boolean) => `All ${atLeastOf(count, more)} selected`,
+    butFew: (count: number, except: number, more?: boolean) =>
+      `${atLeastOf(count, more)} selected, all but ${n(except)}`,
+    selectAll: (total: number, more?: boolean) => `Select All ${atLeastOf(total, more)}`,
     clear: "Clear selection",
     every: "Select all that match",
     hidden: (count: number) => `${n(count)} hidden by the filter`,

@@ -68,12 +68,16 @@ class RecordDetail(RecordView):
 
 
 class RecordPage(View):
-    """One page of records; `next` continues it, `counts` are by status over the whole filter."""
+    """One page of records; `next` continues it, `counts` are by status over the whole search.
+
+    A search is counted up to 10,000 records; `at_least` says that there are more than `total` and `counts`.
+    """
 
     items: tuple[RecordView, ...]
     next: str | None
     total: int
     counts: dict[str, int]
+    at_least: bool = False
 
 
 class RecordIds(View):

@@ -104,7 +104,12 @@ export function listed(pages: readonly { ids: string[]; next: string | null; tot
   return { ids, total: isWhole ? ids.length : Math.max(ids.length, pages?.[0]?.total ?? 0) };
 }
 
-/** How many records have each status, over the search. */
+/** How many records have each status, over the search; where it finds very many, that many `atLeast`. */
+export interface Counted {
+  counts: Partial<Record<Status, number>>;
+  atLeast: boolean;
+}
+
 export const counts = (company: string, q: string) =>
   queryOptions({
     queryKey: ["counts", company, q],
@@ -113,7 +118,7 @@ export const counts = (company: string, q: string) =>
       const page = await ok(
         api.GET("/v1/companies/{company}/records", { params: { path: { company }, query } }),
       );
-      return page.counts as Partial<Record<Status, number>>;
+      return { counts: page.counts, atLeast: page.at_least } as Counted;
     },
     placeholderData: keepPreviousData,
   });

@@ -5578,9 +5578,16 @@ export interface components {
         };
         /**
          * RecordPage
-         * @description One page of records; `next` continues it, `counts` are by status over the whole filter.
+         * @description One page of records; `next` continues it, `counts` are by status over the whole search.
+         *
+         *     A search is counted up to 10,000 records; `at_least` says that there are more than `total` and `counts`.
          */
         RecordPage: {
+            /**
+             * At Least
+             * @default false
+             */
+            at_least: boolean;
             /** Counts */
             counts: {
                 [key: string]: number;

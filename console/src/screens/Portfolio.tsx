@@ -64,7 +64,7 @@ const SHOWN: readonly Status[] = ["needs_action", "failed", "held", "needs_sync"
 
 function Card({ company, onRename }: { company: CompanyView; onRename: () => void }) {
   const route = routeOf(company);
-  const found = useQuery({ ...counts(company.company_id, ""), enabled: route !== null }).data;
+  const found = useQuery({ ...counts(company.company_id, ""), enabled: route !== null }).data?.counts;
   const total = Object.values(found ?? {}).reduce((sum, one) => sum + one, 0);
   return (
     <li>

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { ToggleButton } from "react-aria-components/ToggleButton";
-import { n } from "../text";
+import { atLeastOf } from "../text";
 import "./Chips.css";
 import "./Status.css";
 
@@ -10,12 +10,14 @@ interface ChipProps {
   onChange: (selected: boolean) => void;
   /** How many it would show; left out where it does not count. */
   count?: number | undefined;
+  /** Whether there are more. */
+  atLeast?: boolean | undefined;
   /** The status whose dot it carries. */
   status?: string;
 }
 
 /** One filter among others; put them in `Chips`. */
-export function Chip({ label, isSelected, onChange, count, status }: ChipProps) {
+export function Chip({ label, isSelected, onChange, count, atLeast, status }: ChipProps) {
   return (
     <ToggleButton
       className={status ? `chip dotted ${status}` : "chip"}
@@ -23,7 +25,7 @@ export function Chip({ label, isSelected, onChange, count, status }: ChipProps) 
       onChange={onChange}
     >
       {label}
-      {count !== undefined && <span className="count">{n(count)}</span>}
+      {count !== undefined && <span className="count">{atLeastOf(count, atLeast)}</span>}
     </ToggleButton>
   );
 }

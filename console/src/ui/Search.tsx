@@ -15,7 +15,7 @@ interface SearchProps {
   inDialog?: boolean;
 }
 
-const TYPING_MS = 250;
+const TYPING_MS = 150;
 
 export function Search({ label, value, onSearch, inDialog = false }: SearchProps) {
   const [typed, setTyped] = useState(value);

@@ -75,7 +75,13 @@ def _lists(routes: APIRouter, database: Database) -> None:
             called = await called_in(tx, company)
         items = tuple(_view(row, called) for row in (rows[:limit] if ids is None else rows))
         following = _following(rows, limit, sort) if ids is None else None
-        return RecordPage(items=items, next=following, total=known.total(wanted), counts=dict(known.counts))
+        return RecordPage(
+            items=items,
+            next=following,
+            total=known.total(wanted),
+            counts=dict(known.counts),
+            at_least=known.at_least,
+        )
 
     @routes.get("/record-ids")
     async def record_ids(

@@ -177,7 +177,8 @@ SELECT muster.protect('minutes'), muster.keep_partitions('minutes', 8);
 -- Text search. Row security would hide the trigrams from the planner, so this filters by company itself, in one place.
 CREATE FUNCTION found(company uuid, account uuid, pattern text, most int) RETURNS uuid[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_indexscan = off AS $$
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_indexscan = off
+SET synchronize_seqscans = off AS $$
 BEGIN
     IF company <> ALL (muster.current_companies()) THEN
         RETURN '{}';

@@ -12,6 +12,8 @@ from shared.db.tx import Record, Tx
 
 FEW = 2_000
 """Records that are sorted within a few milliseconds."""
+COUNTED = 10_000
+"""Records with a text that are counted; of more it is said that they are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +31,47 @@ class Survey:
     account: UUID | None
     """Whose records it shows."""
     counts: Mapping[str, int]
-    """How many records with the text have each status."""
+    """How many records with the text have each status; of those that were counted, where `at_least`."""
     found: Sequence[UUID] | None
     """The records with the text, where they are few; else None."""
+    listed: Mapping[str, int]
+    """How many records of the list have each status, whatever their text."""
+    at_least: bool = False
+    """Whether more have the text than are counted."""
 
     def total(self, wanted: Filter) -> int:
         """How many records the filter lets through."""
-        return sum(n for status, n in self.counts.items() if not wanted.statuses or status in wanted.statuses)
+        return _sum(self.counts, wanted)
+
+    def most(self, wanted: Filter) -> int:
+        """How many records it lets through at most."""
+        return _sum(self.listed if self.at_least else self.counts, wanted)
+
+
+def _sum(counts: Mapping[str, int], wanted: Filter) -> int:
+    return sum(n for status, n in counts.items() if not wanted.statuses or status in wanted.statuses)
 
 
 _SOURCE = "SELECT source_account_id FROM chain_heads WHERE company_id = $1"
 _FOUND = "SELECT found($1, $2, $3, $4)"
 _COUNTED = "SELECT status, count FROM counters WHERE company_id = $1 AND account_id = $2 AND count > 0"
 _COUNT = """
-SELECT status, count(*) FROM record_view
-WHERE company_id = $1 AND account_id = $2 AND ($3::uuid[] IS NULL OR record_id = ANY ($3)) AND search LIKE $4 GROUP BY 1
+SELECT status, count(*) FROM record_view WHERE company_id = $1 AND account_id = $2 AND record_id = ANY ($3) GROUP BY 1
 """
 
 
 async def survey(tx: Tx, company: UUID, pattern: str | None) -> Survey:
-    """How many records the list holds by status: from the counters, or counted where a text is searched for."""
+    """How many records the list holds by status: from the counters, or counted up to `COUNTED` where a text is searched for."""
     account = await tx.fetchval(_SOURCE, company)
     if account is None:
-        return Survey(None, {}, [])
-    found = None
+        return Survey(None, {}, [], {})
+    listed = {r["status"]: r["count"] for r in await tx.fetch(_COUNTED, company, account)}
     if pattern is None:
-        rows = await tx.fetch(_COUNTED, company, account)
-    else:
-        ids = await tx.fetchval(_FOUND, company, account, pattern, FEW + 1)
-        found = ids if len(ids) <= FEW else None
-        rows = await tx.fetch(_COUNT, company, account, found, pattern)
-    return Survey(account, {r["status"]: r["count"] for r in rows}, found)
+        return Survey(account, listed, None, listed)
+    ids = await tx.fetchval(_FOUND, company, account, pattern, COUNTED + 1)
+    rows = await tx.fetch(_COUNT, company, account, ids[:COUNTED])
+    counts = {r["status"]: r["count"] for r in rows}
+    return Survey(account, counts, ids if len(ids) <= FEW else None, listed, at_least=len(ids) > COUNTED)
 
 
 _FEW_KEYS = """
@@ -193,7 +205,7 @@ async def page(
 
 def _sorts(known: Survey, wanted: Filter, limit: int) -> bool:
     """Whether reading and sorting what matches costs less than walking: a page of one in n walks n times its length."""
-    matching, everything = known.total(wanted), sum(known.counts.values())
+    matching, everything = known.most(wanted), sum(known.listed.values())
     return matching <= FEW or (wanted.pattern is None and matching * matching <= limit * everything)
 
 

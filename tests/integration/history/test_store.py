@@ -315,11 +315,47 @@ async def test_few_records_of_a_status_are_found_by_its_index(world: World) -> N
         for sql in (read._FEW_UP, read._FEW_IDS_DOWN):
             rows = await tx.fetch(f"EXPLAIN {sql}", *place, *read._EVERYTHING, None)
             assert any("Index Cond" in r[0] and "status_key = ANY" in r[0] for r in rows), rows
-    known = read.Survey(UUID(int=1), {"failed": 5_000, "needs_sync": 100_000, "synced": 895_000}, None)
+    counts = {"failed": 5_000, "needs_sync": 100_000, "synced": 895_000}
+    known = read.Survey(UUID(int=1), counts, None, counts)
     assert read._sorts(known, read.Filter(["failed"]), 100)
     assert not read._sorts(known, read.Filter(["needs_sync"]), 100)
     assert not read._sorts(known, read.Filter(["failed"], "%a%"), 100)
     assert not read._sorts(known, read.Filter(), 100)
+
+
+async def test_a_search_that_finds_very_many_counts_some_and_shows_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list goes on beyond what was counted, in order, also with one status; exact counts are exact to the last."""
+    monkeypatch.setattr(read, "FEW", 2)
+    monkeypatch.setattr(read, "COUNTED", 5)
+    people = [f"s{n:02}" for n in range(9)]
+    failed = [status(world, one, 1, Status.FAILED, "internal") for one in people[7:]]
+    await world.tell(world.settings(), *(staged(world, one) for one in people), *failed)
+
+    async def walk(**wanted: Any) -> tuple[list[str], dict[str, Any]]:
+        found: list[str] = []
+        first = page = await world.get("/records", limit=2, **wanted)
+        while True:
+            found += [row["remote_id"] for row in page["items"]]
+            if page["next"] is None:
+                return found, first
+            page = await world.get("/records", limit=2, after=page["next"], **wanted)
+
+    for sort, expected in (("name", people), ("name:desc", people[::-1])):
+        found, first = await walk(q="muñoz", sort=sort)
+        assert (found, first["total"], sum(first["counts"].values()), first["at_least"]) == (
+            expected,
+            5,
+            5,
+            True,
+        )
+    found, first = await walk(q="muñoz", status="failed")
+    assert (found, first["at_least"]) == (people[7:], True)
+    monkeypatch.setattr(read, "COUNTED", 9)
+    found, first = await walk(q="muñoz")
+    assert (found, first["total"], first["at_least"]) == (people, 9, False)
+    assert (await world.get("/records"))["at_least"] is False
 
 
 async def test_search_finds_nothing_of_another_company(world: World) -> None:

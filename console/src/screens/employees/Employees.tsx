@@ -62,7 +62,7 @@ function Lead({ q }: { q: string }) {
             search={(before) => ({ ...before, status: [...ATTENTION] })}
             className="link"
           >
-            {text.employees.waiting(waiting)}
+            {text.employees.waiting(waiting, found?.atLeast)}
           </Link>
         </>
       )}

@@ -32,7 +32,9 @@ function Listed({ filter, sort }: { filter: Filter; sort: string }) {
   const loaded = pages?.[0]?.ids.length ?? 0;
   const listed = pages?.[0]?.total ?? 0;
   const total = counted.data ? totalOf(counted.data, filter.status) : listed;
-  const stale = pages !== undefined && counted.data !== undefined && !found.isFetching && total !== listed;
+  const atLeast = counted.data?.atLeast ?? false;
+  const stale =
+    pages !== undefined && counted.data !== undefined && !atLeast && !found.isFetching && total !== listed;
   const calm = stale && filter.status.length === 0 && pages.length === 1;
 
   const refresh = () => {
@@ -61,7 +63,7 @@ function Listed({ filter, sort }: { filter: Filter; sort: string }) {
 
   return (
     <div className="listed">
-      <span className="muted">{pages ? text.list.length(listed) : ""}</span>
+      <span className="muted">{pages ? text.list.length(listed, atLeast) : ""}</span>
       {stale && loaded > 0 && (
         <>
           <span role="status">{text.list.stale}</span>

@@ -29,10 +29,11 @@ export function SelectionBar({ filter, sort, selection, onSelect, onFilter, onSh
   const found = useQuery(counts(id, filter.q)).data;
   const total = totalOf(found, filter.status);
   const selected = count(selection, total);
+  const more = found?.atLeast;
   const words = text.selection;
   let says: string = words.none;
-  if (selection.all && selection.except.size > 0) says = words.butFew(selected, selection.except.size);
-  else if (selection.all) says = words.everything(selected);
+  if (selection.all && selection.except.size > 0) says = words.butFew(selected, selection.except.size, more);
+  else if (selection.all) says = words.everything(selected, more);
   else if (selected > 0) says = words.selected(selected);
   return (
     <div className={selected > 0 ? "selection-bar on" : "selection-bar"}>
@@ -43,10 +44,10 @@ export function SelectionBar({ filter, sort, selection, onSelect, onFilter, onSh
           {says}
         </span>
       )}
-      <Hidden filter={filter} selection={selection} total={total} onShowAll={onShowAll} />
+      <Hidden filter={filter} selection={selection} total={more ? null : total} onShowAll={onShowAll} />
       {mayChange && !(selection.all && selection.except.size === 0) && total > 0 && (
         <Button look="text" onPress={() => onSelect(EVERYTHING)}>
-          {words.selectAll(total)}
+          {words.selectAll(total, more)}
         </Button>
       )}
       {selected > 0 && (
@@ -67,16 +68,16 @@ function Hidden({
   selection,
   total,
   onShowAll,
-}: Omit<SelectionBarProps, "sort" | "onSelect" | "onFilter"> & { total: number }) {
+}: Omit<SelectionBarProps, "sort" | "onSelect" | "onFilter"> & { total: number | null }) {
   const { id } = useCompany();
   const filtered = filter.status.length > 0 || filter.q !== "";
   const ids = selection.all ? [] : [...selection.ids];
-  const found = useQuery({
-    ...unselected(id, filter, ids),
-    enabled: filtered && ids.length > 0,
-  }).data;
-  if (!filtered || ids.length === 0 || found === undefined) return null;
-  const hidden = ids.length - (total - found);
+  const enabled = filtered && ids.length > 0;
+  const found = useQuery({ ...unselected(id, filter, ids), enabled }).data;
+  const matching = useQuery({ ...unselected(id, filter, []), enabled: enabled && total === null }).data;
+  const all = total ?? matching;
+  if (!enabled || found === undefined || all === undefined) return null;
+  const hidden = ids.length - (all - found);
   if (hidden <= 0) return null;
   return (
     <>

@@ -6,7 +6,7 @@ import { counts, type Filter, startImport } from "../../api/queries";
 import { useCompany } from "../../company";
 import { newKey } from "../../key";
 import { count, NOTHING, type Selection } from "../../selection";
-import { n, text } from "../../text";
+import { atLeastOf, text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Menu } from "../../ui/Menu";
 import { notice } from "../../ui/Notice";
@@ -119,7 +119,9 @@ function SyncButton({ filter, selection, onSelect }: Omit<TasksProps, "onPick">)
     >
       {begin.isPending ? <Spinner /> : <Send size={16} aria-hidden="true" />}
       {text.sync.button(route.destination)}
-      <span className="button-count">{selected > 0 ? n(selected) : ""}</span>
+      <span className="button-count">
+        {selected > 0 ? atLeastOf(selected, selection.all && found?.atLeast) : ""}
+      </span>
     </Button>
   );
 }

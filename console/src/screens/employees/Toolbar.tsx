@@ -28,7 +28,7 @@ export function Toolbar({ filter, onFilter }: ToolbarProps) {
     onFilter({ status: next.length > 0 ? next : undefined });
   };
   const isShown = (status: Status) =>
-    !RARE.includes(status) || (found?.[status] ?? 0) > 0 || filter.status.includes(status);
+    !RARE.includes(status) || (found?.counts[status] ?? 0) > 0 || filter.status.includes(status);
   return (
     <div className="toolbar">
       <Search label={text.employees.search} value={filter.q} onSearch={search} />
@@ -38,6 +38,7 @@ export function Toolbar({ filter, onFilter }: ToolbarProps) {
           isSelected={filter.status.length === 0}
           onChange={() => onFilter({ status: undefined })}
           count={found && totalOf(found, [])}
+          atLeast={found?.atLeast}
         />
         {STATUSES.filter(isShown).map((status) => (
           <Chip
@@ -46,7 +47,8 @@ export function Toolbar({ filter, onFilter }: ToolbarProps) {
             status={status}
             isSelected={filter.status.includes(status)}
             onChange={() => toggle(status)}
-            count={found && (found[status] ?? 0)}
+            count={found && (found.counts[status] ?? 0)}
+            atLeast={found?.atLeast}
           />
         ))}
       </Chips>
