@@ -87,7 +87,11 @@ export function Notice() {
       onBlur={() => setHeld(false)}
     >
       <div role="status">{good && <Line said={good} onDismiss={() => dismiss("good")} />}</div>
-      <div role="alert">{bad && <Line said={bad} bad onDismiss={() => dismiss("bad")} />}</div>
+      {bad && (
+        <div role="alert">
+          <Line said={bad} bad onDismiss={() => dismiss("bad")} />
+        </div>
+      )}
     </div>
   );
 }

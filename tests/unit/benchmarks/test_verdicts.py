@@ -12,7 +12,16 @@ from benchmarks.measure import judge
 from benchmarks.pipeline import MOST_GROWTH, MOST_MIB, heavy
 
 FOLDER = Path(command.__file__).parent
-NO_FIGURES = {"__init__", "__main__", "filling", "matching_sets", "matching_speed", "measure", "pictures"}
+NO_FIGURES = {
+    "__init__",
+    "__main__",
+    "filling",
+    "matching_sets",
+    "matching_speed",
+    "measure",
+    "pictures",
+    "trace",
+}
 
 
 def test_every_file_of_figures_has_a_name_and_all_of_them_run() -> None:
