@@ -36,9 +36,7 @@ ENVIRONMENT = {"MUSTER_SWEEP_SECONDS": "86400", "OTEL_BSP_SCHEDULE_DELAY": "200"
 
 async def main() -> None:
     """Let one edit at the source go through a running stack, and take the picture of its trace."""
-    logging.getLogger("aiokafka").setLevel(
-        logging.CRITICAL
-    )  # it warns of a broker that has only just been started
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it warns while the broker starts
     spans = await trace_of_a_change()
     with scratch("muster-zipkin-") as folder:
         async with zipkin(folder) as url:

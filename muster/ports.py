@@ -31,7 +31,7 @@ def free_port(wanted: int = 0) -> int:
     """`wanted` if it is free, else a free one of `_RANGE`, looked for from anywhere in it.
 
     It stays this process's until the process ends, so that a stack that starts meanwhile takes another one before
-    anybody listens on it. Raises OSError when none is free.
+    anybody listens on it. Raises OSError when none is free, or the file of locks cannot be used.
     """
     if wanted and is_free(wanted) and _reserve(wanted):
         return wanted
@@ -45,9 +45,10 @@ def free_port(wanted: int = 0) -> int:
 
 def _reserve(port: int) -> bool:
     """Whether no other process of this user has taken it: each port is one byte of a file, locked by its process."""
+    locks = _locks()
     try:
-        fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
-    except OSError:
+        fcntl.lockf(locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):  # which of them, depends on the system
         return False
     _taken.add(port)
     return True

@@ -176,8 +176,8 @@ def make_on_dead_letter(outbox: Outbox) -> Any:
         records = [_fresh(body).record_id] if isinstance(body, PushSucceeded | PushAdopted) else []
         if isinstance(body, SourceChanged):
             records = [record_id(body.account_id, i) for i in body.remote_ids()]
-        for record in records:
-            lost = await snapshots.mark_unreadable(tx, company, record, await snapshots.milliseconds(tx))
+        if records:
+            lost = await snapshots.mark_unreadable(tx, company, records, await snapshots.milliseconds(tx))
             outgoing = [EmployeeUnreadable(**dict(row.items()), reason="internal") for row in lost]
             await outbox.append(tx, [Outgoing(event, company, message) for event in outgoing])
 

@@ -37,7 +37,7 @@ class Timing(BaseModel):
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError):
-            raise ValueError("a time zone is one of the IANA database, such as America/Los_Angeles") from None
+            raise ValueError("choose a time zone of the IANA database, such as America/Los_Angeles") from None
         return name
 
     @field_validator("cron")

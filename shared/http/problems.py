@@ -83,11 +83,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [{"where": ".".join(map(str, e["loc"])), "why": e["type"]} for e in error.errors()[:20]]
+        found = error.errors()
+        errors = [{"where": ".".join(map(str, e["loc"])), "why": e["type"]} for e in found[:20]]
         if any(e["why"] == "json_invalid" for e in errors):
             return problem("malformed", "The body is not JSON.", errors=errors)
         # What our own checks say is for people, and never holds a value.
-        said = (str(e["ctx"]["error"]) for e in error.errors() if e["type"] == "value_error")
+        said = (str(e["ctx"]["error"]) for e in found if e["type"] == "value_error")
         text = next(said, "see `errors`: where, and why").rstrip(".")
         return problem("invalid", f"{text[0].upper()}{text[1:]}.", errors=errors)
 

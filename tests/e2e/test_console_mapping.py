@@ -39,12 +39,7 @@ async def along_to(console: Console, name: str) -> None:
 
 async def into_candidates(console: Console) -> None:
     """Press Tab until a candidate has the focus."""
-    for _ in range(30):
-        if await console.page.evaluate("document.activeElement.type === 'radio'"):
-            return
-        await console.page.keyboard.press("Tab")
-    msg = "Tab never came to the candidates"
-    raise AssertionError(msg)
+    await console.tab_until("document.activeElement.type === 'radio'", "the candidates", most=30)
 
 
 @both_directions

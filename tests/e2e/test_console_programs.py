@@ -75,10 +75,8 @@ async def test_a_schedule_is_added_changed_in_place_paused_and_removed(
     fleet: Fleet, browser: Browser
 ) -> None:
     async with open_page(browser, fleet.access.url) as watched:
-        page, watched.expected = (
-            watched.page,
-            re.compile("422"),
-        )  # an expression that runs too often is refused
+        watched.expected = re.compile("422")  # an expression that runs too often is refused
+        page = watched.page
         await page.context.add_init_script(AXE.read_text())
         console = Console(page, fleet.access)
         await console.sign_in()

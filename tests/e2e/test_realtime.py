@@ -114,9 +114,8 @@ async def test_an_edit_at_the_destination_is_taken_over_into_the_source_and_nowh
     async def taken() -> bool:
         entries = (await hands.fleet.client.call("GET", f"{path}/timeline"))["items"]
         adopted = any(e["type"] == "push.adopted" for e in entries)
-        now = await hands.fleet.client.call(
-            "GET", path
-        )  # staged from our write or from the webhook that it caused
+        now = await hands.fleet.client.call("GET", path)
+        # It is staged from our write, or from the webhook that our write caused.
         return adopted and now["status"] == "synced" and now["employee"]["first_name"] == "Adopted"
 
     assert await eventually(taken, within=45)

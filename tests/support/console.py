@@ -206,9 +206,13 @@ class Console:
 
     async def into_grid(self) -> None:
         """Press Tab until the focus is in the grid."""
-        for _ in range(60):
-            if await self.page.evaluate("document.activeElement.closest('[role=grid]') !== null"):
+        await self.tab_until("document.activeElement.closest('[role=grid]') !== null", "the grid")
+
+    async def tab_until(self, met: str, what: str, most: int = 60) -> None:
+        """Press Tab, so many times at most, until this JavaScript is true: `what` has the focus."""
+        for _ in range(most):
+            if await self.page.evaluate(met):
                 return
             await self.page.keyboard.press("Tab")
-        msg = "Tab never came to the grid"
+        msg = f"Tab never came to {what}"
         raise AssertionError(msg)

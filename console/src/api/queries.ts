@@ -104,12 +104,13 @@ export function listed(pages: readonly { ids: string[]; next: string | null; tot
   return { ids, total: isWhole ? ids.length : Math.max(ids.length, pages?.[0]?.total ?? 0) };
 }
 
-/** How many records have each status, over the search; where it finds very many, that many `atLeast`. */
 export interface Counted {
   counts: Partial<Record<Status, number>>;
+  /** Whether there are more: a search that finds very many is not counted to its end. */
   atLeast: boolean;
 }
 
+/** How many records have each status, over the search. */
 export const counts = (company: string, q: string) =>
   queryOptions({
     queryKey: ["counts", company, q],

@@ -51,7 +51,7 @@ class Formats(Input):
     @classmethod
     def _known(cls, name: str) -> str:
         if name and name not in available_timezones():
-            msg = "this is no time zone"
+            msg = "choose a time zone of the IANA database, such as America/Los_Angeles"
             raise ValueError(msg)
         return name
 

@@ -131,11 +131,10 @@ async def _finish(
     account = _account(deps, begun, realm)
     if begun.account_id not in (None, account.account_id):
         raise connections.refusal("wrong_company", account)
+    # Before the code is exchanged: Intuit then ends the tokens that the same company had before.
     async with deps.database.system() as tx:
         elsewhere = await webhooks.is_connected_elsewhere(tx, begun.company_id, account)
-    if (
-        elsewhere
-    ):  # checked before the code is exchanged: Intuit then ends the tokens that the company had before
+    if elsewhere:
         raise ProblemError(
             "conflict",
             "Another company in Muster is connected with this QuickBooks company, and a second connection would end the first. "

@@ -56,7 +56,7 @@ class MyChoice(Input):
     @classmethod
     def _known(cls, name: str) -> str:
         if name not in available_timezones():
-            raise ValueError("this is no time zone")
+            raise ValueError("choose a time zone of the IANA database, such as America/Los_Angeles")
         return name
 
     @model_validator(mode="after")

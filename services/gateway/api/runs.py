@@ -110,18 +110,6 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
         return answer
 
-    async def push(
-        request: Request,
-        response: Response,
-        access: Access,
-        key: str | None,
-        choose: Callable[[], Awaitable[list[Selected]]],
-        say: Say,
-    ) -> dict[str, Any]:
-        answer = await say_once(deps, request, access, key, choose, say)
-        response.headers["Location"] = f"/v1/companies/{access.company}/runs/{answer['run_id']}"
-        return answer
-
     async def decided(request: Request, access: Access, key: str | None, body: StopRetry) -> dict[str, Any]:
         """Accept what a person decided about one record."""
         if not await resolve(deps, access.company, Selection(record_ids=[body.record_id])):
@@ -153,7 +141,9 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
         async def choose() -> list[Selected]:
             return await chosen(deps, company, body)
 
-        return await push(request, response, access, key, choose, _say_direct)
+        answer = await say_once(deps, request, access, key, choose, _say_direct)
+        response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
+        return answer
 
     @routes.post("/records/{record}/retry", status_code=202, response_model=RunStarted)
     async def retry(
@@ -172,7 +162,9 @@ def _starts(routes: APIRouter, deps: Deps) -> None:
                 raise ProblemError("not-found", "There is no such record here.")
             return found
 
-        return await push(request, response, access, key, choose, _say_retry)
+        answer = await say_once(deps, request, access, key, choose, _say_retry)
+        response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
+        return answer
 
     @routes.delete("/records/{record}/retry", status_code=202)
     async def stop_retry(

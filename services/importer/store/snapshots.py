@@ -179,14 +179,14 @@ async def remove_gone(
 
 _UNREADABLE = """
 UPDATE snapshots SET state = 'unreadable', rev = greatest(rev + 1, $3), raw_hash = NULL
-WHERE company_id = $1 AND record_id = $2 AND state = 'present'
+WHERE company_id = $1 AND record_id = ANY ($2) AND state = 'present'
 RETURNING record_id, account_id, remote_id, rev
 """
 
 
-async def mark_unreadable(tx: Tx, company: UUID, record: UUID, now_ms: int) -> list[Record]:
-    """A record whose newest version could not be taken; its next read stages it again. Nothing for an unknown one."""
-    return await tx.fetch(_UNREADABLE, company, record, now_ms)
+async def mark_unreadable(tx: Tx, company: UUID, records: Sequence[UUID], now_ms: int) -> list[Record]:
+    """Records whose newest version could not be taken; their next read stages them again. Unknown ones are left out."""
+    return await tx.fetch(_UNREADABLE, company, records, now_ms)
 
 
 _PAYLOAD = """

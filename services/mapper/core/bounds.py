@@ -64,23 +64,8 @@ class Bounds:
         """
         _, active, _, middle, _, generation, _, gender, number, x, _, email, phones, born, hired, *home = a
         (
-            _,
-            active2,
-            _,
-            middle2,
-            _,
-            generation2,
-            _,
-            gender2,
-            number2,
-            y,
-            _,
-            email2,
-            phones2,
-            born2,
-            hired2,
-            *home2,
-        ) = b
+            _, active2, _, middle2, _, generation2, _, gender2, number2, y, _, email2, phones2, born2, hired2, *home2,
+        ) = b  # fmt: skip
         shared = False
         if active and not active2:
             bits -= 0.5

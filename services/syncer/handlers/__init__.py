@@ -127,14 +127,12 @@ class Handlers:
             [source.account_id for document in settings.values() if (source := document.source())],
             _moved_names([(before.get(r), newest[r][1]) for r in destinations]),
         )
-        return (
-            records
-            + [  # a new one that nobody pushes stands as its row was made: its match is not known yet
-                record
-                for _, record, automatic in sources
-                if automatic is not None or record not in new or newest[record][1].state != "present"
-            ]
-        )
+        records += [  # a new one that nobody pushes stands as its row was made: its match is not known yet
+            record
+            for _, record, automatic in sources
+            if automatic is not None or record not in new or newest[record][1].state != "present"
+        ]
+        return records
 
     async def _save_links(
         self, tx: Tx, events: Sequence[Message[Any]], settings: Mapping[UUID, CompanySettings]

@@ -1,6 +1,6 @@
 import { type FormEvent, useId, useState } from "react";
 import { Form } from "react-aria-components/Form";
-import { Input, Label, Text, TextField } from "react-aria-components/TextField";
+import { Input, Label, TextField } from "react-aria-components/TextField";
 import { useCompany } from "../../company";
 import { timeZone } from "../../format";
 import { text } from "../../text";
@@ -27,7 +27,7 @@ function howOf(one: Schedule | undefined): How {
 /** What to start, and when. */
 export function ScheduleForm({ one, onSave }: Props) {
   const { route } = useCompany();
-  const ids = { action: useId(), how: useId(), minutes: useId() };
+  const ids = { action: useId(), how: useId(), minutes: useId(), fields: useId() };
   const names = words.actions(route?.source ?? text.nav.source, route?.destination ?? text.nav.destination);
   const [action, setAction] = useState((one?.action ?? "import_new") as Action);
   const [how, setHow] = useState(howOf(one));
@@ -110,12 +110,15 @@ export function ScheduleForm({ one, onSave }: Props) {
           </TextField>
         )}
         {how === "cron" && (
-          <TextField name="cron" isRequired defaultValue={one?.timing.cron ?? ""} className="field">
+          <TextField
+            name="cron"
+            isRequired
+            aria-describedby={ids.fields}
+            defaultValue={one?.timing.cron ?? ""}
+            className="field"
+          >
             <Label>{words.cron}</Label>
             <Input className="input" placeholder="0 6 * * MON-FRI" />
-            <Text slot="description" className="field-hint">
-              {words.cronFields}
-            </Text>
           </TextField>
         )}
         {how !== "every" && (
@@ -149,6 +152,11 @@ export function ScheduleForm({ one, onSave }: Props) {
           {one ? words.change : words.save}
         </Button>
       </Form>
+      {how === "cron" && (
+        <p id={ids.fields} className="field-hint">
+          {words.cronFields}
+        </p>
+      )}
       {wrong && (
         <p className="form-error" role="alert">
           {wrong}

@@ -21,7 +21,7 @@ export const words = {
   every: "Every",
   at: "At a time",
   cron: "Cron expression",
-  cronFields: "Minute, hour, day of the month, month, day of the week",
+  cronFields: "A cron expression has five fields: minute, hour, day of the month, month, day of the week.",
   minutes: "Minutes",
   everyMinutes: (n: number) =>
     n % 1440 === 0
