@@ -1,7 +1,7 @@
 """Kafka in: settings, hints, commands and our own writes become due reads and staged records."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -9,9 +9,10 @@ from uuid import UUID, uuid5
 from faststream.kafka import KafkaRouter
 
 from services.importer import core
-from services.importer.core import Fresh
+from services.importer.core import Fresh, Heed
 from services.importer.settings import Settings
-from services.importer.store import directories, snapshots, tasks
+from services.importer.store import asking, directories, snapshots, tasks
+from services.importer.store.tasks import Claimed
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.commands import CancelImport, ImportEmployees
@@ -28,6 +29,8 @@ from shared.contracts.events import (
     SourceChanged,
 )
 from shared.db.companies import load_settings, save_settings
+from shared.db.handover import Handover
+from shared.db.leases import LEASE_SECONDS
 from shared.db.tx import Tx
 from shared.domain.ids import record_id
 from shared.domain.settings import Rules
@@ -36,10 +39,16 @@ from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.subscription import Reads
 
+ECHO_READ_SECONDS = 10.0
+"""Until those are read whose hints are most likely echoes of our own writes: one read for all that come meanwhile."""
 
-def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settings) -> KafkaRouter:
+
+def make_router(
+    consume: Consume, outbox: Outbox, clock: Clock, settings: Settings, handover: Handover[Claimed]
+) -> KafkaRouter:
     """importer's subscriptions."""
     router = KafkaRouter()
+    on_notifications = make_on_notifications(handover)
     on_commands = make_on_commands(outbox, clock, settings)
     on_pushes = make_on_pushes(outbox)
     on_dead_letter = make_on_dead_letter(outbox)
@@ -61,7 +70,7 @@ async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
             known = await directories.directory(tx, company, account.account_id)
             if known["complete_as_of"] is None or account.account_id not in was:
                 task_id = uuid5(account.account_id, f"first/{settings.version}")
-                await tasks.add_task(
+                await asking.add_task(
                     tx,
                     company,
                     account.account_id,
@@ -74,17 +83,53 @@ async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
         await directories.follow(tx, company, [a.account_id for a in settings.followed()])
 
 
-async def on_notifications(events: Sequence[Message[Any]], tx: Tx) -> None:
-    """Hints that records moved become a due read of the account, or join the one that waits."""
-    wanted: defaultdict[tuple[UUID, UUID], dict[str, None]] = defaultdict(dict)
-    for event in events:
-        wanted[event.company_id, event.body.account_id] |= dict.fromkeys(event.body.remote_ids())
-    for (company, account), hints in wanted.items():
-        named = list(hints)
-        for start in range(0, len(named), tasks.HINTS_AT_ONCE):
-            task = uuid5(events[0].id, f"{account}/{start}")
-            some = named[start : start + tasks.HINTS_AT_ONCE]
-            await tasks.add_hints(tx, company, account, task, some)
+def make_on_notifications(handover: Handover[Claimed]) -> Any:
+    """The handler of hints."""
+
+    async def on_notifications(events: Sequence[Message[SourceChanged]], tx: Tx) -> None:
+        """Hints that records moved become a due read of the account, or join the one that waits.
+
+        Where a reader is idle and no other read of hints of the account is under way, it gets the read with the commit.
+        """
+        held = await snapshots.load_held(
+            tx, [record_id(e.body.account_id, t.remote_id) for e in events for t in e.body.reported]
+        )
+        hinted: defaultdict[tuple[UUID, UUID], list[Message[SourceChanged]]] = defaultdict(list)
+        for event in events:
+            hinted[event.company_id, event.body.account_id].append(event)
+        for (company, account), hints in hinted.items():
+            now, later = _heeded(account, [hint.body for hint in hints], held)
+            named = now + later
+            for start in range(0, max(1, len(named)), asking.HINTS_AT_ONCE):
+                place = handover.place(tx) if now else None
+                task = await asking.add_hints(
+                    tx,
+                    company,
+                    account,
+                    uuid5(events[0].id, f"{account}/{start}"),
+                    named[start : start + asking.HINTS_AT_ONCE],
+                    lease_seconds=LEASE_SECONDS if place else None,
+                    delay_seconds=0.0 if now else ECHO_READ_SECONDS,
+                )
+                if place and task:
+                    place.work = Claimed(task, (await load_settings(tx, [company])).get(company))
+
+    return on_notifications
+
+
+def _heeded(
+    account: UUID, hints: Sequence[SourceChanged], held: Mapping[UUID, core.Held]
+) -> tuple[list[str], list[str]]:
+    """Whom to read now, and whom with the next echoes."""
+    calls: defaultdict[str, set[Heed]] = defaultdict(set)
+    for hint in hints:
+        told = {one.remote_id for one in hint.reported}
+        for remote_id in hint.remote_ids():
+            calls[remote_id] |= set() if remote_id in told else {Heed.NOW}
+        for one in hint.reported:
+            calls[one.remote_id].add(core.heed(held.get(record_id(account, one.remote_id)), one))
+    now = [i for i, found in calls.items() if Heed.NOW in found]
+    return now, [i for i, found in calls.items() if Heed.LATER in found and Heed.NOW not in found]
 
 
 def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
@@ -106,7 +151,7 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
                 continue
             kind = {"all": "full", "directory": "full", "new": "new", "selected": "records"}[command.mode]
             lane = Lane.REAL_TIME if kind == "records" and command.parts == 1 else Lane.BULK
-            await tasks.add_task(
+            await asking.add_task(
                 tx,
                 event.company_id,
                 command.account_id,
@@ -154,7 +199,7 @@ def make_on_pushes(outbox: Outbox) -> Any:
             if isinstance(event.body, DirectoryWanted):
                 account, not_before = event.body.account_id, event.body.not_before
                 await directories.directory(tx, event.company_id, account)
-                await tasks.want_directory(tx, event.company_id, account, event.id, not_before)
+                await asking.want_directory(tx, event.company_id, account, event.id, not_before)
 
     return on_pushes
 

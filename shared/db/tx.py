@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +65,7 @@ class Tx:
     """Whether this process's relay leads its service's: the commit wakes it, nobody else need be told."""
     due: set[str] = field(default_factory=set)
     """The kinds of work that this transaction made due."""
+    endings: list[Callable[[bool], None]] = field(default_factory=list)
 
     async def fetch(self, sql: str, *args: object) -> list[Record]:
         """All rows."""
@@ -85,6 +86,10 @@ class Tx:
     def made_due(self, work: str) -> None:
         """Wake this process's worker of this kind of `work` once this is committed."""
         self.due.add(work)
+
+    def at_end(self, call: Callable[[bool], None]) -> None:
+        """`call` this once the transaction is over, with whether it is known to be committed."""
+        self.endings.append(call)
 
 
 class Database:
@@ -138,9 +143,16 @@ class Database:
     @asynccontextmanager
     async def _work(self, begin: str, companies: tuple[UUID, ...]) -> AsyncIterator[Tx]:
         """Wakes the workers that it made something due for, once it is committed."""
-        async with self._open(begin) as connection:
-            tx = Tx(connection, self.service, companies, self.relay_leads)
-            yield tx
+        endings: list[Callable[[bool], None]] = []
+        committed = False
+        try:
+            async with self._open(begin) as connection:
+                tx = Tx(connection, self.service, companies, self.relay_leads, endings=endings)
+                yield tx
+            committed = True
+        finally:
+            for call in endings:
+                call(committed)
         for work in tx.due:
             self.wakeups[work].notify()
 
