@@ -1,15 +1,16 @@
 """Kafka in: settings, hints, commands and our own writes become due reads and staged records."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID, uuid5
 
 from faststream.kafka import KafkaRouter
 
 from services.importer import core
-from services.importer.core import Fresh, Heed
+from services.importer.core import Fresh
 from services.importer.settings import Settings
 from services.importer.store import asking, directories, snapshots, tasks
 from services.importer.store.tasks import Claimed
@@ -32,15 +33,11 @@ from shared.db.companies import load_settings, save_settings
 from shared.db.handover import Handover
 from shared.db.leases import LEASE_SECONDS
 from shared.db.tx import Tx
-from shared.domain.ids import record_id
-from shared.domain.settings import Rules
+from shared.domain.settings import CompanySettings, Rules
 from shared.domain.values import Action, Cause, Lane
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.subscription import Reads
-
-ECHO_READ_SECONDS = 10.0
-"""Until those are read whose hints are most likely echoes of our own writes: one read for all that come meanwhile."""
 
 
 def make_router(
@@ -91,17 +88,26 @@ def make_on_notifications(handover: Handover[Claimed]) -> Any:
 
         Where a reader is idle and no other read of hints of the account is under way, it gets the read with the commit.
         """
-        held = await snapshots.load_held(
-            tx, [record_id(e.body.account_id, t.remote_id) for e in events for t in e.body.reported]
-        )
-        hinted: defaultdict[tuple[UUID, UUID], list[Message[SourceChanged]]] = defaultdict(list)
+        hinted: defaultdict[tuple[UUID, UUID], list[SourceChanged]] = defaultdict(list)
         for event in events:
-            hinted[event.company_id, event.body.account_id].append(event)
+            hinted[event.company_id, event.body.account_id].append(event.body)
+        settings = await load_settings(tx, [company for company, _ in hinted])
+        written = [account for company, account in hinted if _is_written(settings.get(company), account)]
+        if (
+            written
+        ):  # the answer to a write is staged before what is held is looked at, or sees the read that waits
+            await snapshots.lock_accounts(tx, written)
+        held = await snapshots.load_held(
+            tx, [i for hint in chain(*hinted.values()) for i in hint.record_ids()]
+        )
         for (company, account), hints in hinted.items():
-            now, later = _heeded(account, [hint.body for hint in hints], held)
+            now, later = core.heeded(hints, held)
+            wait = asking.ECHO_SECONDS
+            if now:
+                wait = asking.ANSWER_SECONDS if account in written else 0.0
             named = now + later
             for start in range(0, max(1, len(named)), asking.HINTS_AT_ONCE):
-                place = handover.place(tx) if now else None
+                place = None if wait else handover.place(tx)
                 task = await asking.add_hints(
                     tx,
                     company,
@@ -109,27 +115,17 @@ def make_on_notifications(handover: Handover[Claimed]) -> Any:
                     uuid5(events[0].id, f"{account}/{start}"),
                     named[start : start + asking.HINTS_AT_ONCE],
                     lease_seconds=LEASE_SECONDS if place else None,
-                    delay_seconds=0.0 if now else ECHO_READ_SECONDS,
+                    delay_seconds=wait,
                 )
                 if place and task:
-                    place.work = Claimed(task, (await load_settings(tx, [company])).get(company))
+                    place.work = Claimed(task, settings.get(company))
 
     return on_notifications
 
 
-def _heeded(
-    account: UUID, hints: Sequence[SourceChanged], held: Mapping[UUID, core.Held]
-) -> tuple[list[str], list[str]]:
-    """Whom to read now, and whom with the next echoes."""
-    calls: defaultdict[str, set[Heed]] = defaultdict(set)
-    for hint in hints:
-        told = {one.remote_id for one in hint.reported}
-        for remote_id in hint.remote_ids():
-            calls[remote_id] |= set() if remote_id in told else {Heed.NOW}
-        for one in hint.reported:
-            calls[one.remote_id].add(core.heed(held.get(record_id(account, one.remote_id)), one))
-    now = [i for i, found in calls.items() if Heed.NOW in found]
-    return now, [i for i, found in calls.items() if Heed.LATER in found and Heed.NOW not in found]
+def _is_written(settings: CompanySettings | None, account: UUID) -> bool:
+    """Whether the company's route writes to this account."""
+    return settings is not None and settings.route is not None and settings.route.destination == account
 
 
 def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
@@ -220,7 +216,7 @@ def make_on_dead_letter(outbox: Outbox) -> Any:
             return
         records = [_fresh(body).record_id] if isinstance(body, PushSucceeded | PushAdopted) else []
         if isinstance(body, SourceChanged):
-            records = [record_id(body.account_id, i) for i in body.remote_ids()]
+            records = body.record_ids()
         if records:
             lost = await snapshots.mark_unreadable(tx, company, records, await snapshots.milliseconds(tx))
             outgoing = [EmployeeUnreadable(**dict(row.items()), reason="internal") for row in lost]
@@ -258,6 +254,10 @@ async def _stage_written(
             known[snapshot.record_id] = saved[snapshot.record_id] = snapshot
         outgoing.extend(Outgoing(e, company, event) for e in staging.events)
     await snapshots.save_snapshots(tx, company, list(saved.values()))
+    for account in {one.account_id for one in fresh}:
+        written = [one.remote_id for one in fresh if one.account_id == account]
+        task = uuid5(events[0].id, f"echoes/{account}")
+        await asking.put_off_echoes(tx, company, account, task, written)
     await outbox.append(tx, outgoing)
 
 

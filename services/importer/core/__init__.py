@@ -1,6 +1,6 @@
 """What a hint and a freshly read record mean for staging, decided purely."""
 
-from services.importer.core.hints import Heed, Held, heed
+from services.importer.core.hints import Heed, Held, heed, heeded
 from services.importer.core.staging import Fresh, Snapshot, Staging, fresh_of, removals, shown, stage, takes
 from services.importer.core.sweeps import HOOK_TIME, is_short, is_silent, missed, sweep_seconds
 
@@ -13,6 +13,7 @@ __all__ = [
     "Staging",
     "fresh_of",
     "heed",
+    "heeded",
     "is_short",
     "is_silent",
     "missed",

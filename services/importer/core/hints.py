@@ -1,10 +1,14 @@
 """Whether a hint calls for a read: not when staging holds what it reports. Pure."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple
+from uuid import UUID
 
-from shared.contracts.events import Reported
+from shared.contracts.events import Reported, SourceChanged
+from shared.domain.ids import record_id
 from shared.domain.versions import Reading
 
 SKEW = timedelta(seconds=2)
@@ -45,3 +49,17 @@ def heed(held: Held | None, told: Reported) -> Heed:
     if since < -SKEW:
         return Heed.NOTHING
     return Heed.LATER if held.reading.written and since < ECHO else Heed.NOW
+
+
+def heeded(hints: Sequence[SourceChanged], held: Mapping[UUID, Held]) -> tuple[list[str], list[str]]:
+    """Of hints of one account: whom to read now, and whom later."""
+    calls: defaultdict[str, set[Heed]] = defaultdict(set)
+    for hint in hints:
+        for one in hint.reported:
+            calls[one.remote_id].add(heed(held.get(record_id(hint.account_id, one.remote_id)), one))
+        told = {one.remote_id for one in hint.reported}
+        for remote_id in hint.remote_ids():
+            if remote_id not in told:
+                calls[remote_id].add(Heed.NOW)
+    now = [i for i, found in calls.items() if Heed.NOW in found]
+    return now, [i for i, found in calls.items() if Heed.LATER in found and Heed.NOW not in found]

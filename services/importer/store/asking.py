@@ -71,10 +71,11 @@ WITH free AS (
     WHERE company_id = $1 AND account_id = $3 AND kind = 'records' AND cause = $4 AND run_id IS NULL AND done_at IS NULL
       AND lease_until IS NULL AND attempts = 0 AND page = 0 AND cardinality($6::text[]) > 0
       AND cardinality(ARRAY(SELECT DISTINCT unnest(remote_ids || $6::text[]))) <= $7
-    LIMIT 1 FOR UPDATE SKIP LOCKED
+      AND due_at <= now() + make_interval(secs => $10)
+    ORDER BY due_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED
 ), merged AS (
     UPDATE read_tasks t SET remote_ids = ARRAY(SELECT DISTINCT unnest(t.remote_ids || $6::text[])),
-           due_at = least(t.due_at, now() + make_interval(secs => $10)), lease_token = t.lease_token + f.claimed::int,
+           lease_token = t.lease_token + f.claimed::int,
            lease_until = CASE WHEN f.claimed THEN now() + make_interval(secs => $9) END
     FROM waiting w, free f WHERE t.company_id = w.company_id AND t.task_id = w.task_id RETURNING t.*
 ), hinted AS (
@@ -96,6 +97,10 @@ SELECT * FROM (SELECT * FROM merged UNION ALL SELECT * FROM added) AS task WHERE
 """
 HINTS_AT_ONCE = 500
 """People whom one read of hints names, so that one transaction can stage them."""
+ANSWER_SECONDS = 1.0
+"""What an account reports that we write to waits so long: it may be our own write, whose answer is on its way."""
+ECHO_SECONDS = 10.0
+"""What is most likely an echo of our own write waits so long: one read for all that come meanwhile."""
 
 
 async def add_hints(
@@ -110,7 +115,7 @@ async def add_hints(
 ) -> Task | None:
     """The system has told of changes: ask for a read of these people, if any, in so many seconds.
 
-    A read of hints that has not begun yet takes them along. With `lease_seconds` the read is claimed for the caller, unless
+    A read of hints that begins by then takes them along. With `lease_seconds` the read is claimed for the caller, unless
     it begins later or another read of hints of the account is under way.
     """
     values = (Cause.HOOK, Lane.REAL_TIME, list(remote_ids), HINTS_AT_ONCE, traceparent())
@@ -118,6 +123,39 @@ async def add_hints(
     if row is None and remote_ids and not delay_seconds:
         tx.made_due(READS)
     return task_of(row) if row else None
+
+
+_PUT_OFF_ECHOES = """
+WITH waiting AS (
+    SELECT company_id, task_id, remote_ids, due_at > now() + make_interval(secs => $6) AS later FROM read_tasks
+    WHERE company_id = $1 AND account_id = $2 AND kind = 'records' AND cause = $3 AND run_id IS NULL AND done_at IS NULL
+      AND lease_until IS NULL AND attempts = 0 AND page = 0
+    FOR UPDATE SKIP LOCKED
+), echoes AS (
+    SELECT company_id, task_id, ARRAY(SELECT unnest(remote_ids) EXCEPT SELECT unnest($5::text[])) AS others
+    FROM waiting WHERE NOT later AND remote_ids && $5::text[]
+), freed AS (
+    UPDATE read_tasks t SET remote_ids = others, done_at = CASE WHEN others = '{}' THEN now() END
+    FROM echoes e WHERE t.company_id = e.company_id AND t.task_id = e.task_id
+), names AS (
+    SELECT ARRAY(SELECT unnest(remote_ids) FROM waiting WHERE NOT later INTERSECT SELECT unnest($5::text[])) AS echoed
+), joined AS (
+    UPDATE read_tasks t SET remote_ids = ARRAY(SELECT DISTINCT unnest(t.remote_ids || n.echoed)) FROM names n
+    WHERE (t.company_id, t.task_id) = (
+        SELECT company_id, task_id FROM waiting WHERE later AND cardinality(remote_ids || n.echoed) <= $8 LIMIT 1)
+    RETURNING 1
+)
+INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, remote_ids, due_at)
+SELECT $1, $4, $2, 'records', $3, $9, echoed, now() + make_interval(secs => $7)
+FROM names WHERE echoed <> '{}' AND NOT EXISTS (SELECT FROM joined)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def put_off_echoes(tx: Tx, company: UUID, account: UUID, task_id: UUID, written: Sequence[str]) -> None:
+    """We have just learnt that we wrote these: the hints of them that wait are most likely echoes, and are read with others."""
+    values = (list(written), ANSWER_SECONDS, ECHO_SECONDS, HINTS_AT_ONCE, Lane.REAL_TIME)
+    await tx.execute(_PUT_OFF_ECHOES, company, account, Cause.HOOK, task_id, *values)
 
 
 _WANT_DIRECTORY = """

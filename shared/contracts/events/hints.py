@@ -50,6 +50,10 @@ class SourceChanged(Body):
         """Everybody whom it names."""
         return (self.remote_id, *self.others)
 
+    def record_ids(self) -> list[UUID]:
+        """Their records."""
+        return [record_id(self.account_id, i) for i in self.remote_ids()]
+
 
 class ViewChanged(Body):
     """Something that pages may show has moved. A hint, never rows; `records` is null when there are too many to name."""

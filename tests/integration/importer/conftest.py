@@ -229,6 +229,7 @@ class World:
         """People stand in the destination, and have been read."""
         self.destination.put(*remotes)
         await self.hook(*remotes, account=DESTINATION)
+        await self.due()
         await self.read()
 
     async def wanted(self, account: UUID) -> None:
