@@ -76,6 +76,7 @@ async def test_many_hints_are_one_read_of_each_account(world: World) -> None:
 
     await world.hook("a", "b", "a", "c")
     await world.hook("z", account=DESTINATION)
+    await world.due()
     await world.read()
 
     assert [["a", "b", "c"]] == world.source.named
