@@ -6,6 +6,7 @@ records that are found, the ones that share the most and the rarest keys are tak
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from struct import Struct
 from typing import NamedTuple
 from uuid import UUID
 
@@ -137,14 +138,22 @@ async def _weighed(
     if not wanted:
         return []
     rows = await tx.fetch(_HOLDERS, f"{{{','.join(map(str, wanted))}}}")
-    holders = {key: [found[at : at + 16] for at in range(24, len(found), 20)] for key, found in rows}
+    holders = {key: _read(found) for key, found in rows}
     return [(f, _weights(holders[key] for key in keys if key in holders)) for f, keys in asking]
 
 
-def _weights(shared: Iterable[Sequence[bytes]]) -> list[tuple[int, bytes]]:
+_ARRAYS = [(core.key_weight(n), Struct("20x" + "4x16s" * n).unpack) for n in range(1, core.MOST_SHARING + 1)]
+
+
+def _read(holders: bytes) -> tuple[int, tuple[bytes, ...]]:
+    """What the key weighs that these records have, and their ids."""
+    weight, unpack = _ARRAYS[len(holders) // 20 - 2]
+    return weight, unpack(holders)
+
+
+def _weights(shared: Iterable[tuple[int, tuple[bytes, ...]]]) -> list[tuple[int, bytes]]:
     weights: dict[bytes, int] = defaultdict(int)
-    for records in shared:
-        weight = core.key_weight(len(records))
+    for weight, records in shared:
         for record in records:
             weights[record] += weight
     return [(weight, record) for record, weight in weights.items()]
