@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +65,8 @@ class Tx:
     """Whether this process's relay leads its service's: the commit wakes it, nobody else need be told."""
     due: set[str] = field(default_factory=set)
     """The kinds of work that this transaction made due."""
+    effects: list[Callable[[], None]] = field(default_factory=list)
+    """What this process does once it is committed."""
 
     async def fetch(self, sql: str, *args: object) -> list[Record]:
         """All rows."""
@@ -85,6 +87,10 @@ class Tx:
     def made_due(self, work: str) -> None:
         """Wake this process's worker of this kind of `work` once this is committed."""
         self.due.add(work)
+
+    def once_committed(self, effect: Callable[[], None]) -> None:
+        """Do this in this process's memory once this is committed, before any worker is woken; never if it is not."""
+        self.effects.append(effect)
 
 
 class Database:
@@ -137,10 +143,12 @@ class Database:
 
     @asynccontextmanager
     async def _work(self, begin: str, companies: tuple[UUID, ...]) -> AsyncIterator[Tx]:
-        """Wakes the workers that it made something due for, once it is committed."""
+        """Once it is committed: its effects in memory, and the workers woken that it made something due for."""
         async with self._open(begin) as connection:
             tx = Tx(connection, self.service, companies, self.relay_leads)
             yield tx
+        for effect in tx.effects:
+            effect()
         for work in tx.due:
             self.wakeups[work].notify()
 
