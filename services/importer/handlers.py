@@ -100,6 +100,7 @@ def make_on_notifications(handover: Handover[Claimed]) -> Any:
         held = await snapshots.load_held(
             tx, [i for hint in chain(*hinted.values()) for i in hint.record_ids()]
         )
+        given = 0
         for (company, account), hints in hinted.items():
             now, later = core.heeded(hints, held)
             wait = asking.ECHO_SECONDS
@@ -107,18 +108,19 @@ def make_on_notifications(handover: Handover[Claimed]) -> Any:
                 wait = asking.ANSWER_SECONDS if account in written else 0.0
             named = now + later
             for start in range(0, max(1, len(named)), asking.HINTS_AT_ONCE):
-                place = None if wait else handover.place(tx)
+                free = not wait and handover.has_room(given)
                 task = await asking.add_hints(
                     tx,
                     company,
                     account,
                     uuid5(events[0].id, f"{account}/{start}"),
                     named[start : start + asking.HINTS_AT_ONCE],
-                    lease_seconds=LEASE_SECONDS if place else None,
+                    lease_seconds=LEASE_SECONDS if free else None,
                     delay_seconds=wait,
                 )
-                if place and task:
-                    place.work = Claimed(task, settings.get(company))
+                if task:
+                    handover.give(tx, Claimed(task, settings.get(company)))
+                    given += 1
 
     return on_notifications
 

@@ -1,6 +1,7 @@
 """syncer's composition root."""
 
 from services.syncer.api import make_routes
+from services.syncer.deciding.handover import Handover
 from services.syncer.handlers import make_router
 from services.syncer.settings import Settings
 from services.syncer.worker import Sender
@@ -20,10 +21,11 @@ async def main() -> None:
         vault = Vault(base.database, settings.vault)
         limits = Limits(base.database, settings.limits, base.clock)
         connectors = Connectors(vault, limits, base.clock, settings.egress)
-        sender = Sender(base.database, base.outbox, connectors, base.clock, settings)
+        senders = Handover()
+        sender = Sender(base.database, base.outbox, connectors, base.clock, settings, senders)
         keeping = Upkeep(base.database, base.consume, settings)
         return Parts(
-            router=make_router(base.consume, base.outbox, base.clock, settings),
+            router=make_router(base.consume, base.outbox, base.clock, settings, senders),
             workers=[sender.run],
             routes=[
                 make_routes(base.database, settings),

@@ -65,7 +65,8 @@ class Tx:
     """Whether this process's relay leads its service's: the commit wakes it, nobody else need be told."""
     due: set[str] = field(default_factory=set)
     """The kinds of work that this transaction made due."""
-    endings: list[Callable[[bool], None]] = field(default_factory=list)
+    effects: list[Callable[[], None]] = field(default_factory=list)
+    """What this process does once it is committed."""
 
     async def fetch(self, sql: str, *args: object) -> list[Record]:
         """All rows."""
@@ -87,9 +88,9 @@ class Tx:
         """Wake this process's worker of this kind of `work` once this is committed."""
         self.due.add(work)
 
-    def at_end(self, call: Callable[[bool], None]) -> None:
-        """`call` this once the transaction is over, with whether it is known to be committed."""
-        self.endings.append(call)
+    def once_committed(self, effect: Callable[[], None]) -> None:
+        """Do this in this process's memory once this is committed, before any worker is woken; never if it is not."""
+        self.effects.append(effect)
 
 
 class Database:
@@ -142,17 +143,12 @@ class Database:
 
     @asynccontextmanager
     async def _work(self, begin: str, companies: tuple[UUID, ...]) -> AsyncIterator[Tx]:
-        """Wakes the workers that it made something due for, once it is committed."""
-        endings: list[Callable[[bool], None]] = []
-        committed = False
-        try:
-            async with self._open(begin) as connection:
-                tx = Tx(connection, self.service, companies, self.relay_leads, endings=endings)
-                yield tx
-            committed = True
-        finally:
-            for call in endings:
-                call(committed)
+        """Once it is committed: its effects in memory, and the workers woken that it made something due for."""
+        async with self._open(begin) as connection:
+            tx = Tx(connection, self.service, companies, self.relay_leads)
+            yield tx
+        for effect in tx.effects:
+            effect()
         for work in tx.due:
             self.wakeups[work].notify()
 

@@ -9,13 +9,15 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def eventually(ask: Callable[[], Awaitable[T]], *, within: float = 30.0, every: float = 0.1) -> T:
-    """The first true answer of `ask`. Raises AssertionError with the last one when there is none in time."""
+async def eventually(
+    ask: Callable[[], Awaitable[T]], *, equal: T | None = None, within: float = 30.0, every: float = 0.1
+) -> T:
+    """The first answer of `ask` that is true, or is `equal`. Raises AssertionError with the last one otherwise."""
     loop = asyncio.get_running_loop()
     until = loop.time() + within
     while True:
         found = await ask()
-        if found:
+        if found if equal is None else found == equal:
             return found
         if loop.time() > until:
             msg = f"not within {within} s; the last answer was {found!r}"

@@ -111,7 +111,7 @@ class Reader:
 
     async def step(self) -> bool:
         """Carry one read through, handed over or claimed; False when nothing is due."""
-        given = await self._handover.take()
+        given = self._handover.take()
         notified = self._wakeup.count
         claimed = given or await self._claim()
         if claimed is None:

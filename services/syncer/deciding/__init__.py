@@ -9,8 +9,11 @@ import orjson
 
 from services.syncer import core
 from services.syncer.core import Decision, Push, PushOutcome, PushState, RecordState
+from services.syncer.deciding import handover
 from services.syncer.deciding.brakes import brake
-from services.syncer.store import push_queue, record_states
+from services.syncer.deciding.handover import Handover
+from services.syncer.store import decisions as saving
+from services.syncer.store import moves, push_queue
 from shared.contracts.events import (
     Body,
     Message,
@@ -21,7 +24,6 @@ from shared.contracts.events import (
     SyncProgressed,
 )
 from shared.db.tx import Record, Tx
-from shared.domain.capabilities import System
 from shared.domain.values import Lane
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.systems import SYSTEMS
@@ -38,34 +40,34 @@ async def save(
     *,
     pushed: Mapping[UUID, Push] | None = None,
     results: Mapping[UUID, Sequence[Outgoing]] = NOTHING,
+    senders: Handover | None = None,
 ) -> None:
     """Store all of it in a few statements, and publish it. `cause` gives the message that a decision answers, if any.
 
     With `pushed` (by record) the record states are what these pushes left: they are stored whole, and published as theirs
-    (lane, run and actor), with the `results` (by record) that they had. What exceeds the company's limits is held (`brakes`).
+    (lane, run and actor), with the `results` (by record) that they had. What exceeds the company's limits is held
+    (`brakes`); what one of the `senders` may send at once is claimed for it (`handover`).
     """
     decisions, begun = await brake(tx, decisions, outbox.now())
-    moved = [d for d in decisions if d.moved()]
-    await (
-        record_states.save_statuses(tx, moved)
-        if pushed is None
-        else record_states.save_outcomes(tx, decisions)
-    )
-    pushes: dict[UUID, list[Push]] = defaultdict(list)
+    if senders is not None:
+        decisions = await handover.claim(tx, senders, decisions)
+    pushes: list[tuple[UUID, Push]] = []
     ended: dict[UUID, list[tuple[UUID, PushOutcome]]] = defaultdict(list)
     outgoing = begun + published(decisions, cause, pushed or {}, results)
     for decision in decisions:
         company, push = decision.state.company_id, decision.push
         if push is not None and push != decision.state.push:
-            pushes[company].append(push)
+            pushes.append((company, _open(push)))
         if decision.ended is not None:
             if decision.state.push is None:
-                pushes[company].append(decision.ended)
+                pushes.append((company, _open(decision.ended)))
             ended[company].append((decision.ended.push_id, decision.ended.outcome or PushOutcome.FAILED))
-    for company, rows in pushes.items():
-        await push_queue.save_pushes(tx, company, [_open(i) for i in rows])
-    for system, company, rows in _moving(decisions):
-        await push_queue.save_moves(tx, company, system, rows)
+    if pushed is not None:
+        await saving.save_outcomes(tx, decisions)
+    shown = [d for d in decisions if d.moved()] if pushed is None else []
+    tokens = await saving.save_decisions(tx, shown, pushes, _moves(decisions))
+    if senders is not None:
+        handover.hand_over(tx, senders, decisions, tokens)
     for company, over in ended.items():
         runs = await push_queue.end_pushes(tx, company, over)
         outgoing += run_events(company, runs)
@@ -98,15 +100,15 @@ def published(
     return outgoing
 
 
-def _moving(decisions: Sequence[Decision]) -> list[tuple[System, UUID, list[Push]]]:
-    """The newly planned pushes by company and the system that they go to."""
-    found: dict[tuple[System, UUID], list[Push]] = defaultdict(list)
+def _moves(decisions: Sequence[Decision]) -> list[tuple[object, ...]]:
+    """The unique values that the newly planned pushes move."""
+    found: list[tuple[object, ...]] = []
     for decision in decisions:
         settings, push = decision.state.settings, decision.push
         account = settings.account(push.account_id) if settings and push else None
         if decision.planned and push is not None and account is not None:
-            found[SYSTEMS[account.system], decision.state.company_id].append(push)
-    return [(*key, rows) for key, rows in found.items()]
+            found += moves.rows_of(decision.state.company_id, SYSTEMS[account.system], push)
+    return found
 
 
 def _open(push: Push) -> Push:

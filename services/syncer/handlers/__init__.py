@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from services.syncer.core import (
     Snapshot,
     StoredSnapshot,
 )
+from services.syncer.deciding.handover import Handover
 from services.syncer.handlers.drift import Drifts
 from services.syncer.handlers.plans import Plans
 from services.syncer.settings import Settings
@@ -49,10 +50,12 @@ from shared.systems import SYSTEMS
 AUTOMATIC = (Cause.HOOK, Cause.SWEEP)
 
 
-def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settings) -> KafkaRouter:
-    """syncer's subscriptions."""
+def make_router(
+    consume: Consume, outbox: Outbox, clock: Clock, settings: Settings, senders: Handover
+) -> KafkaRouter:
+    """syncer's subscriptions; what they plan and claim goes to the `senders` of this process."""
     router = KafkaRouter()
-    handlers = Handlers(outbox, clock, settings)
+    handlers = Handlers(outbox, clock, settings, senders)
     on_dead_letter = handlers.on_dead_letter
     consume.subscribe(router, Reads(topics.SETTINGS, handlers.on_settings))
     consume.subscribe(
@@ -72,6 +75,7 @@ class Handlers:
     outbox: Outbox
     clock: Clock
     settings: Settings
+    senders: Handover = field(default_factory=Handover)
 
     async def on_settings(self, events: Sequence[Message[Any]], tx: Tx) -> None:
         """A rule that moved may move every record: they are decided again in chunks.
@@ -109,9 +113,6 @@ class Handlers:
             if core.replaces(known.get(snapshot.record_id), snapshot):
                 known[snapshot.record_id] = core.stored(snapshot)
                 newest[snapshot.record_id] = (event, snapshot)
-        await snapshots.save_snapshots(
-            tx, [(e.company_id, f, known[r].employee) for r, (e, f) in newest.items()]
-        )
         sources, destinations = [], []
         for record, (event, snapshot) in newest.items():
             document = settings.get(event.company_id)
@@ -120,7 +121,9 @@ class Handlers:
                 sources.append((event.company_id, record, automatic))
             elif not core.same(before.get(record), known[record]):  # else our own write comes back
                 destinations.append(record)
-        new = await record_states.add_records(tx, sources)
+        new = await snapshots.save_snapshots(
+            tx, [(e.company_id, f, known[r].employee) for r, (e, f) in newest.items()], sources
+        )
         records = await record_states.sources_of(tx, destinations)
         records += await snapshots.sources_named(
             tx,
@@ -217,7 +220,7 @@ class Handlers:
             records = await record_states.sources_of(tx, [body.record_id])
         else:
             records = [body.record_id]
-            await record_states.add_records(tx, [(company, body.record_id, None)])
+            await snapshots.save_snapshots(tx, [], [(company, body.record_id, None)])
         states = await record_states.load_states(tx, records, settings)
         # What mapper could not match stays so once it is known; what is handled after all, lifts its own failure.
         unknown = (getattr(body, "source_rev", 0), document.version if document else 0)
@@ -346,7 +349,7 @@ class Handlers:
             core.decide(state, (asked or {}).get(state.record_id), lane=cause(state).lane)
             for state in states.values()
         ]
-        await deciding.save(tx, self.outbox, decisions, cause)
+        await deciding.save(tx, self.outbox, decisions, cause, senders=self.senders)
 
 
 def _name_lists(settings: CompanySettings) -> list[tuple[UUID, UUID, str]]:

@@ -288,9 +288,10 @@ CREATE TYPE outcome_row AS (
     destination_record_id uuid, destination_remote_id text, created boolean, writes json
 );
 CREATE TYPE push_row AS (
-    push_id uuid, record_id uuid, account_id uuid, state text, action text, fields json, basis json, automatic boolean,
+    company_id uuid, push_id uuid, record_id uuid, account_id uuid, state text, action text, fields json, basis json, automatic boolean,
     run_id uuid, actor text, lane text, isolated boolean, step text, then_push boolean
 );
+CREATE TYPE moved_row AS (company_id uuid, account_id uuid, push_id uuid, frees text, takes text);
 CREATE TYPE plan_record_row AS (
     record_id uuid, place smallint, action text, reason text, field text, fields json, changed text[], marks text[],
     source_rev bigint, push_id uuid

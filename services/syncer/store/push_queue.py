@@ -1,4 +1,4 @@
-"""Pushes: planned, claimed under a lease, ended.
+"""Pushes: claimed under a lease, postponed, ended.
 
 Rows to change name their company each, so that the planner looks each up by its whole key: beside a constant company, or
 a condition that a partial index repeats, it reads that company's part of an index instead (decision 0005).
@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import zip_longest
 from uuid import UUID
 
 import orjson
 
-from services.syncer import core
-from services.syncer.core import Move, Push, PushOutcome, PushState
+from services.syncer.core import Push, PushOutcome, PushState
 from services.syncer.store import runs
 from shared.contracts.events import Basis
 from shared.db.tx import Record, Tx
-from shared.domain.capabilities import System
 from shared.domain.values import Action, Lane
-from shared.telemetry.traces import traceparent
 
 PUSHES = "pushes"
 """The kind of work: pushes and calls to send."""
@@ -55,146 +51,6 @@ def push_of(row: Record, prefix: str = "") -> Push:
     )
 
 
-_ADD = """
-INSERT INTO pushes (company_id, push_id, record_id, account_id, state, action, fields, basis, automatic, run_id, actor, lane,
-                   isolated, step, then_push, traceparent)
-SELECT $1, r.*, $3 FROM unnest($2::push_row[]) r
-ON CONFLICT (company_id, push_id) DO UPDATE SET
-    state = excluded.state, action = excluded.action, fields = excluded.fields, basis = excluded.basis,
-    isolated = excluded.isolated, step = excluded.step, run_id = excluded.run_id,
-    traceparent = coalesce(pushes.traceparent, excluded.traceparent),
-    lease_until = CASE WHEN excluded.state = 'waiting' THEN NULL ELSE pushes.lease_until END
-"""
-
-
-async def save_pushes(tx: Tx, company: UUID, pushes: Sequence[Push]) -> None:
-    """Store new pushes, or a newer plan of the same ones; one that waits again gives its lease back."""
-    if pushes:
-        await tx.execute(_ADD, company, [_row(push) for push in pushes], traceparent())
-    if any(push.state is PushState.PLANNED for push in pushes):
-        tx.made_due(PUSHES)
-
-
-def _row(push: Push) -> tuple[object, ...]:
-    basis = push.basis.model_dump_json() if push.basis else None
-    return (
-        push.push_id,
-        push.record_id,
-        push.account_id,
-        push.state,
-        push.action,
-        orjson.dumps(dict(push.fields)).decode(),
-        basis,
-        push.automatic,
-        push.run_id,
-        push.actor,
-        push.lane,
-        push.isolated,
-        push.step,
-        push.then_push,
-    )
-
-
-_FORGET_MOVES = "DELETE FROM moved_values WHERE company_id = $1 AND push_id = ANY ($2::uuid[])"
-_ADD_MOVES = """
-INSERT INTO moved_values (company_id, account_id, push_id, frees, takes)
-SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[])
-"""
-
-
-async def save_moves(
-    tx: Tx, company: UUID, system: System, pushes: Sequence[Push], *, again: bool = False
-) -> None:
-    """Keep the unique values that these planned pushes free and take; `again` in place of those of an earlier plan."""
-    if again and pushes:
-        await tx.execute(_FORGET_MOVES, company, [i.push_id for i in pushes])
-    rows = [(i.account_id, i.push_id, *pair) for i in pushes for pair in _pairs(*core.moving(system, i))]
-    if rows:
-        await tx.execute(_ADD_MOVES, company, *zip(*rows, strict=True))
-
-
-def _pairs(frees: Iterable[str], takes: Iterable[str]) -> list[tuple[str | None, str | None]]:
-    """Rows of a push's values; none for one that frees nothing, for nobody waits for that."""
-    freed = sorted(frees)
-    return list(zip_longest(freed, sorted(takes))) if freed else []
-
-
-_MOVES = """
-WITH RECURSIVE reached AS (
-    SELECT push_id FROM moved_values WHERE company_id = $1 AND account_id = $2 AND frees = ANY ($3::text[])
-    UNION
-    SELECT h.push_id FROM reached r
-    JOIN moved_values t ON t.company_id = $1 AND t.push_id = r.push_id
-    JOIN moved_values h ON h.company_id = $1 AND h.account_id = $2 AND h.frees = t.takes
-)
-SELECT i.push_id, i.record_id, array_agg(m.frees) AS frees, array_agg(m.takes) AS takes, i.step,
-       CASE WHEN i.state = 'planned' AND i.waits_for IS NULL THEN i.retry_at END AS retry_at
-FROM reached r JOIN pushes i ON i.company_id = $1 AND i.push_id = r.push_id
-JOIN moved_values m ON m.company_id = $1 AND m.push_id = r.push_id
-WHERE i.state IN ('planned', 'claimed', 'sending')
-GROUP BY i.company_id, i.push_id
-"""
-
-
-async def moves_towards(tx: Tx, company: UUID, account: UUID, values: Iterable[str]) -> list[Move]:
-    """The open pushes that free one of these values, those that they wait for themselves, and so on."""
-    rows = await tx.fetch(_MOVES, company, account, sorted(values))
-    return [
-        Move(
-            row["push_id"],
-            row["record_id"],
-            frozenset(filter(None, row["frees"])),
-            frozenset(filter(None, row["takes"])),
-            row["step"],
-            row["retry_at"],
-        )
-        for row in rows
-    ]
-
-
-_WAIT_FOR = """
-UPDATE pushes i SET state = 'planned', lease_until = NULL, waits_for = n.holder, due_at = now() + make_interval(secs => $6),
-       retry_at = coalesce(n.until, i.retry_at)
-FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::timestamptz[]) AS n (company_id, id, token, holder, until)
-WHERE i.company_id = n.company_id AND i.push_id = n.id AND i.lease_token = n.token AND i.state <> 'done'
-"""
-HOLDER_SECONDS = 30
-"""After which a push looks again whether the one it waits for is over; the end of that wakes it at once."""
-
-
-async def wait_for_holders(
-    tx: Tx, company: UUID, pushes: Sequence[tuple[Push, datetime | None]]
-) -> list[Record]:
-    """Give back the leases of these pushes until the push of the record that each `waits_for` is over. The runs that moved.
-
-    One that waits `until` another is retried counts in its run as that one does.
-    """
-    if not pushes:
-        return []
-    await tx.execute(
-        _WAIT_FOR,
-        [company] * len(pushes),
-        [i.push_id for i, _ in pushes],
-        [i.lease_token for i, _ in pushes],
-        [i.waits_for for i, _ in pushes],
-        [until for _, until in pushes],
-        HOLDER_SECONDS,
-    )
-    later = [i.run_id for i, until in pushes if until and i.run_id and i.retry_at is None]
-    return await runs.count(tx, company, Counter(), Counter(), Counter(later))
-
-
-_WAKE_WAITING = """
-UPDATE pushes SET due_at = now() WHERE company_id = $1 AND waits_for = ANY ($2::uuid[]) AND state = 'planned'
-"""
-
-
-async def wake_waiting(tx: Tx, company: UUID, records: Sequence[UUID]) -> None:
-    """What waits for the pushes of these records looks again."""
-    if records and await tx.execute(_WAKE_WAITING, company, records) != "UPDATE 0":
-        tx.made_due(PUSHES)
-
-
 _END = """
 WITH ended AS (
     UPDATE pushes i SET state = 'done', outcome = n.outcome, ended_at = now(), lease_until = NULL, waits_for = NULL
@@ -214,7 +70,7 @@ SELECT push_id, run_id, outcome, EXISTS (SELECT FROM woken) AS woke FROM ended
 
 
 async def end_pushes(tx: Tx, company: UUID, outcomes: Sequence[tuple[UUID, PushOutcome]]) -> list[Record]:
-    """These pushes are over . The runs that moved.
+    """These pushes are over. The runs that moved.
 
     Each push counts once in its run: one that has been retried was counted when it first failed.
     """
@@ -286,6 +142,19 @@ SELECT company_id, account_id FROM q WHERE EXISTS (
 async def queues(tx: Tx) -> list[tuple[UUID, UUID]]:
     """The (company, account) pairs with pushes that are due."""
     return [(row["company_id"], row["account_id"]) for row in await tx.fetch(_QUEUES)]
+
+
+_IS_FREE = """
+SELECT NOT EXISTS (
+    SELECT FROM pushes WHERE company_id = $1 AND account_id = $2 AND state IN ('planned', 'claimed')
+       AND (lane = 'bulk') = ANY ('{true,false}') AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
+) AND NOT EXISTS (SELECT FROM moved_values WHERE company_id = $1 AND account_id = $2 AND frees = ANY ($3::text[]))
+"""
+
+
+async def is_free(tx: Tx, company: UUID, account: UUID, values: Iterable[str]) -> bool:
+    """Whether nothing is due for this account, and no open push frees one of these values: there is nobody to wait for."""
+    return bool(await tx.fetchval(_IS_FREE, company, account, sorted(values)))
 
 
 _CLAIM = """

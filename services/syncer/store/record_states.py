@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from services.syncer.core import AutomaticWrite, Decision, Failure, MatchResult, RecordState
+from services.syncer.core import AutomaticWrite, Failure, MatchResult, RecordState
 from services.syncer.store.names import with_clashes
 from services.syncer.store.push_queue import push_of
 from services.syncer.store.snapshots import snapshot_of
@@ -19,24 +19,6 @@ from shared.domain.values import Situation, Status
 
 RECORDS = "records"
 """The kind of work: records to decide again."""
-
-_ADD_RECORDS = """
-INSERT INTO records (company_id, record_id, automatic_rev) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
-ON CONFLICT (company_id, record_id) DO UPDATE SET automatic_rev = excluded.automatic_rev
-WHERE excluded.automatic_rev IS NOT NULL
-RETURNING record_id, xmax = 0 AS new
-"""
-
-
-async def add_records(tx: Tx, records: Sequence[tuple[UUID, UUID, int | None]]) -> set[UUID]:
-    """Make sure that these (company, source record, rev staged automatically or None) have a sync status; the new ones."""
-    if not records:
-        return set()
-    rows = await tx.fetch(
-        _ADD_RECORDS, [r[0] for r in records], [r[1] for r in records], [r[2] for r in records]
-    )
-    return {row["record_id"] for row in rows if row["new"]}
-
 
 _MATCH_RESULT = """
 INSERT INTO records (company_id, record_id, situation, link_rev, link_source_rev, link_reason, destination_record_id,
@@ -213,21 +195,6 @@ def _state(row: Record, settings: CompanySettings | None) -> RecordState:
     )
 
 
-_STATUS = """
-UPDATE records s SET status = n.status, reason = n.reason, field = n.field, retry_at = n.retry_at,
-       status_rev = s.status_rev + 1, due = false
-FROM unnest($1::status_row[]) n
-WHERE s.company_id = n.company_id AND s.record_id = n.record_id
-"""
-
-
-async def save_statuses(tx: Tx, decisions: Sequence[Decision]) -> None:
-    """Store the sync statuses that moved."""
-    if decisions:
-        rows = [(d.state.company_id, d.state.record_id, *d.sync_status[:4]) for d in decisions]
-        await tx.execute(_STATUS, rows)
-
-
 _IGNORE = "UPDATE records SET ignored = $3 WHERE company_id = $1 AND record_id = $2"
 
 
@@ -252,42 +219,6 @@ async def save_failures(tx: Tx, failures: Sequence[tuple[UUID, UUID, Failure | N
             [f[1] for f in failures],
             [orjson.dumps(f[2]).decode() if f[2] else None for f in failures],
         )
-
-
-_OUTCOME = """
-UPDATE records s SET status = n.status, reason = n.reason, field = n.field, retry_at = n.retry_at,
-       status_rev = n.status_rev, due = false,
-       synced_at = n.synced_at, sent = n.sent, answered = n.answered, failure = n.failure, automatic_rev = n.automatic_rev,
-       destination_record_id = n.destination_record_id, destination_remote_id = n.destination_remote_id,
-       created = n.created, writes = n.writes
-FROM unnest($1::outcome_row[]) n
-WHERE s.company_id = n.company_id AND s.record_id = n.record_id
-"""
-
-
-async def save_outcomes(tx: Tx, decisions: Sequence[Decision]) -> None:
-    """Store these records as their pushes left them, with their sync statuses."""
-    if decisions:
-        await tx.execute(_OUTCOME, [_outcome(d) for d in decisions])
-
-
-def _outcome(decision: Decision) -> tuple[object, ...]:
-    state = decision.state
-    return (
-        state.company_id,
-        state.record_id,
-        *decision.sync_status[:4],
-        state.status_rev + decision.moved(),
-        state.synced_at,
-        state.sent.text() if state.sent else None,
-        state.answered.text() if state.answered else None,
-        orjson.dumps(state.failure).decode() if state.failure else None,
-        state.automatic_rev,
-        state.destination_record_id,
-        state.destination_remote_id,
-        state.created,
-        orjson.dumps([tuple(one) for one in state.writes]).decode(),
-    )
 
 
 _DUE = """

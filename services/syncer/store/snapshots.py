@@ -70,25 +70,39 @@ def _reading(row: Record, prefix: str = "") -> Reading | None:
 
 
 _SAVE = """
-INSERT INTO snapshots (company_id, record_id, account_id, remote_id, rev, state, employee, remote_version, remote_updated_at,
-                       requested_at, answered_at, written, reason, name_form)
-SELECT r.* FROM unnest($1::snapshot_row[]) r
-ON CONFLICT (company_id, record_id) DO UPDATE SET
-    rev = excluded.rev, state = excluded.state, remote_version = excluded.remote_version,
-    remote_updated_at = excluded.remote_updated_at, requested_at = excluded.requested_at,
-    answered_at = excluded.answered_at, written = excluded.written, reason = excluded.reason,
-    name_form = excluded.name_form,
-    employee = CASE WHEN excluded.state = 'present' THEN excluded.employee ELSE snapshots.employee END
+WITH saved AS (
+    INSERT INTO snapshots (company_id, record_id, account_id, remote_id, rev, state, employee, remote_version,
+                           remote_updated_at, requested_at, answered_at, written, reason, name_form)
+    SELECT r.* FROM unnest($1::snapshot_row[]) r
+    ON CONFLICT (company_id, record_id) DO UPDATE SET
+        rev = excluded.rev, state = excluded.state, remote_version = excluded.remote_version,
+        remote_updated_at = excluded.remote_updated_at, requested_at = excluded.requested_at,
+        answered_at = excluded.answered_at, written = excluded.written, reason = excluded.reason,
+        name_form = excluded.name_form,
+        employee = CASE WHEN excluded.state = 'present' THEN excluded.employee ELSE snapshots.employee END
+)
+INSERT INTO records (company_id, record_id, automatic_rev) SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::bigint[])
+ON CONFLICT (company_id, record_id) DO UPDATE SET automatic_rev = excluded.automatic_rev
+WHERE excluded.automatic_rev IS NOT NULL
+RETURNING record_id, xmax = 0 AS new
 """
 
 
-async def save_snapshots(tx: Tx, snapshots: Sequence[tuple[UUID, Snapshot, str]]) -> None:
+async def save_snapshots(
+    tx: Tx,
+    snapshots: Sequence[tuple[UUID, Snapshot, str]],
+    sources: Sequence[tuple[UUID, UUID, int | None]] = (),
+) -> set[UUID]:
     """Put these (company, snapshot, its employee as JSON) in place of what was known.
 
-    Removed and unreadable records keep their last values.
+    Removed and unreadable records keep their last values. The `sources` among them (company, record, rev staged
+    automatically or None) have a sync status from now on; those that are new.
     """
-    if snapshots:
-        await tx.execute(_SAVE, [_row(*one) for one in snapshots])
+    if not snapshots and not sources:
+        return set()
+    columns = [[one[n] for one in sources] for n in range(3)]
+    rows = await tx.fetch(_SAVE, [_row(*one) for one in snapshots], *columns)
+    return {row["record_id"] for row in rows if row["new"]}
 
 
 def _row(company: UUID, one: Snapshot, text: str) -> tuple[object, ...]:

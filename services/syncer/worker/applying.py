@@ -9,7 +9,8 @@ from uuid import UUID
 from services.syncer import deciding
 from services.syncer.core import PushOutcome, PushState, planning
 from services.syncer.core.planning import Applied
-from services.syncer.store import plan_steps, plans, push_queue, record_states, runs
+from services.syncer.store import plan_steps, plans, record_states, runs
+from services.syncer.store.decisions import save_pushes
 from services.syncer.store.plans import Plan
 from services.syncer.worker.recording import Outcome, Recorder
 from shared.contracts.commands import MAX_IDS
@@ -88,7 +89,7 @@ class Applier:
             for a in applied
             if a.held is not None
         ]
-        await push_queue.save_pushes(tx, company, [push for push, _ in held])
+        await save_pushes(tx, company, [push for push, _ in held])
         outcomes = [Outcome(push, held=True, moved=field, reason="moved") for push, field in held]
         await self._recorder.record(tx, company, outcomes)
         await runs.skip(tx, company, plan.plan_id, Counter(a.skipped for a in applied if a.skipped))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from services.syncer import core, deciding
 from services.syncer.core import Decision, Move, Push, PushState, RecordState, Snapshot, Turn
-from services.syncer.store import calls, directories, push_queue, record_states, snapshots
+from services.syncer.deciding.handover import Claimed
+from services.syncer.store import calls, directories, moves, push_queue, record_states, snapshots
+from services.syncer.store.decisions import save_pushes
 from services.syncer.worker.recording import Outcome, Recorder
 from shared.contracts.events import DirectoryWanted
 from shared.db.companies import load_settings
@@ -22,17 +23,6 @@ from shared.systems import SYSTEMS
 
 CLAIM = 240
 """Pushes taken at once: eight of the batches that QuickBooks takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """Pushes under our lease whose plans hold, with the record states they were compared with."""
-
-    account: Account
-    pushes: Sequence[Push]
-    states: Mapping[UUID, RecordState]
-    turns: Mapping[UUID, Turn]
-    """By push: what it may write now, where that is not its whole plan."""
 
 
 class Claimer:
@@ -58,7 +48,7 @@ class Claimer:
                 return None
             go = await self._recheck(tx, settings, account, pushes, states)
             go, turns = await self._order(tx, company, account, go, states)
-            return Claimed(account, await self._gate(tx, company, account, go), states, turns)
+            return Claimed(company, account, await self._gate(tx, company, account, go), states, turns)
 
     async def _recheck(
         self,
@@ -97,8 +87,8 @@ class Claimer:
                     newly.append(found.push)
                     outgoing.append(_planned(company, found.push))
         await calls.resume_calls(tx, company, resumed)
-        await push_queue.save_pushes(tx, company, newer)
-        await push_queue.save_moves(tx, company, SYSTEMS[account.system], newly, again=True)
+        await save_pushes(tx, company, newer)
+        await moves.replace_moves(tx, company, SYSTEMS[account.system], newly)
         await self._recorder.record(tx, company, over, states)
         await self._outbox.append(tx, outgoing)
         return go
@@ -115,25 +105,23 @@ class Claimer:
 
         Temporary values stand in the plan before they are written.
         """
-        moves = [
+        moving = [
             Move(i.push_id, i.record_id, *core.moving(SYSTEMS[account.system], i), i.step) for i in pushes
         ]
-        taken = frozenset[str]().union(*(move.takes for move in moves))
+        taken = frozenset[str]().union(*(move.takes for move in moving))
         if not taken:
             return pushes, {}
-        own = {move.push_id for move in moves}
-        others = await push_queue.moves_towards(tx, company, account.account_id, taken)
-        places = core.places([*moves, *(move for move in others if move.push_id not in own)])
+        own = {move.push_id for move in moving}
+        others = await moves.moves_towards(tx, company, account.account_id, taken)
+        places = core.places([*moving, *(move for move in others if move.push_id not in own)])
         begun = [core.begun(i, places[i.push_id]) for i in pushes]
-        await push_queue.save_pushes(
-            tx, company, [i for i, old in zip(begun, pushes, strict=True) if i != old]
-        )
+        await save_pushes(tx, company, [i for i, old in zip(begun, pushes, strict=True) if i != old])
         waiting = [
             (i._replace(state=PushState.PLANNED, waits_for=place.holder), place.until)
             for i in begun
             if (place := places[i.push_id]).turn is Turn.WAIT
         ]
-        runs = await push_queue.wait_for_holders(tx, company, waiting)
+        runs = await moves.wait_for_holders(tx, company, waiting)
         await self._outbox.append(tx, deciding.run_events(company, runs))
         shown = [
             states[i.record_id]._replace(push=i._replace(retry_at=until or i.retry_at))

@@ -11,7 +11,8 @@ from uuid import UUID
 from services.syncer import core, deciding
 from services.syncer.core import Push, PushOutcome, PushState, RecordState
 from services.syncer.settings import Settings
-from services.syncer.store import calls, push_queue, record_states, snapshots
+from services.syncer.store import calls, moves, push_queue, record_states, snapshots
+from services.syncer.store.decisions import save_pushes
 from shared.backoff import backoff_seconds
 from shared.clock import Clock
 from shared.contracts.events import PushAdopted, PushEvent, PushFailed, PushHeld, PushSucceeded
@@ -185,11 +186,11 @@ class Recorder:
         One that has gone back begins again, which counts as an attempt.
         """
         if pushes:
-            await push_queue.save_pushes(tx, company, [i._replace(state=PushState.PLANNED) for i in pushes])
+            await save_pushes(tx, company, [i._replace(state=PushState.PLANNED) for i in pushes])
             onwards, again = [i for i in pushes if i.step], [i for i in pushes if not i.step]
             await push_queue.postpone(tx, company, onwards, 0, attempt=False)
             await push_queue.postpone(tx, company, again, 0, attempt=True)
-            await push_queue.wake_waiting(tx, company, [i.record_id for i in pushes])
+            await moves.wake_waiting(tx, company, [i.record_id for i in pushes])
 
     def _onward(self, outcome: Outcome, result: _WrittenRecord | None) -> Push | None:
         """The push as it goes on, which is itself when it tries the same again; None when this outcome ends it."""

@@ -188,11 +188,10 @@ async def test_a_hint_whose_transaction_fails_gives_nobody_a_read(world: World) 
 
 async def _hand_over(world: World, *, fails: bool) -> None:
     async with world.database.transaction([COMPANY]) as tx:
-        place = world.handover.place(tx)
         task = await asking.add_hints(tx, COMPANY, SOURCE, COMPANY, ["a"], lease_seconds=45)
         assert task
-        if place:
-            place.work = Claimed(task, None)
+        if world.handover.has_room():
+            world.handover.give(tx, Claimed(task, None))
         if fails:
             raise ZeroDivisionError
 
@@ -211,15 +210,14 @@ async def test_what_a_process_died_with_another_reads_when_the_lease_has_run_out
 async def test_who_waits_for_a_reader_is_not_passed_over(world: World) -> None:
     """A reader that has not looked for what is due lately gets nothing with the hint."""
     await world.start("a", auto_update=True)
-    async with world.database.transaction([COMPANY]) as tx:
-        assert world.handover.place(tx) is None
+    assert not world.handover.has_room()
     async with idle(world):
-        async with world.database.transaction([COMPANY]) as tx:
-            places = [world.handover.place(tx) for _ in range(world.settings.readers + 1)]
-        assert [place is not None for place in places] == [True] * world.settings.readers + [False]
+        readers = world.settings.readers
+        assert [world.handover.has_room(besides) for besides in range(readers + 1)] == [True] * readers + [
+            False
+        ]
         world.handover._nothing_at -= 5
-        async with world.database.transaction([COMPANY]) as tx:
-            assert world.handover.place(tx) is None
+        assert not world.handover.has_room()
 
 
 class idle:  # noqa: N801  (a context manager)
@@ -233,9 +231,7 @@ class idle:  # noqa: N801  (a context manager)
         await eventually(self._is_idle, within=5, every=0.02)
 
     async def _is_idle(self) -> bool:
-        async with self._world.database.transaction([COMPANY]) as tx:
-            waiting = self._world.database.wakeups["reads"].waiting
-            return waiting == self._world.settings.readers and self._world.handover.place(tx) is not None
+        return self._world.handover.has_room(self._world.settings.readers - 1)
 
     async def __aexit__(self, *_: object) -> None:
         self._running.cancel()

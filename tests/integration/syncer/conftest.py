@@ -189,15 +189,19 @@ class World:
             await self.tell(self.handlers.on_facts, mark, lane=lane)
         return as_of
 
-    async def staged(
+    async def staged(self, *remotes: str, lane: Lane = Lane.BULK, **how: Any) -> None:
+        """People of the source, as an import found them, or as `staging` says."""
+        await self.tell(self.handlers.on_facts, *self.staging(*remotes, **how), lane=lane)
+
+    def staging(
         self,
         *remotes: str,
         rev: int = 1,
         cause: Cause = Cause.IMPORT,
         version: str | None = None,
         **values: Any,
-    ) -> None:
-        """People of the source, as an import found them, or as another `cause` did."""
+    ) -> list[EmployeeStaged]:
+        """The events of people of the source, found by an import or by another `cause`."""
         at = datetime.now(UTC) + timedelta(seconds=rev)
         bodies = []
         for remote in remotes:
@@ -217,10 +221,15 @@ class World:
                     cause=cause,
                 )
             )
-        await self.tell(self.handlers.on_facts, *bodies)
+        return bodies
 
     async def unmatched(
-        self, *remotes: str, rev: int = 1, link_rev: int = 1, asked_at: datetime | None = None
+        self,
+        *remotes: str,
+        rev: int = 1,
+        link_rev: int = 1,
+        asked_at: datetime | None = None,
+        lane: Lane = Lane.BULK,
     ) -> None:
         """mapper finds nobody for them."""
         bodies = [
@@ -234,7 +243,7 @@ class World:
             )
             for remote in remotes
         ]
-        await self.tell(self.handlers.on_facts, *bodies)
+        await self.tell(self.handlers.on_facts, *bodies, lane=lane)
 
     async def linked(self, remote: str, there: str, *, rev: int = 1, link_rev: int = 2) -> None:
         """mapper has linked them."""
@@ -402,8 +411,9 @@ async def world(addresses: Callable[[str], str]) -> AsyncIterator[World]:
     )
     clock, destination, origin = SystemClock(), Destination(), Destination()
     outbox = Outbox(clock)
-    sender = Sender(database, outbox, Connectors(destination, origin), clock, settings)
-    world = World(database, Handlers(outbox, clock, settings), sender, destination, origin)
+    handlers = Handlers(outbox, clock, settings)
+    sender = Sender(database, outbox, Connectors(destination, origin), clock, settings, handlers.senders)
+    world = World(database, handlers, sender, destination, origin)
     await world.start()
     yield world
     await database.close()

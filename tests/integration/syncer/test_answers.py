@@ -40,7 +40,9 @@ async def test_a_refusal_carries_quickbooks_code_words_and_trace_id_and_is_kept_
         await side.connect()
         await side.seed([{"DisplayName": "Ottoline Vassbakk"}], list="Vendor")
         handlers = world.handlers
-        world.sender = Sender(world.database, handlers.outbox, Of(side), handlers.clock, handlers.settings)
+        world.sender = Sender(
+            world.database, handlers.outbox, Of(side), handlers.clock, handlers.settings, handlers.senders
+        )
         await world.staged("taken", first_name="Ottoline", last_name="Vassbakk")
         await world.staged("free", first_name="Bea", last_name="Ek")
         await world.unmatched("taken", "free")
@@ -82,7 +84,9 @@ async def test_an_answer_to_a_whole_call_is_kept_and_stays_while_the_push_is_tri
         await side.connect()
         await side.faults({"match": {"operation": "create"}, "action": "status", "status": 503})
         handlers = world.handlers
-        world.sender = Sender(world.database, handlers.outbox, Of(side), handlers.clock, handlers.settings)
+        world.sender = Sender(
+            world.database, handlers.outbox, Of(side), handlers.clock, handlers.settings, handlers.senders
+        )
         await world.staged("one")
         await world.unmatched("one")
         await world.sync("one")

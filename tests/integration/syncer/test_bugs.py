@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.syncer.store import record_states
-from services.syncer.worker import sending
+from services.syncer.worker import transmitting
 from services.syncer.worker.recording import Outcome, Recorder
 from shared.db.companies import load_settings
 from shared.db.tx import Tx
@@ -78,7 +78,7 @@ async def test_an_answer_is_recorded_though_nobody_can_tell_who_holds_a_value(
     async def bug(*_: object) -> None:
         raise TypeError
 
-    monkeypatch.setattr(sending, "find_holders", bug)
+    monkeypatch.setattr(transmitting, "find_holders", bug)
     await world.staged("a")
     await world.unmatched("a")
     await world.sync("a")

@@ -33,7 +33,9 @@ class Of:
 async def refused(world: World, side: Side, **wanted: Any) -> dict[str, Any]:
     """What is published of the holder when somebody new wants this."""
     handlers = world.handlers
-    world.sender = Sender(world.database, handlers.outbox, Of(side), handlers.clock, handlers.settings)
+    world.sender = Sender(
+        world.database, handlers.outbox, Of(side), handlers.clock, handlers.settings, handlers.senders
+    )
     await world.staged("new", **wanted)
     await world.unmatched("new")
     await world.sync("new")

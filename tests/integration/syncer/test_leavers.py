@@ -57,7 +57,9 @@ async def leaver(world: World, tmp_path: Path, request: pytest.FixtureRequest) -
         (remote,) = await side.seed([side.person(*NAME.values())])
         found = Leaver(world, side, remote)
         handlers = world.handlers
-        world.sender = Sender(world.database, handlers.outbox, found, handlers.clock, handlers.settings)
+        world.sender = Sender(
+            world.database, handlers.outbox, found, handlers.clock, handlers.settings, handlers.senders
+        )
         read = (await side.connector().read_many([remote]))[remote]
         assert isinstance(read, Remote)
         await world.found(read)

@@ -42,7 +42,9 @@ async def qbo(world: World, tmp_path: Path) -> AsyncIterator[Side]:
         side = Side("quickbooks", place, world.database, LimitSettings(enforced=False))
         await side.connect()
         handlers = world.handlers
-        world.sender = Sender(world.database, handlers.outbox, Of(side), handlers.clock, handlers.settings)
+        world.sender = Sender(
+            world.database, handlers.outbox, Of(side), handlers.clock, handlers.settings, handlers.senders
+        )
         yield side
         await side.close()
 

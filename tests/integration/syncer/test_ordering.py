@@ -106,7 +106,12 @@ class Exchange:
         """A new process, with this connector."""
         handlers = self.world.handlers
         self.world.sender = Sender(
-            self.world.database, handlers.outbox, OneConnector(connector), handlers.clock, handlers.settings
+            self.world.database,
+            handlers.outbox,
+            OneConnector(connector),
+            handlers.clock,
+            handlers.settings,
+            handlers.senders,
         )
 
     async def push(self, *people: int, name: str = "run") -> None:

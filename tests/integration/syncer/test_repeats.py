@@ -50,6 +50,7 @@ async def quickbooks(world: World, tmp_path: Path) -> AsyncIterator[Side]:
             OneConnector(side.connector()),
             handlers.clock,
             handlers.settings,
+            handlers.senders,
         )
         yield side
         await side.close()
