@@ -1,6 +1,6 @@
 """Who is who, decided purely: facts in, a decision out."""
 
-from services.mapper.core.choose import NEAREST, Pair, can_link, choose, key_weight, nearest
+from services.mapper.core.choose import MOST_SHARING, NEAREST, Pair, can_link, choose, key_weight, nearest
 from services.mapper.core.counts import MATCHING_VERSION, Counts, open_gates
 from services.mapper.core.decide import (
     Compared,
@@ -36,6 +36,7 @@ __all__ = [
     "LEVELS",
     "LINK_BITS",
     "MATCHING_VERSION",
+    "MOST_SHARING",
     "NEAREST",
     "VETOES",
     "Compared",

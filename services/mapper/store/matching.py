@@ -6,26 +6,38 @@ records that are found, the ones that share the most and the rarest keys are tak
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from struct import Struct
+from typing import NamedTuple
 from uuid import UUID
+
+from asyncpg.pgproto import pgproto
 
 from services.mapper import core
 from services.mapper.core import Facts
+from services.mapper.store.records import account_number
 from shared.db.tx import Tx
 
 _HOLDERS = """
-SELECT h.key, h.place, h.records FROM (
-    SELECT k.key, k.place, ARRAY(
-        SELECT r.record_id FROM record_keys r WHERE r.key = k.key AND r.account_id = ($3::uuid[])[k.place] LIMIT 61
-    ) AS records
-    FROM unnest($1::bigint[], $2::int[]) AS k (key, place) OFFSET 0
-) h WHERE cardinality(h.records) BETWEEN 1 AND 60
+SELECT h.key, h.records FROM (
+    SELECT k.key, array_send(ARRAY(SELECT r.record_id FROM record_keys r WHERE r.key = k.key LIMIT 61)) AS records
+    FROM unnest($1::text::bigint[]) AS k (key) OFFSET 0
+) h WHERE octet_length(h.records) BETWEEN 21 AND 20 + 60 * 20
+"""
+"""The holders of each of these keys, which name an account (`account_number`), as PostgreSQL sends arrays: twenty bytes, then
+as many for each record, the last sixteen its id. Of some fifty records that share a key with one, few get an id made of it.
 """
 
 
-async def candidates(
-    tx: Tx, sources: Sequence[Facts], destinations: Mapping[UUID, UUID]
-) -> list[tuple[UUID, UUID, UUID]]:
-    """The pairs to compare: source record, company, destination record. `destinations` is company → account."""
+class Near(NamedTuple):
+    """A record, its company, and the records of the other side that are near to it."""
+
+    record: UUID
+    company: UUID
+    others: Sequence[UUID]
+
+
+async def candidates(tx: Tx, sources: Sequence[Facts], destinations: Mapping[UUID, UUID]) -> list[Near]:
+    """The destination records to compare with each of these. `destinations` is company → account."""
     return await _nearest(tx, sources, destinations)
 
 
@@ -54,7 +66,7 @@ async def rivals(
 
     One that a person excluded, or wants a new record for, claims nobody. `sources` is company → account.
     """
-    pairs = await _nearest(tx, destinations, sources)
+    pairs = _pairs(await _nearest(tx, destinations, sources))
     if not pairs:
         return []
     near = {source: company for _, company, source in pairs}
@@ -85,7 +97,7 @@ async def linked_near(
     tx: Tx, destinations: Sequence[Facts], sources: Mapping[UUID, UUID]
 ) -> list[tuple[UUID, UUID, UUID]]:
     """The linked source records that are nearest to these and nobody excluded: destination record, company, source record."""
-    pairs = await _nearest(tx, destinations, sources)
+    pairs = _pairs(await _nearest(tx, destinations, sources))
     if not pairs:
         return []
     near = {source: company for _, company, source in pairs}
@@ -95,50 +107,53 @@ async def linked_near(
     return [pair for pair in pairs if pair[2] in linked]
 
 
-async def _nearest(
-    tx: Tx, records: Sequence[Facts], others: Mapping[UUID, UUID]
-) -> list[tuple[UUID, UUID, UUID]]:
+def _pairs(near: Iterable[Near]) -> list[tuple[UUID, UUID, UUID]]:
+    return [(record, company, other) for record, company, others in near for other in others]
+
+
+async def _nearest(tx: Tx, records: Sequence[Facts], others: Mapping[UUID, UUID]) -> list[Near]:
     """By record: its company, and each record of the company's account in `others` that is near."""
     weighed = await _weighed(tx, records, others)
     return [
-        (record, company, other)
-        for record, company, weights in weighed
-        for _, other in core.nearest((weight, other) for other, weight in weights.items())
+        Near(f.record_id, f.company_id, [pgproto.UUID(other) for _, other in core.nearest(weights)])
+        for f, weights in weighed
     ]
 
 
 async def sharing(tx: Tx, source: Facts, destination: UUID) -> list[UUID]:
     """Every record of the destination account that shares a key with this one, near or not."""
     weighed = await _weighed(tx, [source], {source.company_id: destination})
-    return [other for _, _, weights in weighed for other in weights]
+    return [pgproto.UUID(other) for _, weights in weighed for _, other in weights]
 
 
 async def _weighed(
     tx: Tx, records: Sequence[Facts], others: Mapping[UUID, UUID]
-) -> list[tuple[UUID, UUID, dict[UUID, int]]]:
-    """By record: its company, and what the keys weigh that each record of the company's account in `others` shares."""
-    accounts = list(others.values())
-    places = {company: place for place, company in enumerate(others, 1)}
-    asking = [(f, places[f.company_id]) for f in records]
-    wanted = {(key, place) for f, place in asking for key in f.keys}
+) -> list[tuple[Facts, list[tuple[int, bytes]]]]:
+    """By record: each record of the company's account in `others` that shares keys, behind what they weigh."""
+    asking = []
+    for f in records:
+        number = account_number(others[f.company_id])
+        asking.append((f, [key ^ number for key in f.keys]))
+    wanted = sorted({key for _, keys in asking for key in keys})
     if not wanted:
         return []
-    rows = await tx.fetch(_HOLDERS, *map(list, zip(*wanted, strict=True)), accounts)
-    holders = {(key, place): found for key, place, found in rows}
-    return [
-        (
-            f.record_id,
-            f.company_id,
-            _weights(holders[key, place] for key in f.keys if (key, place) in holders),
-        )
-        for f, place in asking
-    ]
+    rows = await tx.fetch(_HOLDERS, f"{{{','.join(map(str, wanted))}}}")
+    holders = {key: _read(found) for key, found in rows}
+    return [(f, _weights(holders[key] for key in keys if key in holders)) for f, keys in asking]
 
 
-def _weights(found: Iterable[Sequence[UUID]]) -> dict[UUID, int]:
-    weights: dict[UUID, int] = defaultdict(int)
-    for records in found:
-        weight = core.key_weight(len(records))
+_ARRAYS = [(core.key_weight(n), Struct("20x" + "4x16s" * n).unpack) for n in range(1, core.MOST_SHARING + 1)]
+
+
+def _read(holders: bytes) -> tuple[int, tuple[bytes, ...]]:
+    """What the key weighs that these records have, and their ids."""
+    weight, unpack = _ARRAYS[len(holders) // 20 - 2]
+    return weight, unpack(holders)
+
+
+def _weights(shared: Iterable[tuple[int, tuple[bytes, ...]]]) -> list[tuple[int, bytes]]:
+    weights: dict[bytes, int] = defaultdict(int)
+    for weight, records in shared:
         for record in records:
             weights[record] += weight
-    return weights
+    return [(weight, record) for record, weight in weights.items()]

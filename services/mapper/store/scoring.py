@@ -8,7 +8,7 @@ from services.mapper import core
 from services.mapper.core import Compared, Facts, MatchInput, Profile, Rival, Score, Scorer
 from services.mapper.store.generations import load_counts, load_generations
 from services.mapper.store.links import linked_sources
-from services.mapper.store.matching import candidates, linked_near, rivals, sharing
+from services.mapper.store.matching import Near, candidates, linked_near, rivals, sharing
 from services.mapper.store.records import load_facts, load_profiles
 from shared.db.tx import Tx
 
@@ -44,8 +44,8 @@ class Scorers:
         self._scorers = scorers
         self._profiles: dict[UUID, Profile] = {}
         self._facts: dict[UUID, Facts] = {}
-        self._near: dict[UUID, list[tuple[UUID, UUID, UUID]]] = {}
-        self._scores: dict[tuple[UUID, UUID], Score | None] = {}
+        self._near: dict[UUID, Near] = {}
+        self._scores: dict[UUID, dict[UUID, Score | None]] = defaultdict(dict)
 
     def generation(self, company: UUID) -> int:
         """The generation of the company's counts; 0 before the first."""
@@ -56,26 +56,20 @@ class Scorers:
         scorer = self._scorers[source.company_id][1]
         return scorer.score(self._profile(source), self._profile(destination))
 
-    def _candidate(self, company: UUID, source: UUID, destination: UUID) -> Score | None:
-        """The score of two records whose profiles are known, unless it rules them out."""
-        pair = source, destination
-        if pair not in self._scores:
-            scorer = self._scorers[company][1]
-            self._scores[pair] = scorer.candidate(self._profiles[source], self._profiles[destination])
-        return self._scores[pair]
-
-    async def _possible(
-        self, tx: Tx, pairs: Sequence[tuple[UUID, UUID, UUID]]
-    ) -> list[tuple[UUID, UUID, Score]]:
-        """Of these pairs (source record, company, destination record) those that the score does not rule out."""
-        missing = {r: c for s, c, d in pairs for r in (s, d) if r not in self._profiles}
+    async def _possible(self, tx: Tx, near: Sequence[Near]) -> list[tuple[UUID, UUID, Score]]:
+        """Of these source records with destination records the pairs that the score does not rule out."""
+        missing = {r: company for s, company, others in near for r in (s, *others) if r not in self._profiles}
         if missing:
             self._profiles |= await load_profiles(tx, missing)
-        return [
-            (source, destination, score)
-            for source, company, destination in pairs
-            if (score := self._candidate(company, source, destination)) is not None
-        ]
+        found = []
+        for source, company, others in near:
+            scorer, mine, scores = self._scorers[company][1], self._profiles[source], self._scores[source]
+            for other in others:
+                if other not in scores:
+                    scores[other] = scorer.candidate(mine, self._profiles[other])
+                if (score := scores[other]) is not None:
+                    found.append((source, other, score))
+        return found
 
     async def _known(self, tx: Tx, records: Mapping[UUID, UUID]) -> dict[UUID, Facts]:
         """The facts of these records (id → company), each loaded once."""
@@ -95,16 +89,14 @@ class Scorers:
     ) -> dict[UUID, tuple[Compared, ...]]:
         """By source record: whom the score does not rule out. `destinations` is company → account."""
         fresh = [s for s in sources if s.record_id not in self._near]
-        self._near |= {s.record_id: [] for s in fresh}
-        for pair in await candidates(tx, fresh, destinations):
-            self._near[pair[0]].append(pair)
-        near = [pair for s in sources for pair in self._near[s.record_id]]
-        if not near:
-            return {}
+        self._near |= {n.record: n for n in await candidates(tx, fresh, destinations)}
+        near = [self._near[s.record_id] for s in sources if s.record_id in self._near]
         self._profiles |= {s.record_id: s.profile() for s in sources if s.record_id not in self._profiles}
         pairs = await self._possible(tx, near)
-        company = {destination: company for _, company, destination in near}
-        facts = await self._known(tx, {d: company[d] for _, d, _ in pairs})
+        if not pairs:
+            return {}
+        company = {s.record_id: s.company_id for s in sources}
+        facts = await self._known(tx, {d: company[s] for s, d, _ in pairs})
         taken = await linked_sources(tx, list(facts.values()))
         found: dict[UUID, list[Compared]] = defaultdict(list)
         for source, destination, score in pairs:
@@ -114,7 +106,7 @@ class Scorers:
     async def further(self, tx: Tx, source: Facts, destination: UUID, shown: Collection[UUID]) -> int:
         """How many more of the destination account share a key and are not ruled out by the score."""
         others = [r for r in await sharing(tx, source, destination) if r not in shown]
-        return len(await self._possible(tx, [(source.record_id, source.company_id, r) for r in others]))
+        return len(await self._possible(tx, [Near(source.record_id, source.company_id, others)]))
 
     async def twins(
         self,
@@ -144,11 +136,13 @@ class Scorers:
         best = {m.facts.record_id: c for m in match_inputs if (c := core.best_of(m)) is not None}
         wanted = {c.facts.record_id: c.facts for c in best.values()}
         claims: dict[UUID, list[Rival]] = defaultdict(list)
-        near = await rivals(tx, list(wanted.values()), sources)
-        pairs = await self._possible(tx, [(source, company, d) for d, company, source in near])
+        claimed: dict[tuple[UUID, UUID], list[UUID]] = defaultdict(list)
+        for destination, company, source in await rivals(tx, list(wanted.values()), sources):
+            claimed[source, company].append(destination)
+        pairs = await self._possible(tx, [Near(*source, found) for source, found in claimed.items()])
         self._facts |= {m.facts.record_id: m.facts for m in match_inputs}
-        company = {source: company for _, company, source in near}
-        known = await self._known(tx, {s: company[s] for s, _, _ in pairs})
+        possible = {source for source, _, _ in pairs}
+        known = await self._known(tx, {s: company for s, company in claimed if s in possible})
         for source, destination, score in pairs:
             if takes_part(known[source]):
                 claims[destination].append(Rival(source, score))

@@ -11,6 +11,8 @@ from httpx import ASGITransport, AsyncClient
 
 from services.mapper import store
 from services.mapper.api import make_routes
+from services.mapper.store.matching import candidates
+from services.mapper.store.records import account_number, load_facts
 from shared.contracts.commands import CreateRecord, LinkRecord, UnlinkRecord
 from shared.contracts.events import EmployeeUnreadable, PushSucceeded
 from shared.db.tx import Database
@@ -403,3 +405,26 @@ async def test_the_internal_reads(world: Any) -> None:
                 )
                 == found
             ), q
+
+
+async def test_the_rows_of_keys_are_those_of_the_records_and_say_whose_they_are(world: Any) -> None:
+    """Of new, changed and removed records; nobody on the own side is ever found."""
+    await world.set(world.document())
+    ana = {"number": "7501", "first_name": "Nelly", "last_name": "Farraday"}
+    await world.tell(world.staged("source", "s1", **ana), world.staged("destination", "d1", **ana))
+    await world.tell(world.staged("source", "s2", **ana), world.staged("destination", "d2", **ana))
+    await world.tell(
+        world.staged("source", "s1", **{**ana, "number": "9"}), world.removed("destination", "d1", rev=2)
+    )
+    stored = [(r["record_id"], r["key"]) for r in await world.rows("SELECT record_id, key FROM record_keys")]
+    records = await world.rows("SELECT record_id, account_id, keys FROM records")
+    assert len(stored) > 20
+    assert sorted(stored) == sorted(
+        (r["record_id"], key ^ account_number(r["account_id"])) for r in records for key in r["keys"]
+    )
+    async with world.database.transaction([world.company]) as tx:
+        facts = await load_facts(tx, {world.id("source", "s1"): world.company})
+        near = await candidates(tx, list(facts.values()), {world.company: world.account("destination")})
+    assert [(n.record, n.others) for n in near] == [
+        (world.id("source", "s1"), [world.id("destination", "d2")])
+    ]
