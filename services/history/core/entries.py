@@ -54,6 +54,8 @@ KINDS: Mapping[str, HistoryKind] = MappingProxyType(
 """What is shown, by wire type."""
 _SAME = timedelta(seconds=60)
 """A status within this time of what happened before is what that led to."""
+_SAID: Mapping[str, str] = MappingProxyType({"record.linked": "link", "record.excluded": "exclude"})
+"""mapper's answers that say no more than the decision that led to them."""
 _DETAILS = (
     "decision",
     "note",
@@ -120,12 +122,20 @@ class Group:
             name: self.bodies[-1][name] for name in _DETAILS if self.bodies[-1].get(name) not in (None, "")
         }
 
+    def is_said_by(self, answer: Entry, body: Mapping[str, Any]) -> bool:
+        """Whether this is a decision, and the answer repeats it."""
+        mine, there = self.bodies[-1], "destination_record_id"
+        done = self.events[-1].type == "decision.made" and mine.get("outcome", "done") == "done"
+        same = mine.get(there) in (None, body.get(there))
+        return done and same and _SAID.get(answer.type) == mine["decision"]
+
 
 def grouped(events: Iterable[Entry]) -> list[Group]:
     """The entries of one record, or of what concerns none, from its events in their order; oldest first."""
     groups: list[Group] = []
     pushes: dict[str, Group] = {}
     linked: Any = None
+    decided: Group | None = None
     for event in events:
         kind = KINDS.get(event.type)
         if kind is None:
@@ -138,7 +148,7 @@ def grouped(events: Iterable[Entry]) -> list[Group]:
             continue
         if kind is HistoryKind.MATCHING and event.type != "decision.made":
             before, linked = linked, (event.type, body.get("reason"), body.get("destination_record_id"))
-            if before == linked:
+            if before == linked or (decided is not None and decided.is_said_by(event, body)):
                 continue
         if kind is HistoryKind.SYNC and (push := pushes.get(body["push_id"])) is not None:
             _goes_on(push, event, body)
@@ -146,6 +156,8 @@ def grouped(events: Iterable[Entry]) -> list[Group]:
         group = Group(kind, [event], [body], body.get("changes") or body.get("fields") or {})
         _status_of(group, body)
         groups.append(group)
+        if kind is HistoryKind.MATCHING:
+            decided = group
         if kind is HistoryKind.SYNC:
             pushes[body["push_id"]] = group
     return groups

@@ -88,6 +88,24 @@ def test_mappers_answers_are_shown_when_they_differ_and_decisions_always() -> No
     assert grouped(events)[1].detail() == {"decision": "unlink", "note": "not her"}
 
 
+def test_a_decision_and_the_answer_that_only_repeats_it_are_one_entry() -> None:
+    other, link = {"destination_record_id": str(RECORD)}, {"destination_record_id": str(OTHER)}
+    events = [
+        event(1, "decision.made", decision="link", outcome="done", actor="ann", **link),
+        event(2, "employee.changed", cause="hook", changes=PLANNED),
+        event(3, "record.linked", origin="manual", reason="", **link),
+        event(4, "decision.made", decision="exclude", note="a contractor", actor="ann"),
+        event(5, "record.excluded", reason="excluded", **link),
+        event(6, "decision.made", decision="include", actor="ann"),
+        event(7, "record.linked", origin="manual", reason="", **link),
+        event(8, "decision.made", decision="link", outcome="link_taken", actor="ann", **other),
+        event(9, "record.disputed", reason="link_taken"),
+        event(10, "decision.made", decision="link", actor="ann", **link),
+        event(11, "record.linked", origin="auto", reason="", **other),
+    ]
+    assert [n for _, n in shown(grouped(events))] == [1, 2, 4, 6, 7, 8, 9, 10, 11]
+
+
 def test_a_version_in_which_nothing_moved_is_none() -> None:
     events = [event(1, "employee.changed", cause="sweep", changes={}), event(2, "directory.complete")]
     assert grouped(events) == []
