@@ -130,7 +130,8 @@ REASONS: dict[str, Reason] = {
         "Look for another tool, or another company here, that writes to the same accounts, and stop one of them. Then sync it.",
     ),
     "inactive_at_source": Reason(
-        "This person is not active in {source}.", "Nothing to do: inactive people are not sent."
+        "This person is not active in {source}.",
+        "Nothing to do: inactive people are not sent. Exclude them to take them off this list.",
     ),
     "deleted_at_source": Reason("This person is gone from {source}.", "Decide what to do in {destination}."),
     "deleted_at_destination": Reason(

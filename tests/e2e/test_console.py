@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from shared.domain.reasons import REASONS
 from tests.support.browser import Watched, open_page
 from tests.support.console import WITHIN, Console, Side, both_directions
 from tests.support.fleet import Fleet
 
+CUT = """(cell, texts) => texts.filter((text) => {
+  cell.querySelector(".reason-text").firstChild.data = text;
+  return cell.scrollHeight > cell.clientHeight;
+})"""
+"""Which of these texts do not fit into the cell of a reason."""
 PEOPLE = {
     "mouse": (("Quill", "Farrow"), ("Bram", "Oxley"), ("Tova", "Lindqvist"), ("Idris", "Pemberton"), ("Wren", "Castellan"),
               ("Jorik", "Abernathy"), ("Sunniva", "Drake"), ("Calix", "Thornbury"), ("Petra", "Vandermeer"), ("Osric", "Hale")),
@@ -441,6 +447,35 @@ async def test_a_view_is_saved_and_comes_back_by_keyboard(console: Console, stag
     await console.button("View").click()
     await console.button("Delete the view Mondays").click()
     await expect(page.get_by_role("button", name="Mondays", exact=True)).to_have_count(0, timeout=WITHIN)
+
+
+@pytest.mark.parametrize("side", [0], indirect=True)
+async def test_every_reason_is_readable_at_1024_pixels_and_present_at_390(
+    console: Console, side: Side
+) -> None:
+    """With its link, in the widest list that a window with scroll bars leaves; the longest words of each reason."""
+    page = console.page
+    await side.known(("Maud", "Readable"))
+    await side.hire(("Maud", "Readable"), at="readable.example")
+    await console.open(side.company)
+    await console.import_new(side)
+    await console.open(side.company, "?q=Readable")
+    cell = page.locator(".reason-cell")
+    await expect(cell.get_by_role("button", name="Choose")).to_be_visible(timeout=WITHIN)
+    names = {"source": "Linarc", "destination": "QuickBooks Online", "field": "Permission level"}
+    texts = [reason.text.format(**names) for reason in REASONS.values()]
+    for width in (1_009, 1_024, 1_265, 1_280, 1_490):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.locator(".grid").evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+        cut = await cell.evaluate(CUT, texts)
+        assert cut == [], width
+
+    await page.set_viewport_size({"width": 390, "height": 844})
+    reason = page.locator(".person-reason")
+    await expect(reason).to_contain_text("Someone in QuickBooks Online has an equal or similar name.")
+    assert await reason.evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+    pill, box = await page.locator("button.pill").bounding_box(), await reason.bounding_box()
+    assert pill and box and pill["y"] + pill["height"] <= box["y"]
 
 
 async def test_nothing_sticks_out_at_360_pixels(staging: Fleet, browser: Browser) -> None:

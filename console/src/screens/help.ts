@@ -26,9 +26,9 @@ const sync = (
         "Choose people in the live directory: a click chooses one, Ctrl adds, Shift selects a range, Select All takes everybody. Then press Import.",
       ]
     : [`Press Import and choose Import ${kind} Items from Source (${source}).`]),
-  "Wait until the line at the foot says that the import is finished. The rows say Needs Sync; those that need a decision say Needs Action.",
+  "Wait until the line at the foot shows a green tick and says how many are new. The rows say Needs Sync; those that need a decision say Needs Action.",
   ...choose,
-  `Press Sync to Destination (${destination}). The plan shows what will be written; press Approve and write. Where the rules allow it, a few are written at once, without a plan.`,
+  `Press Sync to Destination (${destination}). The plan shows what will be written; press Approve and write. Where it is held, as the first one is, it says why, and the button is Release and write. Where the rules allow it, a few are written at once, without a plan.`,
   "Go back to Employees. Each row turns Synced, with the date and time, or says why it did not. Point at Failed to read the reason, and press it to try that one again.",
 ];
 

@@ -81,11 +81,11 @@ def could_change(best: Score, second: Score | None) -> tuple[str, ...]:
     if missing > 0:
         fields = [words for field, words in _STRONG.items() if best.level(field) != "equal"]
         found.append(
-            f"{missing:.1f} bits are missing for a link: an equal {', '.join(fields)} would add about 12."
+            f"{missing:.1f} points are missing for a link: an equal {' or '.join(fields)} would add about 12."
         )
     if second is not None and best.bits - second.bits < MARGIN_BITS:
         lead = best.bits - second.bits
         found.append(
-            f"The next candidate is only {lead:.1f} bits behind, and {MARGIN_BITS:.0f} are needed: say which of the two it is."
+            f"The next candidate is only {lead:.1f} points behind, and {MARGIN_BITS:.0f} are needed: say which of the two it is."
         )
     return tuple(found)

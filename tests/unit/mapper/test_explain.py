@@ -23,5 +23,5 @@ def test_each_veto_says_what_would_lift_it() -> None:
 
 def test_missing_bits_and_a_close_second_are_counted() -> None:
     missing, close = could_change(score(2.5, extra=1.0), score(0.0))
-    assert missing.startswith("4.5 bits are missing") and "employee number" not in missing
-    assert "birth date" in missing and close.startswith("The next candidate is only 2.5 bits behind")
+    assert missing.startswith("4.5 points are missing") and "employee number" not in missing
+    assert "birth date" in missing and close.startswith("The next candidate is only 2.5 points behind")

@@ -54,7 +54,7 @@ interface GridProps {
 /** What fits into the height that browsers give an element; more is found by a filter. */
 const MOST_ROWS = 250_000;
 const NARROW = window.matchMedia("(max-width: 640px)");
-const MEDIUM = window.matchMedia("(max-width: 1100px)");
+const MEDIUM = window.matchMedia("(max-width: 1500px)");
 const useMedia = (media: MediaQueryList) =>
   useSyncExternalStore(
     (tell) => {
@@ -77,7 +77,7 @@ export const Grid = memo(function Grid({ filter, sort, selection, onSelect, onFi
   const pages = found.data?.pages;
   const { ids, total } = useMemo(() => listed(pages), [pages]);
   const grid = useRef<HTMLDivElement>(null);
-  const height = small ? 56 : rowHeight(density);
+  const height = rowHeight(density, small, medium);
   const { from, to, reveal } = useWindow(grid, height, HEADING);
   const pinned = useRef<{ focused: string | null; anchor: string | null }>({ focused: null, anchor: null });
   const items = useItems(ids, from, to, pinned);

@@ -89,7 +89,7 @@ export function NameCell({ id, filter, small }: CellProps) {
     <span className={isOut(row, filter) ? "person out" : "person"} title={nameOf(row)}>
       <span className="person-name">{nameOf(row)}</span>
       {small && (
-        <small>
+        <small className={needsSomebody(row) ? "person-reason" : undefined}>
           {[row.number ?? text.employees.noNumber, needsSomebody(row) && row.reason_text]
             .filter(Boolean)
             .join(" · ")}
@@ -149,7 +149,7 @@ export function ReasonCell({ id, onOpen }: CellProps) {
     <span className="reason-cell">
       <span className="reason-text" title={reason}>
         {reason}
-      </span>
+      </span>{" "}
       {row.status === "failed" && mayChange ? (
         <RetryLink row={row} />
       ) : (

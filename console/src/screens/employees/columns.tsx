@@ -32,7 +32,7 @@ export function columnsFor(
     id: "name",
     label: small ? c.nameShort : c.name,
     width: "1.1fr",
-    minWidth: small ? 100 : medium ? 184 : 196,
+    minWidth: small ? 100 : medium ? 150 : 196,
     allowsSorting: true,
     isRowHeader: true,
     cell: (p) => <NameCell {...p} />,
@@ -64,8 +64,8 @@ export function columnsFor(
   const synced: ColumnSpec = {
     id: "synced_at",
     label: c.synced,
-    width: medium ? 128 : 184, // "Nov 29, 2026, 12:44 AM"
-    minWidth: 120,
+    width: medium ? 100 : 184, // "Nov 29, 2026, 12:44 AM", in two lines or one
+    minWidth: 100,
     allowsSorting: true,
     cell: (p) => <SyncedCell {...p} />,
   };
@@ -73,7 +73,7 @@ export function columnsFor(
     id: "reason",
     label: c.reason,
     width: "2fr",
-    minWidth: 200,
+    minWidth: 230,
     cell: (p) => <ReasonCell {...p} />,
   };
   return [serial, number, name, status, reason, synced, actions].filter(({ id }) => !hidden.includes(id));

@@ -44,5 +44,6 @@ export const useLook = () =>
     () => now,
   );
 
-/** In pixels. */
-export const rowHeight = (density: Look["density"]) => (density === "compact" ? 32 : 40);
+/** In pixels; what has little width has the height for a reason of several lines. */
+export const rowHeight = (density: Look["density"], small: boolean, medium: boolean) =>
+  small ? 66 : density === "compact" ? 32 : medium ? 48 : 40;

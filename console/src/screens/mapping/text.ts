@@ -26,7 +26,7 @@ export const words = {
       : `${n(count)} more are less near, but not ruled out: search ${system}.`,
   found: (count: number) => (count === 1 ? "1 found" : `${n(count)} found`),
   choose: "Who is it?",
-  mark: "Links automatically above the mark",
+  mark: "Past the mark, Muster links by itself",
   search: (system: string) => `Search all of ${system}`,
   none: (system: string) => `Nobody in ${system} is close. Search, or create a new record.`,
   notFound: "Nobody matches this search.",

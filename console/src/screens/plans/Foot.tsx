@@ -28,6 +28,16 @@ export function Foot({ plan, ticked, onReleased }: FootProps) {
   return (
     <footer className="plan-foot">
       <span role="status">{saysWhat(plan)}</span>
+      {plan.outcomes?.failed ? (
+        <Link
+          to="/c/$company/employees"
+          params={{ company: id }}
+          search={{ status: ["needs_action", "failed"] }}
+          className="plan-link"
+        >
+          {words.seeFailed}
+        </Link>
+      ) : null}
       <Link to="/c/$company/employees" params={{ company: id }} search={lastList(id)} className="plan-link">
         {words.back}
       </Link>

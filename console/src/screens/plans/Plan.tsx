@@ -16,7 +16,7 @@ import { plan as planQuery } from "./queries";
 import { Records } from "./Records";
 import { Tiles } from "./Tiles";
 import type { PlanRecord, PlanSearch, PlanView } from "./types";
-import { STATE, TONE, words } from "./words";
+import { stateOf, words } from "./words";
 import "../../ui/Status.css";
 import "./Plan.css";
 
@@ -88,9 +88,10 @@ function Shown({ plan }: { plan: PlanView }) {
 }
 
 function Lead({ plan }: { plan: PlanView }) {
+  const [state, tone] = stateOf(plan);
   return (
     <>
-      <span className={`status-label dotted ${TONE[plan.state]}`}>{STATE[plan.state]}</span>
+      <span className={`status-label dotted ${tone}`}>{state}</span>
       <span>
         {plan.kind === "rules" ? (
           words.byRules

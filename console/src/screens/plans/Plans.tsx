@@ -11,7 +11,7 @@ import { Spinner, State } from "../../ui/State";
 import { Who } from "../history/Who";
 import { plans } from "./queries";
 import type { PlanView } from "./types";
-import { ACTION, STATE, TONE, words } from "./words";
+import { ACTION, stateOf, words } from "./words";
 import "../../ui/Status.css";
 import "./Plan.css";
 
@@ -48,6 +48,7 @@ export function Plans() {
 function Row({ plan }: { plan: PlanView }) {
   const { id, route } = useCompany();
   const destination = route?.destination ?? "";
+  const [state, tone] = stateOf(plan);
   return (
     <li>
       <Link
@@ -56,7 +57,7 @@ function Row({ plan }: { plan: PlanView }) {
         search={{}}
         className="plan-line"
       >
-        <span className={`status-label dotted ${TONE[plan.state]}`}>{STATE[plan.state]}</span>
+        <span className={`status-label dotted ${tone}`}>{state}</span>
         <span className="plan-line-title">
           {plan.kind === "rules"
             ? words.rules(destination, when(plan.created_at))

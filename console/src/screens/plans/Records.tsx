@@ -201,7 +201,11 @@ function What({ record }: { record: PlanRecord }) {
       ))}
       {changes.length > SHOWN && <span className="muted">{words.more(changes.length - SHOWN)}</span>}
       {hidden > 0 && <span className="muted">{words.hiddenMore(hidden)}</span>}
-      {record.outcome && <span className="muted">{OUTCOME[record.outcome] ?? record.outcome}</span>}
+      {record.outcome && (
+        <span className={record.outcome === "failed" ? "status-label dotted failed" : "muted"}>
+          {OUTCOME[record.outcome] ?? record.outcome}
+        </span>
+      )}
     </>
   );
 }

@@ -13,7 +13,7 @@ export const ACTION: Record<PlanAction, string> = {
   no_change: "Nothing to do",
 };
 
-export const STATE: Record<PlanView["state"], string> = {
+const STATE: Record<PlanView["state"], string> = {
   draft: "Draft",
   held: "Held",
   approved: "Approved",
@@ -23,7 +23,7 @@ export const STATE: Record<PlanView["state"], string> = {
   expired: "Expired",
 };
 
-export const TONE: Record<PlanView["state"], string> = {
+const TONE: Record<PlanView["state"], string> = {
   draft: "needs_sync",
   held: "held",
   approved: "syncing",
@@ -32,6 +32,12 @@ export const TONE: Record<PlanView["state"], string> = {
   cancelled: "held",
   expired: "held",
 };
+
+/** The state in a word, and its tone: what is done may have failed, for some or for all. */
+export function stateOf({ state, outcomes }: Pick<PlanView, "state" | "outcomes">): [string, string] {
+  if (state !== "done" || !outcomes?.failed) return [STATE[state], TONE[state]];
+  return [outcomes.succeeded ? words.inPart : words.notAtAll, "failed"];
+}
 
 export const OUTCOME: Record<string, string> = {
   waiting: "Waits for its turn",
@@ -127,6 +133,9 @@ export const words = {
   approved: "The plan is being written.",
   released: "Released. It is being written.",
   stopped: "The plan is cancelled.",
+  inPart: "Written in part",
+  notAtAll: "Not written",
+  seeFailed: "See who failed and why",
   progress: (outcomes: Record<string, number>) =>
     Object.entries(outcomes)
       .filter(([, count]) => count > 0)
