@@ -14,8 +14,9 @@ from tests.support.console import WITHIN, Console, Side, both_directions
 from tests.support.fleet import Fleet
 
 CUT = """(cell, texts) => texts.filter((text) => {
-  cell.querySelector(".reason-text").firstChild.data = text;
-  return cell.scrollHeight > cell.clientHeight;
+  const reason = cell.querySelector(".reason-text");
+  reason.firstChild.data = text;
+  return [cell, reason].some((one) => one.scrollHeight > one.clientHeight);
 })"""
 """Which of these texts do not fit into the cell of a reason."""
 PEOPLE = {
