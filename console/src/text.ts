@@ -256,6 +256,7 @@ export const text = {
   },
   status: {
     retry: "Click to try this one again",
+    againAt: (at: string) => `Tried again at ${at}.`,
     retryAt: (at: string) => `Retries automatically at ${at}.`,
     retryNow: (at: string) => `Retries automatically at ${at}. Click to try it now`,
     why: "Click to see what to do",

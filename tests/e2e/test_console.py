@@ -465,9 +465,12 @@ async def test_every_reason_is_readable_at_1024_pixels_and_present_at_390(
     await expect(cell.get_by_role("button", name="Choose")).to_be_visible(timeout=WITHIN)
     names = {"source": "Linarc", "destination": "QuickBooks Online", "field": "Permission level"}
     texts = [reason.text.format(**names) for reason in REASONS.values()]
+    texts.append(f"{REASONS['outcome_unknown'].text.format(**names)} Tried again at 29 Nov 2026, 20:15.")
     for width in (1_009, 1_024, 1_265, 1_280, 1_490):
         await page.set_viewport_size({"width": width, "height": 800})
         assert await page.locator(".grid").evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+        tops = [await page.locator(part).first.bounding_box() for part in (".search", ".chip")]
+        assert width < 1_265 or (tops[0] and tops[1] and abs(tops[0]["y"] - tops[1]["y"]) < 8), width
         cut = await cell.evaluate(CUT, texts)
         assert cut == [], width
 

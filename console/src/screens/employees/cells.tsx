@@ -143,7 +143,7 @@ export function ReasonCell({ id, onOpen }: CellProps) {
   const [open, setOpen] = useState(false);
   if (!row || !needsSomebody(row)) return null;
   const reason = row.retry_at
-    ? `${row.reason_text} ${text.status.retryAt(when(row.retry_at))}`
+    ? `${row.reason_text} ${text.status.againAt(when(row.retry_at))}`
     : row.reason_text;
   return (
     <span className="reason-cell">
