@@ -1,7 +1,8 @@
 """What a record costs, in counts that do not depend on the machine, and the CPU beside them.
 
-Five phases: everybody is imported and pushed (creations), everybody's middle name changes and is imported and pushed
-(updates), and single changes follow each other in real time. PostgreSQL counts statements and transactions by role, the
+Seven phases: everybody is imported and pushed (creations), everybody's middle name changes and is imported and pushed
+(updates), and single changes follow each other in real time, without the webhooks of QuickBooks and with them; what those
+add is the echo. PostgreSQL counts statements and transactions by role, the
 relays' apart (`pg_stat_statements`), and fsyncs of the WAL (`pg_stat_io`); Kafka has its end offsets, the sandboxes count
 their calls. What the idle system counts in the same time is taken off.
 """
@@ -29,7 +30,7 @@ from muster.client import AsyncClient
 from muster.demo import UNATTENDED, prepare
 from muster.demo_run import push_all, settled
 from muster.postgres import Postgres, scratch
-from muster.sandboxes import TENANTS
+from muster.sandboxes import REALMS, TENANTS
 from muster.stack import Options, Stack
 from shared.contracts.topics import TOPICS
 from shared.db.tx import Record
@@ -41,8 +42,10 @@ MOST, CHANGES, IDLE_SECONDS, PATIENCE_SECONDS = 2_000, 25, 10.0, 60.0
 ENDED = ("completed", "failed")
 ECHO_SECONDS = 0.4
 """After a push, until its echo has been staged and the pages have been told."""
+ECHOED, UNECHOED = "real-time update", "real-time update without its echo"
 _GOALS = {
-    "real-time update": "transactions 12, statements 80, messages 8, fsyncs 12",
+    ECHOED: "transactions 12, statements 80, messages 8, fsyncs 12",
+    "echo": "transactions 2, messages 1, calls 0",
     "bulk push, creation": "messages 4.5",
     "bulk push, update": "messages 3.5",
 }
@@ -75,7 +78,7 @@ class Cost:
 
     def _line(self, what: str) -> str:
         parts = sorted(self.each[what].items(), key=lambda part: -part[1])
-        shown = ", ".join(f"{name} {count:.2f}" for name, count in parts if count >= 0.005)
+        shown = ", ".join(f"{name} {count:.2f}" for name, count in parts if abs(count) >= 0.005)
         return f"  {what}: {sum(self.each[what].values()):.2f} = {shown}"
 
 
@@ -98,6 +101,17 @@ def costs(phases: Sequence[Phase], idle: Phase) -> list[Cost]:
             each.setdefault(what, {})[part] = (count - of_idle) / records
         found.append(Cost(name, records, each))
     return found
+
+
+def with_echo(found: Sequence[Cost]) -> list[Cost]:
+    """Also what an echo costs: what an update costs more with it."""
+    by_phase = {cost.phase: cost for cost in found}
+    echoed, without = by_phase[ECHOED], by_phase[UNECHOED].each
+    each = {
+        what: {part: count - without.get(what, {}).get(part, 0.0) for part, count in parts.items()}
+        for what, parts in echoed.each.items()
+    }
+    return [*found, Cost("echo", echoed.records, each)]
 
 
 @dataclass(slots=True)
@@ -196,7 +210,7 @@ async def _measure(stack: Stack, people: int) -> list[Cost]:
             fleet = Fleet(stack, access, client, meter.http)
             await _phases(meter, fleet, people)
         *busy, idle = meter.phases
-        return costs(busy, idle)
+        return with_echo(costs(busy, idle))
 
 
 async def _phases(meter: _Meter, fleet: Fleet, people: int) -> None:
@@ -215,14 +229,25 @@ async def _phases(meter: _Meter, fleet: Fleet, people: int) -> None:
         await settled(fleet.client, fleet.company.company_id, people)
     async with meter.phase("bulk push, update", len(remote_ids)):
         await _push(fleet)
+    await _in_real_time(meter, fleet)
+    quickbooks = f"{fleet.stack.urls['sandbox_quickbooks']}/admin/webhooks"
+    (await fleet.http.delete(quickbooks, params={"scope": REALMS[0]})).raise_for_status()
+    async with meter.phase(UNECHOED, CHANGES):
+        for remote_id in remote_ids[:CHANGES]:
+            await _change(meter, fleet, remote_id, "Unechoed")
+    await _in_real_time(meter, fleet)
+    async with meter.phase(ECHOED, CHANGES):
+        for remote_id in remote_ids[:CHANGES]:
+            await _change(meter, fleet, remote_id, "Single")
+    async with meter.phase("idle", 1):
+        await asyncio.sleep(IDLE_SECONDS)
+
+
+async def _in_real_time(meter: _Meter, fleet: Fleet) -> None:
+    """Both systems send their webhooks, and what changes is pushed."""
     await prepare(fleet.stack, UNATTENDED)
     await fleet.client.call("PATCH", f"{fleet.path}/route/rules", json={"auto_sync": True})
     await quiet(meter.database)
-    async with meter.phase("real-time update", CHANGES):
-        for remote_id in remote_ids[:CHANGES]:
-            await _change(meter, fleet, remote_id)
-    async with meter.phase("idle", 1):
-        await asyncio.sleep(IDLE_SECONDS)
 
 
 async def _push(fleet: Fleet) -> None:
@@ -245,10 +270,10 @@ async def _edit(fleet: Fleet, remote_id: str, middle_name: str) -> None:
     answer.raise_for_status()
 
 
-async def _change(meter: _Meter, fleet: Fleet, remote_id: str) -> None:
+async def _change(meter: _Meter, fleet: Fleet, remote_id: str, middle_name: str) -> None:
     """One change from Linarc's webhook to the destination, and what QuickBooks' webhook says of it."""
     record, began = record_id(UUID(fleet.company.source), remote_id), datetime.now(UTC)
-    await _edit(fleet, remote_id, "Single")
+    await _edit(fleet, remote_id, middle_name)
     until = time.monotonic() + PATIENCE_SECONDS
     while not await meter.database.fetchval(_PUSHED, record, began):
         judge("cost", "ended: a change in real time", good=time.monotonic() < until)

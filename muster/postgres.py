@@ -45,9 +45,9 @@ def _reachable(path: Path) -> bool:
 
 
 @contextmanager
-def scratch(prefix: str = "muster-") -> Iterator[Path]:
+def scratch(prefix: str = "muster-", parent: Path | None = None) -> Iterator[Path]:
     """A folder that is gone afterwards, with everything in it: PostgreSQL, which never runs as root, may go down to it."""
-    with TemporaryDirectory(prefix=prefix) as folder:
+    with TemporaryDirectory(prefix=prefix, dir=parent) as folder:
         Path(folder).chmod(0o711)
         try:
             yield Path(folder)

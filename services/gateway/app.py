@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -184,10 +185,11 @@ def _routes(deps: Any, live: Any) -> list[APIRouter]:
     return [*make_routes(deps), *stream.make_routes(live, history, Depends(seeing))]
 
 
-def openapi_document(deps: Any = None) -> dict[str, Any]:
-    """The public API's description; needs no database."""
+@cache
+def openapi_document() -> dict[str, Any]:
+    """The public API's description; needs no database. It takes a second to make, so it is made when first asked for."""
     app = FastAPI(title="Muster", version="1", generate_unique_id_function=lambda route: route.name)
-    routers = _routes(deps, None)
+    routers = _routes(None, None)
     for router in routers:
         app.include_router(router)
     document = app.openapi()
@@ -263,7 +265,6 @@ def make_parts(base: Base, settings: Settings) -> Parts:
     scheduler = Scheduler(base.database, base.clock, partial(schedules.prepare, deps))
 
     def configure(app: FastAPI) -> None:
-        document = openapi_document(deps)
         opened = [route for route, need in needs_of(routes) if need is Need.NOTHING]
         app.add_middleware(GZipMiddleware, minimum_size=4_000, compresslevel=3)
         app.add_middleware(Edge, known=partial(signed_in, deps), opened=opened)
@@ -272,7 +273,7 @@ def make_parts(base: Base, settings: Settings) -> Parts:
 
         @app.get("/v1/openapi.json", include_in_schema=False)
         async def openapi() -> dict[str, Any]:
-            return document
+            return await asyncio.to_thread(openapi_document)
 
     return Parts(
         router=KafkaRouter(),

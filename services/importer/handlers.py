@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -11,7 +12,8 @@ from faststream.kafka import KafkaRouter
 from services.importer import core
 from services.importer.core import Fresh
 from services.importer.settings import Settings
-from services.importer.store import directories, snapshots, tasks
+from services.importer.store import asking, directories, snapshots, tasks
+from services.importer.store.tasks import Claimed
 from shared.clock import Clock
 from shared.contracts import topics
 from shared.contracts.commands import CancelImport, ImportEmployees
@@ -28,18 +30,22 @@ from shared.contracts.events import (
     SourceChanged,
 )
 from shared.db.companies import load_settings, save_settings
+from shared.db.handover import Handover
+from shared.db.leases import LEASE_SECONDS
 from shared.db.tx import Tx
-from shared.domain.ids import record_id
-from shared.domain.settings import Rules
+from shared.domain.settings import CompanySettings, Rules
 from shared.domain.values import Action, Cause, Lane
 from shared.messaging.consume import Consume
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.messaging.subscription import Reads
 
 
-def make_router(consume: Consume, outbox: Outbox, clock: Clock, settings: Settings) -> KafkaRouter:
+def make_router(
+    consume: Consume, outbox: Outbox, clock: Clock, settings: Settings, handover: Handover[Claimed]
+) -> KafkaRouter:
     """importer's subscriptions."""
     router = KafkaRouter()
+    on_notifications = make_on_notifications(handover)
     on_commands = make_on_commands(outbox, clock, settings)
     on_pushes = make_on_pushes(outbox)
     on_dead_letter = make_on_dead_letter(outbox)
@@ -61,7 +67,7 @@ async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
             known = await directories.directory(tx, company, account.account_id)
             if known["complete_as_of"] is None or account.account_id not in was:
                 task_id = uuid5(account.account_id, f"first/{settings.version}")
-                await tasks.add_task(
+                await asking.add_task(
                     tx,
                     company,
                     account.account_id,
@@ -74,17 +80,54 @@ async def on_settings(events: Sequence[Message[Any]], tx: Tx) -> None:
         await directories.follow(tx, company, [a.account_id for a in settings.followed()])
 
 
-async def on_notifications(events: Sequence[Message[Any]], tx: Tx) -> None:
-    """Hints that records moved become a due read of the account, or join the one that waits."""
-    wanted: defaultdict[tuple[UUID, UUID], dict[str, None]] = defaultdict(dict)
-    for event in events:
-        wanted[event.company_id, event.body.account_id] |= dict.fromkeys(event.body.remote_ids())
-    for (company, account), hints in wanted.items():
-        named = list(hints)
-        for start in range(0, len(named), tasks.HINTS_AT_ONCE):
-            task = uuid5(events[0].id, f"{account}/{start}")
-            some = named[start : start + tasks.HINTS_AT_ONCE]
-            await tasks.add_hints(tx, company, account, task, some)
+def make_on_notifications(handover: Handover[Claimed]) -> Any:
+    """The handler of hints."""
+
+    async def on_notifications(events: Sequence[Message[SourceChanged]], tx: Tx) -> None:
+        """Hints that records moved become a due read of the account, or join the one that waits.
+
+        Where a reader is idle and no other read of hints of the account is under way, it gets the read with the commit.
+        """
+        hinted: defaultdict[tuple[UUID, UUID], list[SourceChanged]] = defaultdict(list)
+        for event in events:
+            hinted[event.company_id, event.body.account_id].append(event.body)
+        settings = await load_settings(tx, [company for company, _ in hinted])
+        written = [account for company, account in hinted if _is_written(settings.get(company), account)]
+        if (
+            written
+        ):  # the answer to a write is staged before what is held is looked at, or sees the read that waits
+            await snapshots.lock_accounts(tx, written)
+        held = await snapshots.load_held(
+            tx, [i for hint in chain(*hinted.values()) for i in hint.record_ids()]
+        )
+        given = 0
+        for (company, account), hints in hinted.items():
+            now, later = core.heeded(hints, held)
+            wait = asking.ECHO_SECONDS
+            if now:
+                wait = asking.ANSWER_SECONDS if account in written else 0.0
+            named = now + later
+            for start in range(0, max(1, len(named)), asking.HINTS_AT_ONCE):
+                free = not wait and handover.has_room(given)
+                task = await asking.add_hints(
+                    tx,
+                    company,
+                    account,
+                    uuid5(events[0].id, f"{account}/{start}"),
+                    named[start : start + asking.HINTS_AT_ONCE],
+                    lease_seconds=LEASE_SECONDS if free else None,
+                    delay_seconds=wait,
+                )
+                if task:
+                    handover.give(tx, Claimed(task, settings.get(company)))
+                    given += 1
+
+    return on_notifications
+
+
+def _is_written(settings: CompanySettings | None, account: UUID) -> bool:
+    """Whether the company's route writes to this account."""
+    return settings is not None and settings.route is not None and settings.route.destination == account
 
 
 def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
@@ -106,7 +149,7 @@ def make_on_commands(outbox: Outbox, clock: Clock, settings: Settings) -> Any:
                 continue
             kind = {"all": "full", "directory": "full", "new": "new", "selected": "records"}[command.mode]
             lane = Lane.REAL_TIME if kind == "records" and command.parts == 1 else Lane.BULK
-            await tasks.add_task(
+            await asking.add_task(
                 tx,
                 event.company_id,
                 command.account_id,
@@ -154,7 +197,7 @@ def make_on_pushes(outbox: Outbox) -> Any:
             if isinstance(event.body, DirectoryWanted):
                 account, not_before = event.body.account_id, event.body.not_before
                 await directories.directory(tx, event.company_id, account)
-                await tasks.want_directory(tx, event.company_id, account, event.id, not_before)
+                await asking.want_directory(tx, event.company_id, account, event.id, not_before)
 
     return on_pushes
 
@@ -175,7 +218,7 @@ def make_on_dead_letter(outbox: Outbox) -> Any:
             return
         records = [_fresh(body).record_id] if isinstance(body, PushSucceeded | PushAdopted) else []
         if isinstance(body, SourceChanged):
-            records = [record_id(body.account_id, i) for i in body.remote_ids()]
+            records = body.record_ids()
         if records:
             lost = await snapshots.mark_unreadable(tx, company, records, await snapshots.milliseconds(tx))
             outgoing = [EmployeeUnreadable(**dict(row.items()), reason="internal") for row in lost]
@@ -213,6 +256,10 @@ async def _stage_written(
             known[snapshot.record_id] = saved[snapshot.record_id] = snapshot
         outgoing.extend(Outgoing(e, company, event) for e in staging.events)
     await snapshots.save_snapshots(tx, company, list(saved.values()))
+    for account in {one.account_id for one in fresh}:
+        written = [one.remote_id for one in fresh if one.account_id == account]
+        task = uuid5(events[0].id, f"echoes/{account}")
+        await asking.put_off_echoes(tx, company, account, task, written)
     await outbox.append(tx, outgoing)
 
 

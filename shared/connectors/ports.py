@@ -112,8 +112,9 @@ class PreparedCall:
 class Notice:
     """One event that a system announced: something happened to a record of a tenant. A hint to read it, never a fact.
 
-    `event_id` and `at` are the same however often the event is delivered. Without `remote_id` it is about something else
-    than an employee.
+    `event_id` and `at` are the same however often the event is delivered, and the change was not after `at`, up to the
+    fractions of a second. `version` is the one that the change left, as reads show it. Without `remote_id` it is about
+    something else than an employee.
     """
 
     tenant_id: str
@@ -121,6 +122,7 @@ class Notice:
     kind: str
     at: datetime
     remote_id: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ class Wakeup:
         self._notified: asyncio.Queue[None] = asyncio.Queue(maxsize=1)
         self.count = 0
         """How often it was notified."""
+        self.waiting = 0
+        """How many loops wait for it."""
 
     def notify(self) -> None:
         """Wake one; one that finds work notifies again, for there may be more."""
@@ -36,11 +38,15 @@ class Wakeup:
 
     async def wait(self, seconds: float) -> bool:
         """Wait for a notification, at most so long; whether one came."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._notified.get()
-                return True
-        return False
+        self.waiting += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._notified.get()
+                    return True
+            return False
+        finally:
+            self.waiting -= 1
 
 
 async def keep_working(

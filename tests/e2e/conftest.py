@@ -14,12 +14,12 @@ from playwright.async_api import Browser
 
 from muster.client import AsyncClient
 from muster.demo import NO_LIMITS, RULES, prepare
-from muster.postgres import scratch
 from muster.stack import Options, Stack
 from tests.support.browser import Watched, open_browser, open_page
 from tests.support.collector import Collector, collecting
 from tests.support.console import Console, Side
 from tests.support.fleet import Fleet
+from tests.support.scratch import scratch
 
 
 @asynccontextmanager
@@ -27,7 +27,7 @@ async def running(
     employees: int, rules: Mapping[str, Any], environment: Mapping[str, str] | None = None, **copies: int
 ) -> AsyncIterator[Fleet]:
     """A stack with a signed-in administrator; what the processes said last, where it fails."""
-    with scratch("muster-test-") as folder:
+    with scratch() as folder:
         given = {"MUSTER_RETRY_SECONDS": "0.3", **(environment or {})}
         options = Options(demo=True, employees=employees, port=0, copies=copies, environment=given)
         stack = Stack(folder, options)

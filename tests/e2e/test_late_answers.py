@@ -16,13 +16,13 @@ import pytest_asyncio
 from muster.client import AsyncClient
 from muster.demo import UNATTENDED, prepare
 from muster.demo_run import _judge
-from muster.postgres import scratch
 from muster.sandboxes import REALMS
 from muster.stack import Options, Stack
 from shared.connectors.quickbooks import PAGE
 from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 from tests.support.gate import Gate, gate
+from tests.support.scratch import scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Late:
 
 @pytest_asyncio.fixture(scope="module")
 async def late() -> AsyncIterator[Late]:
-    with scratch("muster-test-") as there:
+    with scratch() as there:
         copies = {"mapper": 2, "syncer": 2, "importer": 2}
         options = Options(
             demo=True, employees=60, port=0, copies=copies, directions=("linarc-to-qbo",),

@@ -15,10 +15,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from muster.kafka import Broker, new_cluster_id
 from muster.ports import free_port
-from muster.postgres import scratch
 from shared.messaging.broker import create_topics
 from shared.settings import KafkaSettings
 from tests.support.eventually import eventually
+from tests.support.scratch import scratch
 
 PARTITIONS = 2
 
@@ -26,7 +26,7 @@ PARTITIONS = 2
 @pytest_asyncio.fixture(scope="session")
 async def broker() -> AsyncIterator[Broker]:
     """A running broker."""
-    with scratch("muster-test-") as folder:
+    with scratch() as folder:
         node = Broker(folder / "kafka")
         await node.start()
         try:
@@ -40,7 +40,7 @@ async def broker() -> AsyncIterator[Broker]:
 @pytest_asyncio.fixture(scope="session")
 async def cluster() -> AsyncIterator[list[Broker]]:
     """Three running brokers that have found one another."""
-    with scratch("muster-test-") as folder:
+    with scratch() as folder:
         ports, cluster_id = [(free_port(), free_port()) for _ in range(3)], new_cluster_id()
         nodes = [Broker(folder / str(n), node=n, ports=ports, cluster_id=cluster_id) for n in (1, 2, 3)]
         await asyncio.gather(*(node.start() for node in nodes))

@@ -8,8 +8,9 @@ from uuid import uuid4
 import asyncpg
 import pytest_asyncio
 
-from muster.postgres import Postgres, scratch
+from muster.postgres import Postgres
 from shared.db.migrate import SERVICES, migrate, restrict
+from tests.support.scratch import scratch
 
 PASSWORD = "test"
 
@@ -17,15 +18,13 @@ PASSWORD = "test"
 @pytest_asyncio.fixture(scope="session")
 async def postgres() -> AsyncIterator[Postgres]:
     """A running server with the template `migrated`."""
-    with scratch("muster-test-") as folder:
-        server = Postgres(folder / "postgres")
+    with scratch() as folder:
+        server = Postgres(folder / "postgres", settings={"fsync": "off", "max_wal_size": "512MB"})
         child = await server.start()
         try:
             await server.ready()
             owner = await asyncpg.connect(server.dsn())
-            await owner.execute("ALTER SYSTEM SET fsync = off")
             await owner.execute("CREATE DATABASE migrated")
-            await owner.fetch("SELECT pg_reload_conf()")
             await owner.close()
             await migrate(server.dsn(database="migrated"), dict.fromkeys(SERVICES, PASSWORD))
             yield server

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import asyncpg
 
-from muster.postgres import Postgres, scratch
+from muster.postgres import Postgres
 from shared.db.migrate import SERVICES, migrate
+from tests.support.scratch import scratch
 
 PAGE = Path(__file__).parents[2] / "docs/schema.md"
 MESSAGING = ("company_settings", "dead_letter", "inbox", "outbox", "paused_topics", "relay_cursor")
@@ -60,7 +61,7 @@ def _note(column: asyncpg.Record) -> str:
 
 
 async def _write() -> None:
-    with scratch("muster-schema-") as folder:
+    with scratch() as folder:
         server = Postgres(folder / "postgres")
         child = await server.start()
         try:

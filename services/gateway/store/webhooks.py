@@ -124,7 +124,7 @@ async def show_webhook(tx: Tx, company: UUID, account: UUID) -> Record | None:
 
 
 class Receipt(NamedTuple):
-    """One event for one account; `remote_id` where it is about an employee."""
+    """One event for one account; `remote_id` where it is about an employee. All but `version` is kept."""
 
     event_time: datetime
     account_id: UUID
@@ -132,18 +132,20 @@ class Receipt(NamedTuple):
     company_id: UUID
     kind: str
     remote_id: str | None
+    version: str | None = None
 
 
 _ADD = """
 INSERT INTO webhook_receipts (event_time, account_id, event_id, company_id, kind, remote_id)
 SELECT * FROM unnest($1::receipt_row[])
-ON CONFLICT DO NOTHING RETURNING company_id, account_id, remote_id
+ON CONFLICT DO NOTHING RETURNING event_time, account_id, event_id, company_id
 """
 
 
-async def add_receipts(tx: Tx, receipts: Sequence[Receipt]) -> list[Record]:
+async def add_receipts(tx: Tx, receipts: Sequence[Receipt]) -> list[Receipt]:
     """Keep them; those that had not been delivered before."""
-    return await tx.fetch(_ADD, receipts)
+    known = {receipt[:4]: receipt for receipt in receipts}
+    return [known[tuple(row)] for row in await tx.fetch(_ADD, [r[:6] for r in receipts])]
 
 
 _KEEP = "SELECT muster.keep_partitions('webhook_receipts', $1)"

@@ -19,7 +19,7 @@ from services.gateway.webhooks.known import Known
 from shared.clock import Clock
 from shared.connectors.opening import webhooks_of
 from shared.connectors.ports import Notice
-from shared.contracts.events import SourceChanged
+from shared.contracts.events import Reported, SourceChanged
 from shared.db.seal import Sealer
 from shared.db.tx import Database
 from shared.domain.values import Lane
@@ -138,6 +138,7 @@ class Receiver:
                     endpoint.company_id,
                     notice.kind,
                     notice.remote_id,
+                    notice.version,
                 )
 
     async def _keep(self, receipts: Sequence[Receipt]) -> None:
@@ -172,14 +173,18 @@ class Receiver:
 
     async def _commit(self, receipts: Sequence[Receipt]) -> None:
         async with self._database.transaction({r.company_id for r in receipts}) as tx:
-            new = await store.add_receipts(tx, receipts)
-            hints: defaultdict[tuple[UUID, UUID], set[str]] = defaultdict(set)
-            for row in new:
-                if row["remote_id"]:
-                    hints[row["company_id"], row["account_id"]].add(row["remote_id"])
+            hints: defaultdict[tuple[UUID, UUID], list[Reported]] = defaultdict(list)
+            for new in await store.add_receipts(tx, receipts):
+                if new.remote_id:
+                    told = Reported(remote_id=new.remote_id, version=new.version, at=new.event_time)
+                    hints[new.company_id, new.account_id].append(told)
             outgoing = [
-                Outgoing(SourceChanged.of(account, sorted(ids)), company, lane=Lane.REAL_TIME)
-                for (company, account), ids in sorted(hints.items())
+                Outgoing(
+                    SourceChanged.of(account, sorted({one.remote_id for one in reported}), reported),
+                    company,
+                    lane=Lane.REAL_TIME,
+                )
+                for (company, account), reported in sorted(hints.items())
             ]
             await self._outbox.append(tx, outgoing)
 

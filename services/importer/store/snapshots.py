@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.importer.core import Fresh, Snapshot
+from services.importer.core import Fresh, Held, Snapshot
 from services.importer.store.tasks import Task
 from shared.db.tx import Record, Tx
 from shared.domain.employee import Employee
+from shared.domain.versions import Reading
 
 _LOCK_ACCOUNTS = """
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM (
@@ -54,6 +55,18 @@ def _snapshot(row: Record) -> Snapshot:
     return Snapshot(
         **{**row, "employee": Employee.model_validate_json(row["employee"])}, text=row["employee"]
     )
+
+
+_HELD = """
+SELECT record_id, state, remote_version, remote_updated_at, requested_at, answered_at, written
+FROM snapshots WHERE company_id = ANY ($1::uuid[]) AND record_id = ANY ($2::uuid[])
+"""
+
+
+async def load_held(tx: Tx, records: Sequence[UUID]) -> dict[UUID, Held]:
+    """Which version of these records staging holds."""
+    rows = await tx.fetch(_HELD, list(tx.companies), records) if records else []
+    return {record: Held(state, Reading(*reading)) for record, state, *reading in rows}
 
 
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 
 from services.importer.core import Staging
 from shared.db.tx import Record, Tx
+from shared.domain.settings import CompanySettings
 from shared.domain.values import Cause, Lane
-from shared.telemetry.traces import traceparent
 
 READS = "reads"
 """The kind of work: tasks to read."""
 
-DELTA_SECONDS = 2.0
-"""Between the starts of two deltas of an account."""
 COUNTS = ("read", "staged", "changed", "unchanged", "unreadable", "removed")
 
 
@@ -52,121 +51,11 @@ class Task:
     """So many people a person has confirmed as gone."""
 
 
-_ADD_TASK = """
-INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, run_id, actor, parts, remote_ids, traceparent,
-                        gone_at_most)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13
-WHERE NOT ($11 AND EXISTS (
-    SELECT FROM read_tasks WHERE company_id = $1 AND account_id = $3 AND kind IN ($4, 'full') AND done_at IS NULL
-      AND run_id IS NULL))
-ON CONFLICT DO NOTHING
-"""
+class Claimed(NamedTuple):
+    """A read that was claimed, and the settings of its company, where they are known."""
 
-
-async def add_task(
-    tx: Tx,
-    company: UUID,
-    account: UUID,
-    kind: str,
-    task_id: UUID,
-    cause: Cause,
-    lane: Lane,
-    *,
-    run_id: UUID | None = None,
-    actor: str | None = None,
-    parts: int = 1,
-    remote_ids: Sequence[str] = (),
-    unless_waiting: bool = False,
-    gone_at_most: int = 0,
-) -> None:
-    """Ask for a read. `unless_waiting`: not when the system has already asked for one that brings the same."""
-    await tx.execute(
-        _ADD_TASK,
-        company,
-        task_id,
-        account,
-        kind,
-        cause,
-        lane,
-        run_id,
-        actor,
-        parts,
-        list(remote_ids),
-        unless_waiting,
-        traceparent(),
-        gone_at_most,
-    )
-    tx.made_due(READS)
-
-
-_ADD_HINTS = """
-WITH waiting AS (
-    SELECT company_id, task_id FROM read_tasks
-    WHERE company_id = $1 AND account_id = $3 AND kind = 'records' AND cause = $4 AND run_id IS NULL AND done_at IS NULL
-      AND lease_until IS NULL AND attempts = 0 AND page = 0
-      AND cardinality(ARRAY(SELECT DISTINCT unnest(remote_ids || $6::text[]))) <= $7
-    LIMIT 1 FOR UPDATE SKIP LOCKED
-), merged AS (
-    UPDATE read_tasks t SET remote_ids = ARRAY(SELECT DISTINCT unnest(t.remote_ids || $6::text[]))
-    FROM waiting w WHERE t.company_id = w.company_id AND t.task_id = w.task_id RETURNING 1
-), hinted AS (
-    UPDATE directories SET hinted_at = now() WHERE company_id = $1 AND account_id = $3
-      AND (hinted_at IS NULL OR hinted_at < now() - interval '10 seconds')
-), again AS (
-    -- The system answers: a read of changes that has failed need not wait.
-    UPDATE read_tasks SET due_at = now() WHERE company_id = $1 AND account_id = $3 AND kind = 'delta' AND done_at IS NULL
-      AND attempts > 1 AND lease_until IS NULL AND due_at > now()
-)
-INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, remote_ids, traceparent)
-SELECT $1, $2, $3, 'records', $4, $5, $6, $8 WHERE NOT EXISTS (SELECT FROM merged)
-ON CONFLICT DO NOTHING
-"""
-HINTS_AT_ONCE = 500
-"""People whom one read of hints names, so that one transaction can stage them."""
-
-
-async def add_hints(tx: Tx, company: UUID, account: UUID, task_id: UUID, remote_ids: Sequence[str]) -> None:
-    """Ask for a read of these people; a read of hints that has not begun yet takes them along."""
-    values = (Cause.HOOK, Lane.REAL_TIME, list(remote_ids), HINTS_AT_ONCE, traceparent())
-    await tx.execute(_ADD_HINTS, company, task_id, account, *values)
-    tx.made_due(READS)
-
-
-_WANT_DIRECTORY = """
-INSERT INTO read_tasks (company_id, task_id, account_id, kind, cause, lane, traceparent, due_at)
-SELECT $1, $2, $3, CASE WHEN d.complete_as_of IS NULL THEN 'full' ELSE 'delta' END, $5, $6, $8,
-       greatest(now(), d.began_at + make_interval(secs => $7))
-FROM directories d CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE kind = 'delta') AS deltas,
-           count(*) FILTER (WHERE d.complete_as_of IS NULL OR (as_of IS NULL AND coalesce(lease_until < now(), true))) AS serving
-    FROM read_tasks WHERE company_id = $1 AND account_id = $3 AND kind IN ('full', 'delta') AND done_at IS NULL AND run_id IS NULL
-) t
-WHERE d.company_id = $1 AND d.account_id = $3 AND (d.complete_as_of IS NULL OR d.complete_as_of < $4)
-  AND t.serving = 0 AND t.deltas < 2
-ON CONFLICT DO NOTHING
-"""
-
-
-async def want_directory(
-    tx: Tx, company: UUID, account: UUID, task_id: UUID, not_before: datetime, cause: Cause = Cause.READ
-) -> None:
-    """Ask for a delta that begins after `not_before`; one that has not begun yet, or begins again, serves all who ask.
-
-    An account that was never read is read completely. Deltas of an account begin `DELTA_SECONDS` apart, and no third one is
-    open beside two that have begun: who asked asks again.
-    """
-    await tx.execute(
-        _WANT_DIRECTORY,
-        company,
-        task_id,
-        account,
-        not_before,
-        cause,
-        Lane.REAL_TIME,
-        DELTA_SECONDS,
-        traceparent(),
-    )
-    tx.made_due(READS)
+    task: Task
+    settings: CompanySettings | None
 
 
 _CLAIM = """
@@ -204,11 +93,12 @@ async def claim_task(tx: Tx, lease_seconds: float) -> Task | None:
         return None
     if row["more"]:
         tx.made_due(READS)
-    return _task(row)
+    return task_of(row)
 
 
-def _task(row: Record) -> Task:
-    values = {name: value for name, value in row.items() if name not in ("more", "commits")}
+def task_of(row: Record) -> Task:
+    """A row of `read_tasks` that was claimed."""
+    values = {name: value for name, value in row.items() if name in Task.__dataclass_fields__}
     values["cause"], values["lane"] = Cause(row["cause"]), Lane(row["lane"])
     values["counts"] = orjson.loads(row["counts"])
     return Task(**values)

@@ -10,14 +10,15 @@ from datetime import timedelta
 from typing import TypeVar
 
 from services.importer.settings import Settings
-from services.importer.store import directories, tasks
-from services.importer.store.tasks import Task
+from services.importer.store import asking, directories, tasks
+from services.importer.store.tasks import Claimed, Task
 from services.importer.worker.finishing import Finisher
 from services.importer.worker.staging import Found, Stager
 from shared.clock import Clock
 from shared.connectors.opening import Connectors
 from shared.connectors.ports import Connector, Page
 from shared.db.companies import load_settings
+from shared.db.handover import Handover
 from shared.db.leases import LEASE_SECONDS, LeaseLostError, renewing
 from shared.db.tx import Database
 from shared.db.work import IDLE_SECONDS, keep_running, keep_working
@@ -41,12 +42,19 @@ class Reader:
     """Reads both systems for all companies; `run` ends only when cancelled."""
 
     def __init__(
-        self, database: Database, outbox: Outbox, connectors: Connectors, clock: Clock, settings: Settings
+        self,
+        database: Database,
+        outbox: Outbox,
+        connectors: Connectors,
+        clock: Clock,
+        settings: Settings,
+        handover: Handover[Claimed],
     ) -> None:
         self._database = database
         self._connectors = connectors
         self._clock = clock
         self._settings = settings
+        self._handover = handover
         self._finisher = Finisher(database, outbox, settings)
         self._stager = Stager(database, outbox, self._finisher)
         self._wakeup = database.wakeups[tasks.READS]
@@ -83,7 +91,7 @@ class Reader:
                 settings = (await load_settings(tx, [company])).get(company)
                 if settings is None or account not in {a.account_id for a in settings.followed()}:
                     continue
-                await tasks.add_task(
+                await asking.add_task(
                     tx,
                     company,
                     account,
@@ -102,13 +110,13 @@ class Reader:
                 more = await tasks.forget_old(tx, self._settings.read_task_days)
 
     async def step(self) -> bool:
-        """Claim one read and carry it through; False when nothing is due."""
+        """Carry one read through, handed over or claimed; False when nothing is due."""
+        given = self._handover.take()
         notified = self._wakeup.count
-        async with self._database.system() as tx:
-            task = await tasks.claim_task(tx, LEASE_SECONDS)
-            settings = (await load_settings(tx, [task.company_id])).get(task.company_id) if task else None
-        if task is None:
+        claimed = given or await self._claim()
+        if claimed is None:
             return False
+        task, settings = claimed
         try:
             with traces.span(f"read {task.kind}", parent=task.traceparent):
                 await self._read(task, settings)
@@ -121,6 +129,14 @@ class Reader:
         if self._wakeup.count != notified:
             self._wakeup.notify()  # what came meanwhile may have waited for this read to end
         return True
+
+    async def _claim(self) -> Claimed | None:
+        async with self._database.system() as tx:
+            task = await tasks.claim_task(tx, LEASE_SECONDS)
+            settings = (await load_settings(tx, [task.company_id])).get(task.company_id) if task else None
+        if tasks.READS not in tx.due:
+            self._handover.found_nothing()
+        return Claimed(task, settings) if task else None
 
     async def _read(self, task: Task, settings: CompanySettings | None) -> None:
         if task.run_id is not None and task.attempts >= self._settings.import_attempts:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from services.importer import core
 from services.importer.core import Fresh, Staging
-from services.importer.store import directories, snapshots, tasks
+from services.importer.store import asking, directories, snapshots, tasks
 from services.importer.store.tasks import Task
 from services.importer.worker.finishing import Finisher, shown
 from shared.connectors.ports import Connector, Page
@@ -147,7 +147,7 @@ class Stager:
         held = any(one.state != "removed" for one in known.values())
         not_before = found.requested_at if held else found.requested_at - timedelta(minutes=1)
         wanted = uuid5(task.task_id, f"missing/{task.page}")
-        await tasks.want_directory(tx, task.company_id, task.account_id, wanted, not_before, Cause.SWEEP)
+        await asking.want_directory(tx, task.company_id, task.account_id, wanted, not_before, Cause.SWEEP)
 
     async def _stage(
         self,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.importer import core
 from services.importer.settings import Settings
-from services.importer.store import directories, tasks
+from services.importer.store import asking, directories
 from shared.clock import Clock
 from shared.connectors.limits import Limits
 from shared.db.companies import load_settings
@@ -75,7 +75,7 @@ class Sweeper:
             await directories.plan_sweep(tx, company, account_id, seconds, now if is_due else None)
 
     async def _sweep(self, tx: Tx, company: UUID, account: UUID) -> None:
-        await tasks.add_task(
+        await asking.add_task(
             tx,
             company,
             account,

@@ -44,18 +44,21 @@ Answers = Mapping[str, Received]
 WHOLE = "*"
 NO_ANSWERS: Answers = MappingProxyType({})
 
-_SEND_PUSHES = """
-UPDATE pushes i SET state = 'sending', call_id = n.call_id, before = n.before
-FROM unnest($1::sending_row[]) n
-WHERE i.company_id = n.company_id AND i.push_id = n.push_id AND i.lease_token = n.lease_token AND i.lease_until IS NOT NULL
-RETURNING i.push_id
-"""
 _ADD_CALLS = """
-INSERT INTO calls (company_id, call_id, account_id, action, method, path, headers, body, members, state, attempts,
-                   lease_until)
-SELECT $1, c, a, n, m, p, h, b, i::uuid[], 'sending', 1, now() + make_interval(secs => $10)
-FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::json[], $8::text[], $9::text[])
-     AS t (c, a, n, m, p, h, b, i)
+WITH taken AS (
+    UPDATE pushes i SET state = 'sending', call_id = n.call_id, before = n.before
+    FROM unnest($11::sending_row[]) n
+    WHERE i.company_id = n.company_id AND i.push_id = n.push_id AND i.lease_token = n.lease_token AND i.lease_until IS NOT NULL
+    RETURNING i.push_id
+), stored AS (
+    INSERT INTO calls (company_id, call_id, account_id, action, method, path, headers, body, members, state, attempts,
+                       lease_until)
+    SELECT $1, c, a, n, m, p, h, b, i::uuid[], 'sending', 1, now() + make_interval(secs => $10)
+    FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::json[], $8::text[], $9::text[])
+         AS t (c, a, n, m, p, h, b, i)
+    WHERE (SELECT count(*) FROM taken) = cardinality($11)
+)
+SELECT count(*) FROM taken
 """
 _ADD_CREATIONS = """
 INSERT INTO creations (company_id, record_id, account_id, call_id, ordinal)
@@ -86,10 +89,7 @@ async def add_calls(
     company = calls[0][0].company_id
     pairs = [(call, push) for call, pushes in calls for push in pushes]
     rows = [(company, i.push_id, i.lease_token, c.call_id, before.get(i.push_id)) for c, i in pairs]
-    taken = await tx.fetch(_SEND_PUSHES, rows)
-    if len(taken) != len(pairs):
-        return False
-    await tx.execute(
+    taken = await tx.fetchval(
         _ADD_CALLS,
         company,
         [c.call_id for c, _ in calls],
@@ -101,7 +101,10 @@ async def add_calls(
         [c.body for c, _ in calls],
         ["{" + ",".join(map(str, c.members)) + "}" for c, _ in calls],
         lease_seconds,
+        rows,
     )
+    if taken != len(pairs):
+        return False
     new = [(c, i) for c, i in pairs if c.action is Action.CREATE]
     if not new:
         return True
@@ -260,9 +263,12 @@ WHERE company_id = $1 AND call_id = ANY ($2::uuid[]) AND state = 'sending' AND p
 
 
 async def waiting_for(tx: Tx, company: UUID, calls: Sequence[Call]) -> list[Push]:
-    """Later pushes that wait for the outcome of one of these calls."""
+    """Later pushes that wait for the outcome of one of these calls: only creations are waited for."""
+    ids = [c.call_id for c in calls if c.action is Action.CREATE]
+    if not ids:
+        return []
     own = [member for call in calls for member in call.members]
-    return [push_of(row) for row in await tx.fetch(_WAITING, company, [c.call_id for c in calls], own)]
+    return [push_of(row) for row in await tx.fetch(_WAITING, company, ids, own)]
 
 
 _LAST_CALL = """

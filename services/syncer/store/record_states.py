@@ -37,13 +37,21 @@ ON CONFLICT (company_id, record_id) DO UPDATE SET
     answered = CASE WHEN records.destination_record_id IS DISTINCT FROM excluded.destination_record_id
                      AND excluded.situation = 'linked' THEN NULL ELSE records.answered END
 WHERE records.link_rev < excluded.link_rev
+RETURNING record_id, situation = 'linked' AND EXISTS (  -- as it was before this statement
+    SELECT FROM records o WHERE o.company_id = records.company_id AND o.record_id = records.record_id
+       AND o.destination_record_id = records.destination_record_id AND o.failure IS NULL
+       AND (o.created OR (o.situation = 'linked' AND o.reason NOT IN ('waiting', 'checking')))) AS known
 """
 
 
-async def save_match_results(tx: Tx, links: Sequence[MatchResult]) -> None:
-    """Keep mapper's newest results; a creation of ours outranks them until they are `linked`."""
-    if links:
-        await tx.execute(_MATCH_RESULT, links)
+async def save_match_results(tx: Tx, links: Sequence[MatchResult]) -> set[UUID]:
+    """Keep mapper's newest results; a creation of ours outranks them until they are `linked`.
+
+    Those whose link is no news: linked as before, or to what we created there ourselves, and nothing waits or has failed.
+    """
+    if not links:
+        return set()
+    return {row["record_id"] for row in await tx.fetch(_MATCH_RESULT, links) if row["known"]}
 
 
 _RELEASE_CREATED = """
@@ -75,21 +83,6 @@ async def linked_sources(tx: Tx, destinations: Sequence[UUID]) -> dict[UUID, UUI
         return {}
     rows = await tx.fetch(_LINKED_SOURCES, list(tx.companies), destinations)
     return {row["destination_record_id"]: row["record_id"] for row in rows}
-
-
-_CREATED_BY_US = """
-SELECT n.record_id FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (company_id, record_id, destination_id)
-WHERE n.destination_id = (
-    SELECT CASE WHEN s.created AND s.failure IS NULL THEN s.destination_record_id END FROM records s
-    WHERE s.company_id = n.company_id AND s.record_id = n.record_id)
-"""
-
-
-async def created_by_us(tx: Tx, links: Sequence[tuple[UUID, UUID, UUID]]) -> set[UUID]:
-    """The source records of these (company, source, destination) that we created there ourselves: the link is no news."""
-    if not links:
-        return set()
-    return {row["record_id"] for row in await tx.fetch(_CREATED_BY_US, *zip(*links, strict=True))}
 
 
 _OF_DESTINATIONS = """

@@ -12,7 +12,8 @@ from services.syncer.core.planning import Applied
 from services.syncer.store import plan_steps, plans, record_states, runs
 from services.syncer.store.decisions import save_pushes
 from services.syncer.store.plans import Plan
-from services.syncer.worker.recording import Outcome, Recorder
+from services.syncer.worker.outcomes import Outcome
+from services.syncer.worker.recording import Recorder
 from shared.contracts.commands import MAX_IDS
 from shared.contracts.events import PlanExpired, SyncCompleted
 from shared.db.companies import load_settings

@@ -13,7 +13,8 @@ from services.syncer import core
 from services.syncer.core import Push
 from services.syncer.store import calls
 from services.syncer.store.calls import Call
-from services.syncer.worker.recording import Outcome, Recorder
+from services.syncer.worker.outcomes import Outcome
+from services.syncer.worker.recording import Recorder
 from shared.connectors.ports import Written
 from shared.db.tx import Database
 from shared.domain.values import Action, Holder

@@ -10,7 +10,8 @@ from services.syncer.core import Decision, Move, Push, PushState, RecordState, S
 from services.syncer.deciding.handover import Claimed
 from services.syncer.store import calls, directories, moves, push_queue, record_states, snapshots
 from services.syncer.store.decisions import save_pushes
-from services.syncer.worker.recording import Outcome, Recorder
+from services.syncer.worker.outcomes import Outcome
+from services.syncer.worker.recording import Recorder
 from shared.contracts.events import DirectoryWanted
 from shared.db.companies import load_settings
 from shared.db.leases import LEASE_SECONDS

@@ -10,7 +10,7 @@ from services.syncer.core import Push, RecordState, Turn
 from services.syncer.deciding.handover import Claimed
 from services.syncer.store import push_queue
 from services.syncer.store.calls import Call
-from services.syncer.worker.recording import Outcome
+from services.syncer.worker.outcomes import Outcome
 from shared.clock import Clock
 from shared.connectors.ports import Connector, Write
 from shared.db.leases import LEASE_SECONDS, renewing

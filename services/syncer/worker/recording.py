@@ -13,40 +13,15 @@ from services.syncer.core import Push, PushOutcome, PushState, RecordState
 from services.syncer.settings import Settings
 from services.syncer.store import calls, moves, push_queue, record_states, snapshots
 from services.syncer.store.decisions import save_pushes
+from services.syncer.worker.outcomes import Outcome, caused, is_over, not_carried_out, succeeded_event
 from shared.backoff import backoff_seconds
 from shared.clock import Clock
-from shared.contracts.events import PushAdopted, PushEvent, PushFailed, PushHeld, PushSucceeded
 from shared.db.companies import load_settings
 from shared.db.tx import Tx
-from shared.domain.employee import Remote
-from shared.domain.values import Action, Holder
-from shared.domain.versions import Reading
-from shared.errors import Conflict, MusterError, RateLimited, Rejected, RemoteAnswer, Unavailable
+from shared.domain.values import Action
+from shared.errors import Conflict, MusterError, RateLimited, Rejected, Unavailable
 from shared.messaging.outbox import Outbox, Outgoing
 from shared.telemetry.metrics import CHANGE_SECONDS, WORK
-
-
-class Outcome(NamedTuple):
-    """How one push ended: the record as the destination holds it, an error, a conflict, nothing left to write, or cancelled.
-
-    `action` is what was sent, or `no_change`; `moved` is the planned field that someone else changed at the destination.
-    """
-
-    push: Push
-    remote: Remote | None = None
-    error: MusterError | None = None
-    action: Action = Action.NO_CHANGE
-    moved: str | None = None
-    held: bool = False
-    cancelled: bool = False
-    requested_at: datetime | None = None
-    answered_at: datetime | None = None
-    looked_up: bool = False
-    """The remote was found, not answered."""
-    holder: Holder | None = None
-    """Who has the value that was refused."""
-    reason: str = "conflict"
-    """Why it is held."""
 
 
 class Recorder:
@@ -68,11 +43,13 @@ class Recorder:
 
         `states` are the records as they stand, loaded unless given; unknown ones are passed over.
         """
+        if not outcomes:
+            return
         if states is None:
             settings = await load_settings(tx, [company])
             states = await record_states.load_states(tx, [o.push.record_id for o in outcomes], settings)
         now, after = self._clock.now(), dict(states)
-        written = await _written_records(tx, outcomes, now)
+        written = await _written_records(tx, outcomes, after, now)
         later, outgoing = await self._retry_later(tx, company, outcomes, after)
         again: list[Push] = []
         stepped: list[Push] = []
@@ -80,7 +57,7 @@ class Recorder:
         made: list[tuple[UUID, UUID, str]] = []
         asked: dict[UUID, Push | None] = {}
         results: defaultdict[UUID, list[Outgoing]] = defaultdict(list)
-        for outcome in (o for o in outcomes if o.push.record_id in after and not _is_over(o)):
+        for outcome in (o for o in outcomes if o.push.record_id in after and not is_over(o)):
             push = outcome.push
             state = after[push.record_id]
             result = written.get(push.push_id)
@@ -124,7 +101,7 @@ class Recorder:
         await calls.close_creations(tx, company, made)
         outgoing += deciding.run_events(company, await push_queue.end_pushes(tx, company, ended))
         await self._outbox.append(tx, outgoing)
-        pushed = {o.push.record_id: _caused(o) for o in outcomes if o.push.record_id in after}
+        pushed = {o.push.record_id: caused(o) for o in outcomes if o.push.record_id in after}
         moved_on = [
             core.decide(after[record], asked.get(record), lane=push.lane) for record, push in pushed.items()
         ]
@@ -209,11 +186,6 @@ class Recorder:
         return cures and outcome.push.attempts + 1 < self._settings.send_attempts
 
 
-def _is_over(outcome: Outcome) -> bool:
-    """Whether the push has ended before, with a reason of its own; it may still turn out to have been carried out."""
-    return outcome.push.state is PushState.DONE and outcome.remote is None
-
-
 class _WrittenRecord(NamedTuple):
     """A destination record as it was answered, the newest that is known of it, and whom mapper has linked it to."""
 
@@ -222,8 +194,10 @@ class _WrittenRecord(NamedTuple):
     owner: UUID | None
 
 
-async def _written_records(tx: Tx, outcomes: Sequence[Outcome], now: datetime) -> dict[UUID, _WrittenRecord]:
-    """The answers by push."""
+async def _written_records(
+    tx: Tx, outcomes: Sequence[Outcome], states: Mapping[UUID, RecordState], now: datetime
+) -> dict[UUID, _WrittenRecord]:
+    """The answers by push. What the loaded `states` do not show is looked up: who has what was created."""
     returned = {
         o.push.push_id: core.answered(
             o.push,
@@ -235,15 +209,13 @@ async def _written_records(tx: Tx, outcomes: Sequence[Outcome], now: datetime) -
         for o in outcomes
         if o.remote is not None
     }
-    ids = [there.record_id for there in returned.values()]
-    received, linked_sources = (
-        await snapshots.load_whole(tx, ids),
-        await record_states.linked_sources(tx, ids),
-    )
+    known = {one.record_id: one for s in states.values() for one in (s.source, s.destination) if one}
+    ids = {there.record_id for there in returned.values()}
+    created = {returned[o.push.push_id].record_id for o in outcomes if o.remote and o.action is Action.CREATE}
+    known |= await snapshots.load_whole(tx, [i for i in ids if i not in known])
+    owners = await record_states.linked_sources(tx, list(created))
     return {
-        i: _WrittenRecord(
-            there, core.newest(received.get(there.record_id), there), linked_sources.get(there.record_id)
-        )
+        i: _WrittenRecord(there, core.newest(known.get(there.record_id), there), owners.get(there.record_id))
         for i, there in returned.items()
     }
 
@@ -256,100 +228,6 @@ def _step(outcome: Outcome, result: _WrittenRecord | None) -> str | None:
     if outcome.error is not None:
         return "back" if push.step == "aside" and not core.may_cure(outcome.error) else None
     return core.step_of(push, result.there.employee) if result is not None else None
-
-
-def _answer(outcome: Outcome) -> RemoteAnswer | None:
-    """What the system answered to a push that failed, where it did."""
-    return outcome.error.received.answer if outcome.error and outcome.error.received else None
-
-
-def _caused(outcome: Outcome) -> Push:
-    """The push that a record's new status follows from; who asked for it did not cancel it."""
-    return outcome.push._replace(actor=None) if outcome.cancelled else outcome.push
-
-
-def _end(outcome: Outcome) -> tuple[PushOutcome, str | None, str | None]:
-    """The push's outcome, and the reason and field that its record shows."""
-    if outcome.error is not None:
-        return PushOutcome.FAILED, outcome.error.reason, outcome.error.field
-    if outcome.held or outcome.moved is not None:
-        return PushOutcome.HELD, outcome.reason, outcome.moved
-    return PushOutcome.CANCELLED if outcome.cancelled else PushOutcome.NEEDS_ACTION, None, None
-
-
-def not_carried_out(
-    company: UUID, outcome: Outcome, state: RecordState, retry_at: datetime | None
-) -> tuple[RecordState, PushOutcome | None, list[Outgoing]]:
-    """What such a push leaves: the record, the push's outcome unless it is retried, and the event of its first failure or end."""
-    push = outcome.push
-    name, reason, field = _end(outcome)
-    events = [] if reason is None else [_failed(company, outcome, reason, field)]
-    if reason is None or retry_at is None:
-        return core.ended(state, push, reason, field, outcome.holder, _answer(outcome)), name, events
-    return (
-        core.retrying(state, push, reason, field, retry_at, _answer(outcome)),
-        None,
-        events if push.retry_at is None else [],
-    )
-
-
-def succeeded_event(company: UUID, outcome: Outcome, state: RecordState, there: core.Snapshot) -> Outgoing:
-    """That the destination holds the record as it is `there`; of an adoption, that the source does."""
-    push, reading = outcome.push, there.reading
-    assert reading is not None
-    if push.action is Action.ADOPT:
-        return _outgoing(_adopted(push, there, reading), company, push)
-    body = PushSucceeded(
-        record_id=push.record_id,
-        push_id=push.push_id,
-        action=outcome.action,
-        destination_account_id=push.account_id,
-        destination_record_id=there.record_id,
-        destination_remote_id=there.remote_id,
-        remote_version=reading.version,
-        remote_updated_at=reading.updated_at,
-        requested_at=reading.requested_at,
-        answered_at=reading.answered_at,
-        employee=there.employee,
-        source_rev=core.source_rev(state, push),
-    )
-    return _outgoing(body, company, push)
-
-
-def _adopted(push: Push, here: core.Snapshot, reading: Reading) -> PushAdopted:
-    return PushAdopted(
-        record_id=push.record_id,
-        push_id=push.push_id,
-        account_id=push.account_id,
-        remote_id=here.remote_id,
-        remote_version=reading.version,
-        remote_updated_at=reading.updated_at,
-        requested_at=reading.requested_at,
-        answered_at=reading.answered_at,
-        employee=here.employee,
-    )
-
-
-def _failed(company: UUID, outcome: Outcome, reason: str, field: str | None) -> Outgoing:
-    push = outcome.push
-    if outcome.error is None:
-        held = PushHeld(record_id=push.record_id, push_id=push.push_id, reason=reason, field=field)
-        return _outgoing(held, company, push)
-    assert push.action is not None, "what is sent has been planned"
-    body = PushFailed(
-        record_id=push.record_id,
-        push_id=push.push_id,
-        action=push.action,
-        reason=reason,
-        field=field,
-        retryable=reason in core.RETRYABLE,
-        answer=_answer(outcome),
-    )
-    return _outgoing(body, company, push)
-
-
-def _outgoing(body: PushEvent, company: UUID, push: Push) -> Outgoing:
-    return Outgoing(body, company, lane=push.lane, run_id=push.run_id, actor=push.actor)
 
 
 def _measure(push: Push, state: RecordState, now: datetime) -> None:

@@ -13,7 +13,8 @@ from services.syncer.store import calls
 from services.syncer.store.calls import Call
 from services.syncer.worker.call_results import CallResult, CallResults
 from services.syncer.worker.holders import Directory, find_holders
-from services.syncer.worker.recording import Outcome, Recorder
+from services.syncer.worker.outcomes import Outcome
+from services.syncer.worker.recording import Recorder
 from shared.backoff import backoff_seconds
 from shared.clock import Clock
 from shared.connectors.ports import Connector, PreparedCall, Written

@@ -18,6 +18,8 @@ __all__ = ["is_authentic", "new_secret", "read", "sample"]
 is_authentic = is_signed
 """Whether one of the secrets signed this body, its id and its time, and the time is near ours."""
 _EMPLOYEE = "employee."
+_KEPT = ("employee.created", "employee.updated")
+"""The events after which the record stands as the etag says."""
 
 
 def read(headers: Mapping[str, str], body: bytes) -> Delivery:
@@ -26,10 +28,11 @@ def read(headers: Mapping[str, str], body: bytes) -> Delivery:
     try:
         kind, at, data = identifier(found["type"]), instant(found["timestamp"]), found["data"]
         remote_id = identifier(data["employee_id"]) if kind.startswith(_EMPLOYEE) else None
+        version = identifier(data["etag"]) if kind in _KEPT and data.get("etag") is not None else None
         tenant = identifier(data["company_id"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("an event of another shape") from error
-    return Delivery([Notice(tenant, identifier(headers.get("webhook-id")), kind, at, remote_id)])
+    return Delivery([Notice(tenant, identifier(headers.get("webhook-id")), kind, at, remote_id, version)])
 
 
 def sample(tenant_id: str, secret: str, now: datetime) -> tuple[dict[str, str], bytes]:

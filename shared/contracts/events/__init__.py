@@ -11,7 +11,7 @@ from shared.contracts.events.employees import (
     EmployeeStaged,
     EmployeeUnreadable,
 )
-from shared.contracts.events.hints import SourceChanged, ViewChanged
+from shared.contracts.events.hints import Reported, SourceChanged, ViewChanged
 from shared.contracts.events.imports import (
     ImportCancelled,
     ImportCompleted,
@@ -105,6 +105,7 @@ __all__ = [
     "RecordStatus",
     "RecordUnlinked",
     "RecordUnmatched",
+    "Reported",
     "SettingsChanged",
     "SourceChanged",
     "StatusChanged",

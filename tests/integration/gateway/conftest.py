@@ -68,7 +68,7 @@ from shared.settings import (
     VaultSettings,
 )
 from shared.systems import SYSTEMS
-from tests.support.http import served
+from tests.support.http import all_served, served
 
 TOKENS = TokenSettings(
     history=SecretStr("h"), mapper=SecretStr("m"), importer=SecretStr("i"), syncer=SecretStr("s")
@@ -378,12 +378,7 @@ async def world(
     )
     planning.include_router(kept(syncer, their_settings, TOKENS.syncer))
     try:
-        async with (
-            served(theirs) as address,
-            served(switched) as mapper_address,
-            served(reading) as importer_address,
-            served(planning) as syncer_address,
-        ):
+        async with all_served(theirs, switched, reading, planning) as their_addresses:
             settings = Settings(
                 database=unused,
                 kafka=kafka,
@@ -398,7 +393,7 @@ async def world(
                 vault=vault,
                 dead_letter_key=SecretStr(KEY),
                 urls=UrlSettings(
-                    history=address, mapper=mapper_address, importer=importer_address, syncer=syncer_address
+                    **dict(zip(("history", "mapper", "importer", "syncer"), their_addresses, strict=True))
                 ),
             )
             base = Base(database, Outbox(clock), Consume(settings, database, clock), clock)

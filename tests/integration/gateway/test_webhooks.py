@@ -79,6 +79,20 @@ async def test_an_authentic_delivery_is_kept_with_its_hints_whatever_json_it_is_
     assert {f["lane"] for f in await admin.published(path, "source.changed")} == {"real_time"}
 
 
+async def test_a_hint_says_when_and_to_which_version_a_record_moved(admin: World) -> None:
+    """So that importer knows what it has staged already; QuickBooks names no version. A repeat says nothing again."""
+    path = await admin.company(route=False)
+    await _accounts(admin, path)
+    at = datetime.now(UTC)
+    body = orjson.dumps([_event("1", time=at.isoformat())])
+    for _ in range(2):
+        await _intuit(admin, body)
+    (hint,) = await admin.published(path, "source.changed")
+    (reported,) = hint["body"]["reported"]
+    assert (reported["remote_id"], reported["version"]) == ("1", None)
+    assert datetime.fromisoformat(reported["at"]) == at
+
+
 async def test_one_delivery_holds_events_of_several_companies_and_one_realm_may_be_of_two(
     admin: World,
 ) -> None:

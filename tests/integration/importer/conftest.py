@@ -13,8 +13,9 @@ import orjson
 import pytest_asyncio
 from pydantic import SecretStr
 
-from services.importer.handlers import make_on_commands, make_on_pushes, on_notifications, on_settings
+from services.importer.handlers import make_on_commands, make_on_notifications, make_on_pushes, on_settings
 from services.importer.settings import Settings
+from services.importer.store.tasks import READS, Claimed
 from services.importer.worker import Reader
 from shared.clock import SystemClock
 from shared.connectors.ports import Browsed, Page, RawRecord
@@ -24,8 +25,10 @@ from shared.contracts.events import (
     DirectoryWanted,
     Message,
     PushSucceeded,
+    Reported,
     SourceChanged,
 )
+from shared.db.handover import Handover
 from shared.db.pool import open_database
 from shared.db.tx import Database
 from shared.domain.employee import Employee, Remote, Unread
@@ -164,6 +167,7 @@ class World:
     settings: Settings
     connectors: Connectors
     reader: Reader
+    handover: Handover[Claimed]
     number: int = 0
     version: int = 0
     received: int = 0
@@ -178,7 +182,9 @@ class World:
 
     def another_reader(self) -> Reader:
         """A second worker on the same tasks."""
-        return Reader(self.database, self.outbox, self.connectors, SystemClock(), self.settings)
+        return Reader(
+            self.database, self.outbox, self.connectors, SystemClock(), self.settings, self.handover
+        )
 
     async def tell(self, *bodies: Body, lane: Lane = Lane.REAL_TIME, ago: timedelta = timedelta()) -> None:
         """One batch to the handler of its topic."""
@@ -190,7 +196,7 @@ class World:
             messages.append(Message(key, datetime.now(UTC) - ago, COMPANY, lane, body, run, actor="ann"))
         handlers: dict[str, Callable[..., Any]] = {
             "settings.v1": on_settings,
-            "notifications.v1": on_notifications,
+            "notifications.v1": make_on_notifications(self.handover),
             "importer.commands.v1": make_on_commands(self.outbox, SystemClock(), self.settings),
             "pushes.v1": make_on_pushes(self.outbox),
         }
@@ -223,6 +229,7 @@ class World:
         """People stand in the destination, and have been read."""
         self.destination.put(*remotes)
         await self.hook(*remotes, account=DESTINATION)
+        await self.due()
         await self.read()
 
     async def wanted(self, account: UUID) -> None:
@@ -252,9 +259,9 @@ class World:
         await self.tell(ImportEmployees.model_validate({**body, "part": part, "parts": parts}), ago=ago)
         return run
 
-    async def hook(self, *remotes: str, account: UUID = SOURCE) -> None:
+    async def hook(self, *remotes: str, account: UUID = SOURCE, reported: Sequence[Reported] = ()) -> None:
         """A system tells that these moved."""
-        await self.tell(SourceChanged.of(account, remotes))
+        await self.tell(SourceChanged.of(account, remotes, reported))
 
     async def read(self) -> None:
         """Until nothing is due."""
@@ -348,6 +355,7 @@ async def world(addresses: Callable[[str], str]) -> AsyncIterator[World]:
     )
     clock, connectors = SystemClock(), Connectors({SOURCE: Directory(), DESTINATION: Directory()})
     outbox = Outbox(clock)
-    reader = Reader(database, outbox, connectors, clock, settings)
-    yield World(database, outbox, settings, connectors, reader)
+    handover = Handover[Claimed](database.wakeups[READS])
+    reader = Reader(database, outbox, connectors, clock, settings, handover)
+    yield World(database, outbox, settings, connectors, reader, handover)
     await database.close()

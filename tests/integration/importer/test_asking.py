@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.importer.store import tasks
+from services.importer.store import asking, tasks
 from services.importer.worker.finishing import Finisher
 from shared.contracts.commands import CancelImport
 from shared.contracts.events import DirectoryWanted
@@ -76,6 +76,7 @@ async def test_many_hints_are_one_read_of_each_account(world: World) -> None:
 
     await world.hook("a", "b", "a", "c")
     await world.hook("z", account=DESTINATION)
+    await world.due()
     await world.read()
 
     assert [["a", "b", "c"]] == world.source.named
@@ -496,7 +497,7 @@ async def test_the_end_of_a_read_wakes_what_waited_for_it(world: World) -> None:
         assert claimed
         async with world.database.transaction([COMPANY]) as tx:
             if hints:
-                await tasks.add_hints(tx, COMPANY, claimed.account_id, uuid4(), hints)
+                await asking.add_hints(tx, COMPANY, claimed.account_id, uuid4(), hints)
             tx.due.clear()
             assert await tasks.end_task(tx, claimed)
             woken.append(tasks.READS in tx.due)

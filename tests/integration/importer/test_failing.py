@@ -255,6 +255,7 @@ async def test_a_record_whose_newest_version_is_lost_is_unreadable_until_it_is_r
     assert "unreadable" == (await world.staged(account))["a"][0]
 
     await world.hook("a", account=account)
+    await world.due()
     await world.read()
     (again,) = await world.news("employee.staged")
     assert again.body["rev"] > lost.body["rev"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.importer.store import tasks
+from services.importer.store import asking, tasks
 from services.importer.worker import reading
 from shared.db import leases
 from shared.errors import Unavailable
@@ -137,7 +137,7 @@ async def test_an_import_whose_readers_die_again_and_again_fails(world: World) -
 async def test_a_read_of_hints_never_names_more_than_are_staged_at_once(world: World) -> None:
     """Hints join the read that waits only while all of them fit; those that it names already always do."""
     await world.start()
-    most = tasks.HINTS_AT_ONCE
+    most = asking.HINTS_AT_ONCE
     named = [f"p{n:04}" for n in range(most + 1)]
     for some in (named[: most - 1], named[: most - 1], named[most - 1 : most], named[most:]):
         await world.hook(*some)
@@ -150,10 +150,10 @@ async def test_a_read_of_hints_never_names_more_than_are_staged_at_once(world: W
 
 async def test_a_hint_that_names_more_than_one_read_takes_is_several_reads(world: World) -> None:
     await world.start()
-    await world.hook(*(f"p{n:04}" for n in range(tasks.HINTS_AT_ONCE + 1)))
+    await world.hook(*(f"p{n:04}" for n in range(asking.HINTS_AT_ONCE + 1)))
 
     rows = await world.rows("SELECT cardinality(remote_ids) AS n FROM read_tasks WHERE done_at IS NULL")
-    assert [1, tasks.HINTS_AT_ONCE] == sorted(row["n"] for row in rows)
+    assert [1, asking.HINTS_AT_ONCE] == sorted(row["n"] for row in rows)
 
 
 async def test_hints_do_not_join_a_read_that_has_begun(world: World) -> None:

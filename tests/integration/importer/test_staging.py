@@ -77,6 +77,7 @@ async def test_the_destinations_records_are_always_taken(world: World) -> None:
     world.destination.put("2")
 
     await world.hook("1", "2", account=DESTINATION)
+    await world.due()
     await world.read()
 
     assert {"1": ("present", "Anna"), "2": ("present", "Ana")} == await world.staged(DESTINATION)
@@ -206,6 +207,7 @@ async def test_what_we_wrote_is_staged_as_it_was_answered(world: World) -> None:
     world.destination.put("1", last_name="Li")
     await world.tell(answer)
     await world.hook("1", account=DESTINATION)
+    await world.due()
     await world.read()
     await world.wanted(DESTINATION)
     await world.read()
@@ -269,6 +271,7 @@ async def test_an_answer_never_beats_what_was_read_after_it(world: World) -> Non
     world.destination.put("1")
     world.destination.put("1", first_name="Anna")
     await world.hook("1", account=DESTINATION)
+    await world.due()
     await world.read()
     (read,) = await world.news()
 

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from muster.kafka import Broker
-from muster.postgres import Postgres, scratch
+from muster.postgres import Postgres
 from shared.clock import SystemClock
 from shared.db.migrate import SERVICES, migrate
 from shared.messaging import relay
@@ -35,6 +35,7 @@ from tests.support.broker import topics_on
 from tests.support.eventually import eventually
 from tests.support.postgres import PASSWORD
 from tests.support.probe import COMPANY
+from tests.support.scratch import scratch
 
 BROKER_SECONDS = float(os.environ.get("OUTAGE_SECONDS", "8"))
 DATABASE_SECONDS = BROKER_SECONDS / 2
@@ -136,7 +137,7 @@ async def test_without_the_outbox_what_is_said_meanwhile_is_lost(
 @pytest_asyncio.fixture
 async def own_postgres() -> AsyncIterator[Postgres]:
     """A server of this test's own, to be stopped."""
-    with scratch("muster-test-") as folder:
+    with scratch() as folder:
         server = Postgres(folder / "postgres")
         await server.start()
         try:

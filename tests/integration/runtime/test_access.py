@@ -20,7 +20,6 @@ from aiokafka.errors import (
 from pydantic import SecretStr
 
 from muster.kafka import PRINCIPALS, Broker
-from muster.postgres import scratch
 from shared.contracts.access import CONSUMES, Operation, Resource, Rule, rules
 from shared.contracts.topics import TOPICS
 from shared.db.migrate import SERVICES
@@ -29,6 +28,7 @@ from shared.messaging.authorise import RefusedRuleError, apply_rules
 from shared.messaging.broker import create_topics
 from shared.messaging.security import client_options
 from shared.settings import KafkaSettings
+from tests.support.scratch import scratch
 
 NAMES = [name for topic in TOPICS for name in topic.names()]
 DESCRIBE_QUORUM = bytes.fromhex("00000010 0037 0000 00000001 0003 616263 00 01 00".replace(" ", ""))
@@ -38,7 +38,7 @@ DESCRIBE_QUORUM = bytes.fromhex("00000010 0037 0000 00000001 0003 616263 00 01 0
 @pytest_asyncio.fixture(scope="module")
 async def closed() -> AsyncIterator[Broker]:
     """A broker with one user a service, the topics and the rules."""
-    with scratch("muster-test-") as folder:
+    with scratch() as folder:
         node = Broker(folder / "kafka", passwords={user: secrets.token_urlsafe(18) for user in PRINCIPALS})
         await node.start()
         try:

@@ -19,7 +19,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from muster.ports import free_port
-from muster.postgres import scratch
 from muster.stack import Options, Stack
 from shared.clock import SystemClock
 from shared.contracts.events import EmployeeStaged
@@ -31,6 +30,7 @@ from shared.messaging.security import client_options
 from shared.settings import DatabaseSettings
 from tests.support.command import Done, muster
 from tests.support.eventually import eventually
+from tests.support.scratch import scratch
 
 TOPIC = "employees.v1"
 COMPANY, ACCOUNT = UUID(int=11), UUID(int=12)
@@ -181,7 +181,7 @@ def rows(table: str) -> list[list[str]]:
 @pytest_asyncio.fixture(scope="module")
 async def site() -> AsyncIterator[Site]:
     """No sandboxes, and of the services only the two that are needed."""
-    with scratch("muster-test-") as folder:
+    with scratch() as folder:
         stack = Stack(folder, Options(services=("importer", "history"), partitions=2, port=0))
         try:
             await stack.start()

@@ -12,9 +12,9 @@ import pytest_asyncio
 from muster.data_dir import DataDir
 from muster.demo import prepare
 from muster.errors import StackError
-from muster.postgres import scratch
 from muster.sandboxes import CLIENT_SECRET
 from muster.stack import Options, Stack
+from tests.support.scratch import scratch
 
 SHARED = 0o077
 """The permission bits of everybody but the owner."""
@@ -23,7 +23,7 @@ SHARED = 0o077
 @pytest_asyncio.fixture(scope="module")
 async def stack() -> AsyncIterator[Stack]:
     """A whole demo in a folder that was open to everybody before."""
-    with scratch("muster-test-") as folder:
+    with scratch() as folder:
         data = folder / "data"
         data.mkdir()
         data.chmod(0o755)

@@ -24,7 +24,7 @@ from muster.commands.operations import find_broker
 from muster.data_dir import running
 from muster.errors import StackError
 from muster.kafka import Broker, wait_for_broker
-from muster.postgres import Postgres, scratch
+from muster.postgres import Postgres
 from muster.processes import _start_by_ps, start_time
 from muster.stack import Options, Stack
 from shared.contracts.topics import TOPICS
@@ -34,6 +34,7 @@ from shared.settings import KafkaSettings
 from tests.support.command import begun, muster
 from tests.support.eventually import eventually
 from tests.support.postgres import PASSWORD
+from tests.support.scratch import scratch
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
@@ -56,7 +57,7 @@ VALUES ('00000000-0000-0000-0000-000000000001', 1, '{"kept": "yes"}')
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Gone afterwards, the servers' data included."""
-    with scratch("muster-test-") as made:
+    with scratch() as made:
         yield made
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from services.syncer.store import record_states
 from services.syncer.worker import transmitting
-from services.syncer.worker.recording import Outcome, Recorder
+from services.syncer.worker.outcomes import Outcome
+from services.syncer.worker.recording import Recorder
 from shared.db.companies import load_settings
 from shared.db.tx import Tx
 from shared.domain.settings import CompanySettings

@@ -1,4 +1,4 @@
-"""Around services/importer/core.py."""
+"""Around services/importer/core."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Reading:
 
 
 class Importer:
-    """Around services/importer/core.py."""
+    """Around services/importer/core."""
 
     def __init__(self, world: World) -> None:
         self.world, self.settings = world, world.settings

@@ -12,7 +12,7 @@ from uuid import UUID
 from services.syncer import core as syncing
 from services.syncer import deciding
 from services.syncer.core import Push, PushState, RecordState
-from services.syncer.worker.recording import Outcome, not_carried_out, succeeded_event
+from services.syncer.worker.outcomes import Outcome, not_carried_out, succeeded_event
 from shared.connectors.client import was_created_by
 from shared.connectors.ports import Write, Written
 from shared.contracts.events import (

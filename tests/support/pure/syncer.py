@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from services.syncer import core as syncing
 from services.syncer import deciding
 from services.syncer.core import Push, PushState, RecordState
-from services.syncer.handlers import AUTOMATIC
+from services.syncer.handlers.facts import AUTOMATIC
 from shared.connectors.ports import Write
 from shared.contracts.commands import SyncRecords
 from shared.contracts.events import (

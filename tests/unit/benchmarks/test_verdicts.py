@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks.cost import Phase, costs
+from benchmarks.cost import ECHOED, UNECHOED, Cost, Phase, costs, with_echo
 from benchmarks.measure import judge
 from benchmarks.pipeline import MOST_GROWTH, MOST_MIB, heavy
 
@@ -63,3 +63,10 @@ def test_a_record_costs_what_was_counted_less_what_the_idle_system_counts_in_tha
     (cost,) = costs([busy], idle)
     assert cost.each == {"statements": {"syncer": 6.0, "relays": 0.0}}
     assert cost.lines() == ["push (10 records)", "  statements: 6.00 = syncer 6.00"]
+
+
+def test_an_echo_costs_what_an_update_costs_more_with_it() -> None:
+    update = Cost(ECHOED, 25, {"calls": {"query": 1.25, "read": 1.0}, "messages": {"views": 3.0}})
+    without = Cost(UNECHOED, 25, {"calls": {"query": 1.0, "read": 1.0}})
+    *_, echo = with_echo([without, update])
+    assert echo.each == {"calls": {"query": 0.25, "read": 0.0}, "messages": {"views": 3.0}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,7 +86,10 @@ def test_linarc_says_who_changed_and_a_test_names_nobody(now: datetime) -> None:
     assert (notice.tenant_id, notice.event_id, notice.remote_id, notice.kind) == (
         "t1", EVENT.event_id, "emp_7", "employee.updated",
     )  # fmt: skip
-    assert notice.at == datetime.fromtimestamp(1_764_000_000, UTC)
+    assert (notice.at, notice.version) == (datetime.fromtimestamp(1_764_000_000, UTC), "e1")
+    deleted = LinarcHooks().body([replace(EVENT, kind="deleted", detail="emp_7")])
+    (gone,) = linarc.read({"webhook-id": "d"}, deleted).notices
+    assert (gone.remote_id, gone.version) == ("emp_7", None)
     headers, body = linarc.sample("t1", SECRET, now)
     assert [n.remote_id for n in linarc.read(headers, body).notices] == [None]
 
