@@ -277,17 +277,36 @@ async def wait_for_broker(
             lines = "\n".join(child.tail(10))
             msg = f"Apache Kafka ended with {child.process.returncode}:\n{lines}"
             raise StackError(msg)
-        admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=2000)
-        try:
-            async with asyncio.timeout(4):
-                await admin.start()
-                await admin.list_topics()
-        except (KafkaError, OSError, OverflowError, TimeoutError, ValueError):
-            if loop.time() > until:
-                msg = f"Apache Kafka does not answer at {kafka.bootstrap}"
-                raise Unavailable(msg) from None
-            await asyncio.sleep(0.1)
-        else:
+        if await _serves(kafka):
             return
-        finally:
-            await admin.close()
+        if loop.time() > until:
+            msg = f"Apache Kafka does not answer at {kafka.bootstrap}"
+            raise Unavailable(msg)
+        await asyncio.sleep(0.1)
+
+
+async def _serves(kafka: KafkaSettings) -> bool:
+    """Whether a client is served. One that finds no port open complains in the log, so that is looked at first."""
+    if not any([await _is_open(address) for address in kafka.bootstrap.split(",")]):
+        return False
+    admin = AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=2000)
+    try:
+        async with asyncio.timeout(4):
+            await admin.start()
+            await admin.list_topics()
+    except (KafkaError, OSError, OverflowError, TimeoutError, ValueError):
+        return False
+    finally:
+        await admin.close()
+    return True
+
+
+async def _is_open(address: str) -> bool:
+    host, _, port = address.strip().rpartition(":")
+    try:
+        async with asyncio.timeout(2):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except (OSError, OverflowError, TimeoutError, ValueError):
+        return False
+    writer.close()
+    return True

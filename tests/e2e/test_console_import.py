@@ -196,6 +196,7 @@ async def test_a_failure_is_explained_and_retried_after_each_import(console: Con
     await expect(rows(dialog).first).to_contain_text("New", timeout=WITHIN)
     await rows(dialog).first.click()
     await dialog.get_by_role("button", name=re.compile("^Import")).click()
+    await expect(dialog).to_be_hidden(timeout=WITHIN)
     await expect(console.row("Ximena Somecome")).to_be_visible(timeout=WITHIN)
     await console.settled()
     await fails_and_is_retried(console, side, "Ximena Somecome")
