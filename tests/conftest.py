@@ -33,6 +33,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         kind = item.path.relative_to(HERE).parts[0]
         item.add_marker(kind)
+        if kind == "long":
+            item.add_marker(pytest.mark.timeout(0))
     if not any("tests/long" in argument for argument in config.args):
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
         items[:] = [item for item in items if not item.get_closest_marker("long")]

@@ -22,7 +22,7 @@ from shared.messaging.subscription import Reads
 
 MAX_HINTS = 100
 LINGER_SECONDS = 0.05
-"""One change is some events within a moment: they become one transaction, and one hint to the pages."""
+"""One change is some events, each soon after the last: they become one transaction, and one hint to the pages."""
 Events = Sequence[Message[Any]]
 Handler = Callable[[Events, Tx], Awaitable[None]]
 

@@ -31,6 +31,7 @@ from shared.settings import ServiceSettings
 MAX_RECORDS = 500
 LISTEN_SECONDS = 1.0
 """So often an idle subscriber looks whether its group is well; what comes meanwhile is taken at once."""
+LINGERS = 4
 FILL_SECONDS = 0.2
 """So long a bulk subscriber is deaf after an empty poll; batches fill meanwhile."""
 
@@ -91,7 +92,8 @@ class Consume:
         """Consume these topics together, a consumer a lane, `most` messages of all at once: one poll is one transaction.
 
         Topics of two lanes are one group a lane; a topic of one lane is a group of its own. Without `inbox` the handlers
-        refuse repeats themselves. In real time a poll that brought something waits for more of it for `linger_seconds`.
+        refuse repeats themselves. In real time a poll that brought something waits until nothing has followed for
+        `linger_seconds`, at most `LINGERS` times as long.
         """
         lanes = reads[0].topic.lanes
         if len(reads) > 1 and any(len(one.topic.lanes) == 1 for one in reads):
@@ -197,11 +199,21 @@ class Poll:
             await self.subscriber.offsets.commit_when_due()
             if self.fills:
                 await asyncio.sleep(FILL_SECONDS)
-        elif self.linger_seconds and not self.fills and len(found) < self.most:
-            await asyncio.sleep(self.linger_seconds)
-            with suppress(KafkaError):  # what was fetched must be handled; the error comes again
-                found += await self._fetched(consumer, self.most - len(found), 0.0)
+        elif self.linger_seconds and not self.fills:
+            await self._linger(consumer, found)
         return tuple(found)
+
+    async def _linger(self, consumer: AIOKafkaConsumer, found: list[ConsumerRecord[bytes, bytes]]) -> None:
+        """Add what follows, until nothing does for `linger_seconds`."""
+        with suppress(KafkaError):  # what was fetched must be handled; the error comes again
+            for _ in range(LINGERS):
+                if len(found) >= self.most:
+                    return
+                await asyncio.sleep(self.linger_seconds)
+                more = await self._fetched(consumer, self.most - len(found), 0.0)
+                if not more:
+                    return
+                found += more
 
     async def _fetched(
         self, consumer: AIOKafkaConsumer, most: int, seconds: float

@@ -27,14 +27,15 @@ from services.mapper.core.decide import (
 from services.mapper.core.explain import LEVELS, VETOES, could_change
 from services.mapper.core.facts import Facts, facts_of, removed
 from services.mapper.core.names import words
-from services.mapper.core.profile import Profile, number_forms
+from services.mapper.core.profile import Profile, identity_keys_of, number_forms
 from services.mapper.core.publish import event_of, hash_of
 from services.mapper.core.scope import Scope, scope_of
-from services.mapper.core.score import LINK_BITS, Score, Scorer
+from services.mapper.core.score import LINK_BITS, MARGIN_BITS, Score, Scorer
 
 __all__ = [
     "LEVELS",
     "LINK_BITS",
+    "MARGIN_BITS",
     "MATCHING_VERSION",
     "MOST_SHARING",
     "NEAREST",
@@ -68,6 +69,7 @@ __all__ = [
     "event_of",
     "facts_of",
     "hash_of",
+    "identity_keys_of",
     "is_gone",
     "key_weight",
     "nearest",

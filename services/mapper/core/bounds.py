@@ -20,6 +20,7 @@ _SHORT = 6
 _SIMILAR = 4.0
 """The most that two numbers, e-mail addresses, telephones or second lines add that are only similar."""
 _SLIPPED_DATE = 5.0
+_MOVED = 6.0
 CASE_BITS = -7.0
 """The least sum that rules nobody out."""
 _NEARLY = CASE_BITS - 1e-6
@@ -97,6 +98,22 @@ class Bounds:
         if bits >= _NEARLY and phones and phones2 and not shared and not phone_slipped(phones, phones2):
             bits -= _SIMILAR + 1.0
         return bits >= _NEARLY
+
+    def without_identity(self, p: Profile) -> float:
+        """The most that a record adds up to with `p` that has none of its identity keys (`profile.identity_keys_of`)."""
+        bits = self._start + self._names(p.first, p.last)
+        bits += 2.0 * bool(p.middle) + 2.0 * bool(p.generation)
+        bits += _SIMILAR * (bool(p.number) + bool(p.email) + bool(p.phones)) + _SLIPPED_DATE * bool(p.born)
+        if p.hired:
+            bits += max(2.0, self._hire_bits(p.hired, p.hired))
+        return bits + self._places.highest(p)
+
+    def _names(self, first: str, last: str) -> float:
+        """The most that any names add with these: equal ones, each in the other's place, or one that moved."""
+        one = log2(0.8 / self._share("first", first)) if first else 0.0
+        two = log2(0.85 / self._share("last", last)) if last else 0.0
+        crossed = log2(0.85 / self._share("last", first)) if first else 0.0
+        return max(max(one, 1.5) + two, crossed + two - 4.0, crossed, _MOVED)
 
     def _hire_bits(self, x: date, y: date) -> float:
         if x != y:

@@ -71,6 +71,15 @@ class Places:
             bits += _MOST["street"] + _MOST["line2"]
         return bits
 
+    def highest(self, p: Profile) -> float:
+        """What any address adds at most with this one."""
+        bits = max(1.5, self._bits("postal", p.postal)) if p.postal else 0.0
+        bits += max(2.0, self._bits("city", p.city)) if p.city else 0.0
+        if p.street:
+            bits += max(_MOST["line2"], self._bits("street", p.street) - _HOUSE)
+        bits += _MOST["street"] * bool(p.line2) + _HOUSE * bool(p.house)
+        return min(_MOST_ADDRESS, bits)
+
     def less(self, a: Sequence[str], b: Sequence[str]) -> float:
         """By how much `most` is more than their streets can add."""
         street, street2 = a[1], b[1]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
@@ -178,7 +178,16 @@ def _street(line: str | None) -> tuple[str, str]:
 
 def keys_of(p: Profile) -> list[int]:
     """The blocking keys of a record as 64-bit numbers; two records are compared when they share one."""
-    digests = [blake2b(text.encode(), digest_size=8).digest() for text in key_texts(p)]
+    return _hashed(key_texts(p))
+
+
+def identity_keys_of(p: Profile) -> list[int]:
+    """Those of number, e-mail address, telephones and birth date: few records have one, and they say the most."""
+    return _hashed(_identity_texts(p))
+
+
+def _hashed(texts: Collection[str]) -> list[int]:
+    digests = [blake2b(text.encode(), digest_size=8).digest() for text in texts]
     return list(struct.unpack(f"<{len(digests)}q", b"".join(digests)))
 
 
@@ -187,19 +196,22 @@ def _together(kind: str, one: str, other: str) -> str:
     return f"{kind}:{one}|{other}" if one <= other else f"{kind}:{other}|{one}"
 
 
-def key_texts(p: Profile) -> set[str]:  # noqa: C901, PLR0912  (a table of keys)
+def _identity_texts(p: Profile) -> set[str]:
+    keys = {f"t:{phone[-7:]}" for phone in p.phones}
+    if p.number_digits:
+        keys.add(f"n:{p.number_digits}")
+    if p.email:
+        keys.add(f"e:{p.email}")
+    if p.born:
+        keys.add(f"b:{p.born}")
+    return keys
+
+
+def key_texts(p: Profile) -> set[str]:  # noqa: C901  (a table of keys)
     """The blocking keys of a record as text."""
-    keys: set[str] = set()
+    keys = _identity_texts(p)
     add = keys.add
     first, last = skeleton(p.first), skeleton(p.last)
-    if p.number_digits:
-        add(f"n:{p.number_digits}")
-    if p.email:
-        add(f"e:{p.email}")
-    for phone in p.phones:
-        add(f"t:{phone[-7:]}")
-    if p.born:
-        add(f"b:{p.born}")
     if first and last:
         for a, b in ((last, first), (first, last)):
             add(f"1:{a}|{b[0]}")

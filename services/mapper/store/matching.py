@@ -7,6 +7,7 @@ records that are found, the ones that share the most and the rarest keys are tak
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from struct import Struct
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,14 +19,18 @@ from services.mapper.store.records import account_number
 from shared.db.tx import Tx
 
 _HOLDERS = """
-SELECT h.key, h.records FROM (
+SELECT h.key, CASE WHEN octet_length(h.records) <= 20 + 60 * 20 THEN h.records END FROM (
     SELECT k.key, array_send(ARRAY(SELECT r.record_id FROM record_keys r WHERE r.key = k.key LIMIT 61)) AS records
     FROM unnest($1::text::bigint[]) AS k (key) OFFSET 0
-) h WHERE octet_length(h.records) BETWEEN 21 AND 20 + 60 * 20
+) h WHERE octet_length(h.records) > 20
 """
 """The holders of each of these keys, which name an account (`account_number`), as PostgreSQL sends arrays: twenty bytes, then
-as many for each record, the last sixteen its id. Of some fifty records that share a key with one, few get an id made of it.
+as many for each record, the last sixteen its id; nothing where they are too many.
+Of some fifty records that share a key with one, few get an id made of it.
 """
+
+
+_NONE: Mapping[UUID, Sequence[int]] = MappingProxyType({})
 
 
 class Near(NamedTuple):
@@ -60,13 +65,17 @@ WHERE l.destination_account_id = ANY ($3::uuid[])
 
 
 async def rivals(
-    tx: Tx, destinations: Sequence[Facts], sources: Mapping[UUID, UUID]
+    tx: Tx,
+    destinations: Sequence[Facts],
+    sources: Mapping[UUID, UUID],
+    identity: Mapping[UUID, Sequence[int]] = _NONE,
 ) -> list[tuple[UUID, UUID, UUID]]:
     """The unlinked source records that are nearest to these: destination record, company, source record.
 
     One that a person excluded, or wants a new record for, claims nobody. `sources` is company → account.
+    `identity`: by destination record the keys of which its rivals have one.
     """
-    pairs = _pairs(await _nearest(tx, destinations, sources))
+    pairs = _pairs(await _nearest(tx, destinations, sources, identity))
     if not pairs:
         return []
     near = {source: company for _, company, source in pairs}
@@ -111,42 +120,67 @@ def _pairs(near: Iterable[Near]) -> list[tuple[UUID, UUID, UUID]]:
     return [(record, company, other) for record, company, others in near for other in others]
 
 
-async def _nearest(tx: Tx, records: Sequence[Facts], others: Mapping[UUID, UUID]) -> list[Near]:
-    """By record: its company, and each record of the company's account in `others` that is near."""
-    weighed = await _weighed(tx, records, others)
-    return [
-        Near(f.record_id, f.company_id, [pgproto.UUID(other) for _, other in core.nearest(weights)])
-        for f, weights in weighed
-    ]
+async def _nearest(
+    tx: Tx,
+    records: Sequence[Facts],
+    others: Mapping[UUID, UUID],
+    identity: Mapping[UUID, Sequence[int]] = _NONE,
+) -> list[Near]:
+    """By record: its company, and each record of the company's account in `others` that is near.
+
+    For a record in `identity` these keys decide: all that have one of them are near, unless they are more than are compared,
+    or a key has more holders than are looked at.
+    """
+    near, again = [], []
+    for f, weights, all_known in await _weighed(tx, records, others, identity):
+        if f.record_id not in identity:
+            found = core.nearest(weights)
+        elif all_known and len(weights) <= core.NEAREST:
+            found = weights
+        else:
+            again.append(f)
+            continue
+        near.append(Near(f.record_id, f.company_id, [pgproto.UUID(other) for _, other in found]))
+    return near + await _nearest(tx, again, others) if again else near
 
 
 async def sharing(tx: Tx, source: Facts, destination: UUID) -> list[UUID]:
     """Every record of the destination account that shares a key with this one, near or not."""
     weighed = await _weighed(tx, [source], {source.company_id: destination})
-    return [pgproto.UUID(other) for _, weights in weighed for _, other in weights]
+    return [pgproto.UUID(other) for _, weights, _ in weighed for _, other in weights]
 
 
 async def _weighed(
-    tx: Tx, records: Sequence[Facts], others: Mapping[UUID, UUID]
-) -> list[tuple[Facts, list[tuple[int, bytes]]]]:
-    """By record: each record of the company's account in `others` that shares keys, behind what they weigh."""
+    tx: Tx,
+    records: Sequence[Facts],
+    others: Mapping[UUID, UUID],
+    identity: Mapping[UUID, Sequence[int]] = _NONE,
+) -> list[tuple[Facts, list[tuple[int, bytes]], bool]]:
+    """By record: each record of the company's account in `others` that shares keys, behind what they weigh.
+
+    Also whether none of its keys was skipped. For a record in `identity` it is about these keys.
+    """
     asking = []
     for f in records:
         number = account_number(others[f.company_id])
-        asking.append((f, [key ^ number for key in f.keys]))
+        asking.append((f, [key ^ number for key in identity.get(f.record_id, f.keys)]))
     wanted = sorted({key for _, keys in asking for key in keys})
     if not wanted:
         return []
     rows = await tx.fetch(_HOLDERS, f"{{{','.join(map(str, wanted))}}}")
     holders = {key: _read(found) for key, found in rows}
-    return [(f, _weights(holders[key] for key in keys if key in holders)) for f, keys in asking]
+    shared = ((f, [holders[key] for key in keys if key in holders]) for f, keys in asking)
+    return [(f, _weights(each), _SKIPPED not in each) for f, each in shared]
 
 
+_SKIPPED: tuple[int, tuple[bytes, ...]] = (0, ())
 _ARRAYS = [(core.key_weight(n), Struct("20x" + "4x16s" * n).unpack) for n in range(1, core.MOST_SHARING + 1)]
 
 
-def _read(holders: bytes) -> tuple[int, tuple[bytes, ...]]:
+def _read(holders: bytes | None) -> tuple[int, tuple[bytes, ...]]:
     """What the key weighs that these records have, and their ids."""
+    if holders is None:
+        return _SKIPPED
     weight, unpack = _ARRAYS[len(holders) // 20 - 2]
     return weight, unpack(holders)
 

@@ -135,9 +135,18 @@ class Scorers:
         """The same match inputs with who else claims the candidate that would link. `sources` is company → account."""
         best = {m.facts.record_id: c for m in match_inputs if (c := core.best_of(m)) is not None}
         wanted = {c.facts.record_id: c.facts for c in best.values()}
+        least: dict[UUID, float] = {}
+        for c in best.values():
+            least[c.facts.record_id] = min(c.score.bits, least.get(c.facts.record_id, c.score.bits))
+        identity = {
+            d: core.identity_keys_of(self._profiles[d])
+            for d, f in wanted.items()
+            if self._scorers[f.company_id][1].bounds.without_identity(self._profiles[d])
+            < least[d] - core.MARGIN_BITS
+        }
         claims: dict[UUID, list[Rival]] = defaultdict(list)
         claimed: dict[tuple[UUID, UUID], list[UUID]] = defaultdict(list)
-        for destination, company, source in await rivals(tx, list(wanted.values()), sources):
+        for destination, company, source in await rivals(tx, list(wanted.values()), sources, identity):
             claimed[source, company].append(destination)
         pairs = await self._possible(tx, [Near(*source, found) for source, found in claimed.items()])
         self._facts |= {m.facts.record_id: m.facts for m in match_inputs}

@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from services.mapper import store
+from services.mapper import core, store
 from services.mapper.api import make_routes
-from services.mapper.store.matching import candidates
+from services.mapper.store.matching import candidates, rivals
 from services.mapper.store.records import account_number, load_facts
 from shared.contracts.commands import CreateRecord, LinkRecord, UnlinkRecord
 from shared.contracts.events import EmployeeUnreadable, PushSucceeded
@@ -428,3 +428,33 @@ async def test_the_rows_of_keys_are_those_of_the_records_and_say_whose_they_are(
     assert [(n.record, n.others) for n in near] == [
         (world.id("source", "s1"), [world.id("destination", "d2")])
     ]
+
+
+async def test_rivals_are_found_by_identity_keys_unless_those_are_many_peoples(world: Any) -> None:
+    await world.set(world.document())
+    ana = {"first_name": "Nelly", "last_name": "Farraday", "number": "7501"}
+    await world.tell(world.staged("destination", "d1", **ana, phone="5125550101"))
+    await world.tell(
+        world.staged("source", "s1", **ana), world.staged("source", "s2", **{**ana, "number": None})
+    )
+
+    async def found() -> tuple[set[UUID], set[UUID]]:
+        async with world.database.transaction([world.company]) as tx:
+            facts = await load_facts(tx, {world.id("destination", "d1"): world.company})
+            keys = {r: core.identity_keys_of(f.profile()) for r, f in facts.items()}
+            sources = {world.company: world.account("source")}
+            by_all = await rivals(tx, list(facts.values()), sources)
+            return {r[2] for r in by_all}, {
+                r[2] for r in await rivals(tx, list(facts.values()), sources, keys)
+            }
+
+    one, two = world.id("source", "s1"), world.id("source", "s2")
+    assert await found() == ({one, two}, {one})
+    for many in (13, 61):
+        crew = [
+            world.staged("source", f"{many}-{n}", first_name=f"{n}x", phone="5125550101") for n in range(many)
+        ]
+        await world.tell(*crew)
+        by_all, by_identity = await found()
+        assert by_all == by_identity
+        assert {one, two} <= by_all

@@ -9,8 +9,8 @@ import pytest
 
 from services.mapper.core.choose import Pair, can_link, choose
 from services.mapper.core.counts import count
-from services.mapper.core.profile import Profile, keys_of, profile_of
-from services.mapper.core.score import Scorer
+from services.mapper.core.profile import Profile, identity_keys_of, keys_of, profile_of
+from services.mapper.core.score import LINK_BITS, Scorer
 from shared.domain.employee import Employee
 from tests.support.kinds import KINDS, Case, Maker
 
@@ -58,3 +58,21 @@ def test_a_kind(name: str) -> None:
             assert mine
         if case.expected == "ask":
             assert not mine
+
+
+def test_who_has_none_of_the_identity_keys_is_not_above_the_bound() -> None:
+    """Whichever side the record is on: so nobody else need be asked for when its best pair is clear of the bound."""
+    cases = [kind(Maker(seed)) for seed in range(3) for kind in KINDS.values()]
+    source = profiles("s", [person for case in cases for person in case.source])
+    destination = profiles("d", [person for case in cases for person in case.destination])
+    scorer = Scorer(count(source, destination))
+    keyed = [(b, set(keys_of(b)), set(identity_keys_of(b))) for b in destination]
+    apart = [
+        (scorer.score(a, b).bits, min(scorer.bounds.without_identity(a), scorer.bounds.without_identity(b)))
+        for a in source
+        for mine, strongest in [(set(keys_of(a)), set(identity_keys_of(a)))]
+        for b, theirs, others in keyed
+        if mine & theirs and not strongest & others
+    ]
+    assert max(bits for bits, _ in apart) > LINK_BITS
+    assert max(bits - highest for bits, highest in apart) < 1e-6
