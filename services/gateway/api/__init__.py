@@ -27,6 +27,7 @@ from services.gateway.api import (
     second_factor,
     sessions,
     sso,
+    starting,
     webhooks,
 )
 from services.gateway.api.common import Deps
@@ -55,6 +56,7 @@ def make_routes(deps: Deps) -> list[APIRouter]:
         operations.make(deps),
         installation.make(deps),
         dead_letters.make(deps),
+        starting.make(deps),
         runs.make(deps),
         drift.make(deps),
         schedules.make(deps),

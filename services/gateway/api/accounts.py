@@ -22,7 +22,7 @@ from services.gateway.api.common import (
     source_of,
     viewer,
 )
-from services.gateway.api.runs import connected, say_directory
+from services.gateway.api.starting import connected, say_directory
 from services.gateway.core import check_base_url, secret_hash
 from services.gateway.store import companies
 from services.gateway.store.audit import Action

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, once, operator, viewer
 from services.gateway.api.records import Selection, resolve
-from services.gateway.api.runs import new_run
+from services.gateway.api.starting import new_run
 from services.gateway.store import requests
 from shared.contracts.commands import DecideDrift
 from shared.contracts.drift import DriftDecided, DriftView

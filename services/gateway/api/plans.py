@@ -21,7 +21,7 @@ from services.gateway.api.common import (
     viewer,
 )
 from services.gateway.api.records import MAX_PAGE
-from services.gateway.api.runs import NewSync, chosen, say_once, say_plan
+from services.gateway.api.starting import NewSync, chosen, say_once, say_plan
 from services.gateway.store import requests
 from services.gateway.store.audit import Action
 from shared.contracts.commands import MAX_IDS, ApplyPlan, CancelPlan, ExcludeRecords, ReleasePlan, Selected
@@ -124,7 +124,13 @@ def _reads(routes: APIRouter, deps: Deps) -> None:
             "after": after,
             "limit": limit,
         }
-        found = await deps.syncer.get(f"/plans/{plan}/records", company=access.company, **asked)
+        try:
+            found = await deps.syncer.get(f"/plans/{plan}/records", company=access.company, **asked)
+        except ProblemError as error:
+            if error.kind != "not-found":
+                raise
+            await _plan(deps, access, plan)
+            return PlanRecordPage(items=(), next=None)
         for one in found["items"]:
             one["hidden"] = sorted(access.hidden & (one["fields"].keys() | (one["moved"] or {}).keys()))
         return without(found, access.hidden)

@@ -12,7 +12,7 @@ from pydantic import StrictBool
 
 from services.gateway.api.common import Access, Deps, Input, admin, record, viewer
 from services.gateway.api.records import Filter, Selection, resolve
-from services.gateway.api.runs import ImportMode, say_import, say_plan
+from services.gateway.api.starting import ImportMode, say_import, say_plan
 from services.gateway.store import schedules
 from services.gateway.store.audit import INSTALLATION
 from services.gateway.store.users import Person

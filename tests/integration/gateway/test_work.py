@@ -105,6 +105,18 @@ async def test_what_is_selected_is_what_the_command_names(admin: World) -> None:
     assert [s["body"]["apply"] for s in published] == [False] * 6 + [True] * 6
 
 
+async def test_what_was_just_asked_for_has_no_records_yet_but_is_there(admin: World) -> None:
+    """A page may open it before its owner has heard of it."""
+    path = await admin.company()
+    await admin.staged(path, "A")
+    made = await admin.call("POST", f"{path}/plans", json={"filter": {}}, expected=202)
+    begun = await admin.call("POST", f"{path}/imports", json={"mode": "new"}, expected=202)
+
+    for place in (f"plans/{made['plan_id']}", f"runs/{made['plan_id']}", f"runs/{begun['run_id']}"):
+        assert await admin.call("GET", f"{path}/{place}/records") == {"items": [], "next": None}, place
+    await admin.call("GET", f"{path}/plans/{uuid4()}/records", expected=404)
+
+
 async def test_more_records_than_the_rules_allow_are_synced_by_a_plan_alone(admin: World) -> None:
     """However they are chosen; a retry of one record, and what a schedule starts, have no such limit."""
     path = await admin.company()
