@@ -22,6 +22,7 @@ from tests.e2e.test_console_axe import AXE
 from tests.e2e.test_console_programs import sound
 from tests.support.browser import open_page
 from tests.support.console import WITHIN, Console
+from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 
 pytestmark = pytest.mark.asyncio
@@ -145,8 +146,13 @@ async def test_a_colleague_is_invited_joins_and_releases_a_held_plan(
     await new.wait_for_timeout(1_000)  # it takes nothing at first, so that a second click never commits
     await release.click()
     await says(new, re.compile("2 written"))
-    page = await fleet.client.call("GET", f"{fleet.path}/records", params={"ids": records, "limit": 10})
-    assert [one["status"] for one in page["items"]] == ["synced"] * 2
+
+    async def statuses() -> list[str]:
+        query = {"ids": records, "limit": 10}
+        page = await fleet.client.call("GET", f"{fleet.path}/records", params=query)
+        return [one["status"] for one in page["items"]]
+
+    await eventually(statuses, equal=["synced"] * 2)
 
     await ann.get_by_role("link", name="Audit log").click()
     released = ann.get_by_role("row").filter(has_text="Plan released").filter(has_text="Dora")
