@@ -84,7 +84,7 @@ class Watched:
 
     def _on_message(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self._all.append(message.text)
+            self._all.append(f"{message.text} {message.location['url']}")
 
     @property
     def complaints(self) -> list[str]:
