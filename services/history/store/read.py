@@ -81,7 +81,7 @@ SELECT record_id, sort_text, sort_time FROM (
                 WHEN 'status' THEN status_key ELSE '' END COLLATE "C" AS sort_text,
         CASE WHEN $3 IN ('status', 'synced_at') THEN synced_key ELSE 'epoch' END AS sort_time
     FROM record_view WHERE company_id = $1 AND account_id = $2
-      AND ($7::text[] = '{}' OR status_key = ANY (ARRAY(SELECT status_order(s) FROM unnest($7) AS s)))
+      AND ($7::text[] = '{}' OR status_key = ANY (status_orders($7)))
       AND ($8::text IS NULL OR search LIKE $8) AND ($14::uuid[] IS NULL OR record_id = ANY ($14))
 ) AS keyed
 WHERE sort_text BETWEEN $10 AND $11 AND sort_time BETWEEN $12 AND $13
