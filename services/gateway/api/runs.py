@@ -1,4 +1,4 @@
-"""Imports and pushes as they go and went."""
+"""Imports and pushes, under way and over."""
 
 from __future__ import annotations
 
@@ -8,19 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
 
-from services.gateway.api.common import (
-    Access,
-    Deps,
-    IdempotencyKey,
-    once,
-    operator,
-    viewer,
-)
+from services.gateway.api.common import Access, Deps, IdempotencyKey, once, operator, viewer
 from services.gateway.store import requests
-from shared.contracts.commands import (
-    CancelImport,
-    CancelPlan,
-)
+from shared.contracts.commands import CancelImport, CancelPlan
 from shared.contracts.run_views import RunDetail, RunRecordPage
 from shared.contracts.views import RunPage, RunStarted
 from shared.db.tx import Tx

@@ -1,4 +1,4 @@
-"""Imports and pushes are asked for: what they need, and the commands that begin them."""
+"""Starting imports and pushes: what they need, and the commands that begin them."""
 
 from __future__ import annotations
 
@@ -100,18 +100,6 @@ def make(deps: Deps) -> APIRouter:
         response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
         return answer
 
-    async def decided(request: Request, access: Access, key: str | None, body: StopRetry) -> dict[str, Any]:
-        """Accept what a person decided about one record."""
-        if not await resolve(deps, access.company, Selection(record_ids=[body.record_id])):
-            raise ProblemError("not-found", "There is no such record here.")
-        outgoing = Outgoing(body, access.company, lane=Lane.REAL_TIME, actor=access.person.actor)
-
-        async def act(tx: Tx) -> dict[str, Any]:
-            await deps.outbox.append(tx, [outgoing])
-            return {"accepted": True}
-
-        return await once(deps, request, access.company, key, act)
-
     @routes.post("/syncs", status_code=202, response_model=RunStarted)
     async def start_sync(
         company: UUID,
@@ -164,7 +152,17 @@ def make(deps: Deps) -> APIRouter:
         key: IdempotencyKey = None,
     ) -> dict[str, Any]:
         """Stop trying this failed record again by itself. It stays Failed until somebody retries it."""
-        return await decided(request, access, key, StopRetry(record_id=record))
+        if not await resolve(deps, access.company, Selection(record_ids=[record])):
+            raise ProblemError("not-found", "There is no such record here.")
+        stop = Outgoing(
+            StopRetry(record_id=record), access.company, lane=Lane.REAL_TIME, actor=access.person.actor
+        )
+
+        async def act(tx: Tx) -> dict[str, Any]:
+            await deps.outbox.append(tx, [stop])
+            return {"accepted": True}
+
+        return await once(deps, request, access.company, key, act)
 
     return routes
 

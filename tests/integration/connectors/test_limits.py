@@ -103,11 +103,11 @@ async def test_the_rate_of_batches_is_kept_apart_and_counts_as_calls_too(databas
     await connect(database)
     (gate,) = gates([database], rates(requests_per_second=100, batches_per_minute=600), 1)
     batches, calls = Watch(), Watch()
+    began = asyncio.get_running_loop().time()  # the first may come late by what it waited for a processor
     await asyncio.gather(
         *(call(gate, batches, 5, batch=True) for _ in range(3)), *(call(gate, calls, 40) for _ in range(3))
     )
-    # The first may begin late by the time that it waited for a processor; that they are spread is what counts.
-    assert max(batches.at) - min(batches.at) > 14 * 0.1 - 0.3
+    assert max(batches.at) - began > 14 * 0.1 - 0.1
     calls.at += batches.at
     assert calls.most_within(1.0) <= 100
     await gate.close()
