@@ -135,10 +135,7 @@ def make(deps: Deps) -> APIRouter:
         """Push this one record again, apart from all others."""
 
         async def choose() -> list[Selected]:
-            found = await resolve(deps, company, Selection(record_ids=[record]))
-            if not found:
-                raise ProblemError("not-found", "There is no such record here.")
-            return found
+            return await _one(deps, company, record)
 
         answer = await say_once(deps, request, access, key, choose, _say_retry)
         response.headers["Location"] = f"/v1/companies/{company}/runs/{answer['run_id']}"
@@ -152,8 +149,7 @@ def make(deps: Deps) -> APIRouter:
         key: IdempotencyKey = None,
     ) -> dict[str, Any]:
         """Stop trying this failed record again by itself. It stays Failed until somebody retries it."""
-        if not await resolve(deps, access.company, Selection(record_ids=[record])):
-            raise ProblemError("not-found", "There is no such record here.")
+        await _one(deps, access.company, record)
         stop = Outgoing(
             StopRetry(record_id=record), access.company, lane=Lane.REAL_TIME, actor=access.person.actor
         )
@@ -237,6 +233,14 @@ async def say_directory(
     await requests.add_command(tx, company, run, "import", "directory", actor, 0)
     await deps.outbox.append(tx, [Outgoing(command, company, lane=Lane.BULK, run_id=run, actor=actor)])
     return run
+
+
+async def _one(deps: Deps, company: UUID, record: UUID) -> list[Selected]:
+    """This record as it stands now. Raises `not-found` when there is none."""
+    found = await resolve(deps, company, Selection(record_ids=[record]))
+    if not found:
+        raise ProblemError("not-found", "There is no such record here.")
+    return found
 
 
 async def chosen(deps: Deps, company: UUID, body: NewSync) -> list[Selected]:
