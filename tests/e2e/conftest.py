@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, StorageState
 
 from muster.client import AsyncClient
 from muster.demo import NO_LIMITS, RULES, prepare
@@ -51,16 +51,16 @@ async def running(
             await stack.stop()
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def fleet() -> AsyncIterator[Fleet]:
     """Two mappers, two syncers and two importers share the work; everything is real."""
     async with running(60, RULES, mapper=2, syncer=2, importer=2) as fleet:
         yield fleet
 
 
-@pytest_asyncio.fixture(scope="module")
+@pytest_asyncio.fixture(scope="package")
 async def staging() -> AsyncIterator[Fleet]:
-    """Nothing comes into staging here but by an import."""
+    """Nothing comes into staging here but by an import. Each test has people of its own, found by name or address."""
     async with running(60, {}) as fleet:
         yield fleet
 
@@ -84,7 +84,7 @@ async def following(collector: Collector) -> AsyncIterator[Fleet]:
         yield fleet
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def browser() -> AsyncIterator[Browser]:
     """One Chromium for all pages."""
     async with open_browser() as browser:
@@ -103,18 +103,27 @@ def side(request: pytest.FixtureRequest, staging: Fleet) -> Side:
     return Side(staging, staging.access.companies[request.param])
 
 
+@pytest_asyncio.fixture(scope="package")
+async def session(staging: Fleet, browser: Browser) -> StorageState:
+    """What the administrator's browser keeps of signing in once. Who signs out does so after signing in again."""
+    async with open_page(browser, staging.access.url) as watched:
+        await Console(watched.page, staging.access).sign_in()
+        return await watched.page.context.storage_state()
+
+
 @pytest_asyncio.fixture
-async def watched(staging: Fleet, browser: Browser) -> AsyncIterator[Watched]:
-    """A page that must have nothing to complain of at the end."""
-    async with open_page(browser, staging.access.url) as page:
+async def watched(
+    request: pytest.FixtureRequest, staging: Fleet, browser: Browser, session: StorageState
+) -> AsyncIterator[Watched]:
+    """A page that must have nothing to complain of at the end; signed in where the test asks for the console."""
+    kept = {"storage_state": session} if "console" in request.fixturenames else {}
+    async with open_page(browser, staging.access.url, **kept) as page:
         yield page
         assert page.complaints == []
         assert await page.violations() == []
 
 
-@pytest_asyncio.fixture
-async def console(watched: Watched, staging: Fleet) -> Console:
-    """The console with the administrator signed in."""
-    console = Console(watched.page, staging.access)
-    await console.sign_in()
-    return console
+@pytest.fixture
+def console(watched: Watched, staging: Fleet) -> Console:
+    """The administrator's, who is signed in and has opened no page yet."""
+    return Console(watched.page, staging.access)

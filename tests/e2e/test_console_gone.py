@@ -11,7 +11,7 @@ from tests.support.eventually import eventually
 from tests.support.fleet import Fleet
 
 
-@pytest.mark.asyncio
+@pytest.mark.last
 async def test_who_has_really_left_is_marked_as_gone_once_the_number_is_confirmed(
     console: Console, staging: Fleet
 ) -> None:

@@ -147,9 +147,9 @@ async def test_a_gateway_that_is_killed_loses_neither_selection_nor_filter_nor_n
     watched.expected = re.compile(PAST_GATEWAY.pattern + "|404")  # history may not have heard of the run yet
 
 
-async def test_a_session_that_ends_in_another_tab_leads_to_sign_in(
-    console: Console, watched: Watched
-) -> None:
+async def test_a_session_that_ends_in_another_tab_leads_to_sign_in(watched: Watched, staging: Fleet) -> None:
+    console = Console(watched.page, staging.access)
+    await console.sign_in()
     other = await console.page.context.new_page()
     await other.goto("/")
     await other.get_by_role("button", name="Account").click(timeout=WITHIN)

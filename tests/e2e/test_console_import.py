@@ -244,8 +244,8 @@ async def test_a_run_with_failures_says_why_and_is_tried_again_after_a_reload(
 ) -> None:
     side, page = Side(staging, staging.access.companies[0]), console.page
     people = [("Ulric", "Brambleby"), ("Verena", "Cotterill")]
-    await side.hire(*people, at="failing.example")
-    await console.open(side.company, "?q=failing.example")
+    await side.hire(*people, at="troubled.example")
+    await console.open(side.company, "?q=troubled.example")
     await console.import_new(side)
     await expect(page.locator(".person-name")).to_have_count(2, timeout=WITHIN)
     await console.settled()

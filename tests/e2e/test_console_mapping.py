@@ -89,7 +89,7 @@ async def test_cases_are_decided_one_after_the_other_by_keyboard(console: Consol
     """A number chooses, Ctrl Enter saves and shows the next case; another is excluded with a reason."""
     page, keys = console.page, console.page.keyboard
     people = (("Aldous", "Pennyfeather"), ("Beatrix", "Pennyfeather"), ("Crispin", "Pennyfeather"))
-    await cases(console, side, "keys.example", *people)
+    await cases(console, side, "decided.example", *people)
     first, _, last = await console.names()
     await along_to(console, f"Manual Mapping of {first}")
     await keys.press("Enter")
@@ -101,7 +101,7 @@ async def test_cases_are_decided_one_after_the_other_by_keyboard(console: Consol
     await expect(dialog.get_by_role("heading", name=first)).to_be_hidden()
     await expect(dialog).to_be_visible()
 
-    for _ in range(12):
+    for _ in range(60):
         if await dialog.get_by_role("heading", name=last).is_visible():
             break
         await keys.press("Alt+ArrowRight")
