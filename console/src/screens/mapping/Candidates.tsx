@@ -99,25 +99,32 @@ function Candidate({
   );
 }
 
-/** One line for and one against. */
+/** One line for, what is equal before what is only similar, and one against. */
 function Says({ person }: { person: Person }): ReactNode {
   const parts = person.parts ?? [];
-  const named = (wanted: (sign: number) => boolean) =>
-    parts.filter((part) => wanted(signOf(part))).map((part) => text.history.field(part.field).toLowerCase());
-  const [agree, differ] = [named((sign) => sign > 0), named((sign) => sign < 0)];
+  const named = (wanted: (part: Part) => boolean) =>
+    parts.filter(wanted).map((part) => text.history.field(part.field).toLowerCase());
+  const agree = named((part) => signOf(part) > 0 && SAME.includes(part.level));
+  const similar = named((part) => signOf(part) > 0 && !SAME.includes(part.level));
+  const differ = named((part) => signOf(part) < 0);
   const against = (person.vetoes ?? []).map((veto) => veto.text);
   if (person.refused) against.unshift(words.refused);
-  if (agree.length + differ.length + against.length === 0) return null;
+  if (agree.length + similar.length + differ.length + against.length === 0) return null;
   return (
     <small className="candidate-says">
       {agree.length > 0 && <span>{words.agree(agree)} </span>}
+      {similar.length > 0 && <span>{words.similar(similar)} </span>}
       {differ.length > 0 && <span>{words.differ(differ)} </span>}
       {against.length > 0 && <b className="bad-words">{against.join(" ")}</b>}
     </small>
   );
 }
 
-const signOf = ({ bits, level }: { bits?: number | null; level: string }) => {
+type Part = NonNullable<Person["parts"]>[number];
+/** Levels at which both sides hold the same. */
+const SAME: readonly string[] = ["equal", "digits"];
+
+const signOf = ({ bits, level }: Part) => {
   if (bits !== null && bits !== undefined) return Math.sign(bits);
   return level === "differs" ? -1 : level === "missing" ? 0 : 1;
 };
