@@ -21,20 +21,20 @@ WITH people AS (
            lower(last) || '@filled.example',
            lower(translate(first, 'É', 'e') || ' ' || last || ' ' || last || '@filled.example ' || n), now()
     FROM people
+), viewed AS (
+    INSERT INTO record_view (company_id, record_id, account_id, remote_id, source_rev, number, name, first_name, last_name, email,
+                             search, status, reason, status_rev, synced_at, updated_at, counted)
+    SELECT $1, id, $2, 'F' || n, n, CASE WHEN n % 50 > 0 THEN n::text END, first || ' ' || last, first, last,
+           lower(last) || '@filled.example',
+           lower(translate(first, 'É', 'e') || ' ' || last || ' ' || last || '@filled.example ' || n),
+           status, CASE status WHEN 'needs_sync' THEN '' WHEN 'failed' THEN 'unavailable' ELSE '' END, 1,
+           CASE WHEN status = 'synced' THEN now() - n * interval '1 second' END, now(), status
+    FROM people,
+         LATERAL (SELECT CASE WHEN n % 200 = 0 THEN 'failed' WHEN n % 10 = 1 THEN 'needs_sync' ELSE 'synced' END AS status)
+    RETURNING status
 )
-INSERT INTO record_view (company_id, record_id, account_id, remote_id, source_rev, number, name, first_name, last_name, email,
-                         search, status, reason, status_rev, synced_at, updated_at, counted)
-SELECT $1, id, $2, 'F' || n, n, CASE WHEN n % 50 > 0 THEN n::text END, first || ' ' || last, first, last,
-       lower(last) || '@filled.example',
-       lower(translate(first, 'É', 'e') || ' ' || last || ' ' || last || '@filled.example ' || n),
-       status, CASE status WHEN 'needs_sync' THEN '' WHEN 'failed' THEN 'unavailable' ELSE '' END, 1,
-       CASE WHEN status = 'synced' THEN now() - n * interval '1 second' END, now(), status
-FROM people, LATERAL (SELECT CASE WHEN n % 200 = 0 THEN 'failed' WHEN n % 10 = 1 THEN 'needs_sync' ELSE 'synced' END AS status)
-"""
-_COUNT = """
-INSERT INTO counters (company_id, account_id, status, count)
-SELECT company_id, account_id, status, count(*) FROM record_view WHERE company_id = $1 AND account_id = $2 GROUP BY 1, 2, 3
-ON CONFLICT (company_id, account_id, status) DO UPDATE SET count = EXCLUDED.count
+INSERT INTO counters (company_id, account_id, status, count) SELECT $1, $2, status, count(*) FROM viewed GROUP BY status
+ON CONFLICT (company_id, account_id, status) DO UPDATE SET count = counters.count + EXCLUDED.count
 """
 STEP = 5_000
 """Records of one transaction: well within the limit on a statement's time."""
@@ -45,5 +45,3 @@ async def fill(history: Database, company: UUID, account: UUID, first: int, last
     for begin in range(first, last + 1, STEP):
         async with history.transaction([company]) as tx:
             await tx.execute(_PEOPLE, company, account, begin, min(begin + STEP - 1, last))
-    async with history.transaction([company]) as tx:
-        await tx.execute(_COUNT, company, account)

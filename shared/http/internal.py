@@ -38,11 +38,19 @@ class Internal:
             verify=_tls(),
         )
 
-    async def get(self, path: str, *, company: UUID, seconds: float = SECONDS, **params: Any) -> Any:
-        """The JSON at `path`, waited for so long. Raises the owner's own problem, or `unavailable`."""
+    async def get(
+        self,
+        path: str,
+        *,
+        company: UUID,
+        seconds: float = SECONDS,
+        read: Callable[[bytes], Any] = orjson.loads,
+        **params: Any,
+    ) -> Any:
+        """What `read` makes of the JSON at `path`, waited for so long. Raises the owner's own problem, or `unavailable`."""
         asked = {k: v for k, v in params.items() if v is not None}
         timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
-        return await self._ask("GET", path, company, orjson.loads, params=asked, timeout=timeout)
+        return await self._ask("GET", path, company, read, params=asked, timeout=timeout)
 
     async def post(
         self, path: str, *, company: UUID, json: Any, read: Callable[[bytes], T], seconds: float = SECONDS

@@ -12,7 +12,8 @@ from services.history.core import chain, show
 from services.history.core.chain import Entry
 from services.history.core.entries import EntryFilter, Group, chosen
 from services.history.core.feed import NOT_FED, feed_event
-from services.history.store import changes, log, read
+from services.history.store import changes, log
+from services.history.store import records as stored
 from services.history.store import verify as checking
 from shared.contracts.feed import FeedPage
 from shared.contracts.history_views import HistoryKind, HistoryPage
@@ -65,7 +66,7 @@ def _changes(routes: APIRouter, database: Database) -> None:
 
 
 async def _with_linked(tx: Tx, company: UUID, record: UUID) -> list[UUID]:
-    row = await read.record(tx, company, record)
+    row = await stored.record(tx, company, record)
     if row is None:
         raise ProblemError("not-found", "There is no such record here.")
     return [r for r in (record, row["destination_record_id"]) if r is not None]

@@ -12,6 +12,7 @@ from services.history.api.common import MAX_LIMIT, MAX_QUERY, Limit, as_json, ca
 from services.history.core import show
 from services.history.core.show import Cursor
 from services.history.store import log, read
+from services.history.store import records as stored
 from services.history.store.read import Filter
 from shared.contracts.views import RecordPage, RecordView, Timeline
 from shared.db.companies import load_settings
@@ -71,7 +72,7 @@ def _lists(routes: APIRouter, database: Database) -> None:
             if ids is None:
                 rows = await read.page(tx, company, wanted, known, key, cursor, limit, down=down)
             else:
-                rows = await read.by_ids(tx, company, ids)
+                rows = await stored.by_ids(tx, company, ids)
             called = await called_in(tx, company)
         items = tuple(_view(row, called) for row in (rows[:limit] if ids is None else rows))
         following = _following(rows, limit, sort) if ids is None else None
@@ -109,7 +110,7 @@ def _lists(routes: APIRouter, database: Database) -> None:
             raise ProblemError("invalid", "Give either `ids` or a `filter`.")
         chosen = _filter(question.filter.status, question.filter.q) if question.filter else question.ids or []
         async with database.reading(company) as tx:
-            found = await read.resolve(tx, company, chosen)
+            found = await stored.resolve(tx, company, chosen)
         return Response(found, media_type="application/json")
 
 
@@ -118,7 +119,7 @@ def _records(routes: APIRouter, database: Database) -> None:
     async def detail(company: UUID, record: UUID) -> Response:
         """One record with the values staged and, where linked, the destination's; a value that is not known is left out."""
         async with database.reading(company) as tx:
-            row = await read.record(tx, company, record)
+            row = await stored.record(tx, company, record)
             settings = (await load_settings(tx, [company])).get(company)
         if row is None:
             raise ProblemError("not-found", "There is no such record here.")
@@ -135,7 +136,7 @@ def _records(routes: APIRouter, database: Database) -> None:
         """What happened to the record and to the one it is linked to, newest first."""
         before_n = number_of(after)
         async with database.reading(company) as tx:
-            row = await read.record(tx, company, record)
+            row = await stored.record(tx, company, record)
             if row is None:
                 raise ProblemError("not-found", "There is no such record here.")
             both = [r for r in (record, row["destination_record_id"]) if r is not None]
@@ -152,7 +153,7 @@ def _values(routes: APIRouter, database: Database) -> None:
     async def employees(company: UUID, ids: Annotated[list[UUID], Query(max_length=MAX_LIMIT)]) -> Response:
         """The last known values of these records of either account, by id; one that is not known is left out."""
         async with database.reading(company) as tx:
-            found = await read.employees(tx, company, ids)
+            found = await stored.employees(tx, company, ids)
         return as_json({record: orjson.Fragment(values) for record, values in found.items()})
 
 

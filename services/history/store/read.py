@@ -1,4 +1,4 @@
-"""The SQL behind what people see."""
+"""The SQL behind the list of records: how many there are of each status, and its pages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ FEW = 2_000
 """Records that are sorted within a few milliseconds."""
 COUNTED = 10_000
 """Records with a text that are counted; of more it is said that they are more."""
+_GLANCE = 500
+"""Records that tell whether a text is a common one."""
+_MOST_WALKED = 4 * COUNTED
+"""Records that are walked to count a common text; a rarer one is found sooner by its trigrams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,14 @@ _COUNTED = "SELECT status, count FROM counters WHERE company_id = $1 AND account
 _COUNT = """
 SELECT status, count(*) FROM record_view WHERE company_id = $1 AND account_id = $2 AND record_id = ANY ($3) GROUP BY 1
 """
+_WALK_COUNT = """
+SELECT c.status, count(*) FROM counters c CROSS JOIN LATERAL (
+    SELECT search FROM record_view
+    WHERE company_id = $1 AND account_id = $2 AND status_key = status_order(c.status)
+    ORDER BY synced_key, record_id LIMIT ceil(c.count * $4::float8)
+) AS v
+WHERE c.company_id = $1 AND c.account_id = $2 AND c.count > 0 AND v.search LIKE $3 GROUP BY 1
+"""
 
 
 async def survey(tx: Tx, company: UUID, pattern: str | None) -> Survey:
@@ -68,10 +80,43 @@ async def survey(tx: Tx, company: UUID, pattern: str | None) -> Survey:
     listed = {r["status"]: r["count"] for r in await tx.fetch(_COUNTED, company, account)}
     if pattern is None:
         return Survey(account, listed, None, listed)
+    if common := await _counted_by_walking(tx, company, account, pattern, sum(listed.values())):
+        return Survey(account, common, None, listed, at_least=True)
     ids = await tx.fetchval(_FOUND, company, account, pattern, COUNTED + 1)
     rows = await tx.fetch(_COUNT, company, account, ids[:COUNTED])
     counts = {r["status"]: r["count"] for r in rows}
     return Survey(account, counts, ids if len(ids) <= FEW else None, listed, at_least=len(ids) > COUNTED)
+
+
+async def _counted_by_walking(
+    tx: Tx, company: UUID, account: UUID, pattern: str, everybody: int
+) -> dict[str, int]:
+    """By status `COUNTED` records with a text that so many have that a walk meets them soon; nothing where it would not.
+
+    The same share of each status is walked, so that the counts are in proportion.
+    """
+    if everybody <= COUNTED:
+        return {}
+    met = sum((await _walked(tx, company, account, pattern, _GLANCE / everybody)).values())
+    needed = 1.2 * COUNTED * _GLANCE / max(1, met)
+    if needed > _MOST_WALKED:
+        return {}
+    return _in_proportion(await _walked(tx, company, account, pattern, needed / everybody))
+
+
+async def _walked(tx: Tx, company: UUID, account: UUID, pattern: str, share: float) -> dict[str, int]:
+    """How many have the text among the first of each status, this share of them."""
+    rows = await tx.fetch(_WALK_COUNT, company, account, pattern, min(1.0, share))
+    return {r["status"]: r["count"] for r in rows}
+
+
+def _in_proportion(found: Mapping[str, int]) -> dict[str, int]:
+    """`COUNTED` of these, none of a status more than it has; nothing where they are no more."""
+    total, kept, seen = sum(found.values()), {}, 0
+    for status, n in found.items() if total > COUNTED else ():
+        kept[status] = (seen + n) * COUNTED // total - seen * COUNTED // total
+        seen += n
+    return kept
 
 
 _FEW_KEYS = """
@@ -90,16 +135,18 @@ ORDER BY sort_text ASC, sort_time ASC, record_id ASC LIMIT $9
 """
 _WALK_KEYS = """
 (SELECT f.record_id, f.number_key AS sort_text, 'epoch'::timestamptz AS sort_time
- FROM snapshots f JOIN record_view v ON v.company_id = f.company_id AND v.record_id = f.record_id
+ FROM snapshots f
  WHERE $3 = 'number' AND f.company_id = $1 AND f.account_id = $2 AND f.number_key BETWEEN $10 AND $11
-   AND ($7::text[] = '{}' OR v.status = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
+   AND ($7::text[] = '{}' OR (SELECT v.status FROM record_view v WHERE v.company_id = $1 AND v.record_id = f.record_id)
+                             = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
    AND ($6::uuid IS NULL OR ROW(f.number_key, f.record_id) > ROW($4, $6))
  ORDER BY f.number_key ASC, f.record_id ASC LIMIT $9)
 UNION ALL
 (SELECT f.record_id, f.name_key, 'epoch'
- FROM snapshots f JOIN record_view v ON v.company_id = f.company_id AND v.record_id = f.record_id
+ FROM snapshots f
  WHERE $3 = 'name' AND f.company_id = $1 AND f.account_id = $2 AND f.name_key BETWEEN $10 AND $11
-   AND ($7::text[] = '{}' OR v.status = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
+   AND ($7::text[] = '{}' OR (SELECT v.status FROM record_view v WHERE v.company_id = $1 AND v.record_id = f.record_id)
+                             = ANY ($7)) AND ($8::text IS NULL OR f.search LIKE $8)
    AND ($6::uuid IS NULL OR ROW(f.name_key, f.record_id) > ROW($4, $6))
  ORDER BY f.name_key ASC, f.record_id ASC LIMIT $9)
 UNION ALL
@@ -133,9 +180,12 @@ ORDER BY sort_text ASC, sort_time ASC, v.record_id ASC
 
 
 def _ids(keys: str) -> str:
+    """Only the page's last row has its place: to decode them all takes longer than to find them. One more row may follow it."""
     return """
-SELECT k.record_id::text AS record_id, sort_text, sort_time FROM (KEYS) AS k
-ORDER BY sort_text ASC, sort_time ASC, k.record_id ASC
+SELECT record_id::text AS record_id, CASE WHEN n = $9 - 1 THEN sort_text END AS sort_text,
+       CASE WHEN n = $9 - 1 THEN sort_time END AS sort_time
+FROM (SELECT k.*, row_number() OVER (ORDER BY sort_text ASC, sort_time ASC, record_id ASC) AS n FROM (KEYS) AS k) AS numbered
+ORDER BY n
 """.replace("KEYS", keys)
 
 
@@ -184,7 +234,8 @@ async def page(
     """Rows of the list in the order of `sort`, after the cursor; one more than `limit` if there are more.
 
     What has no value comes last in either direction. Few records are sorted where they are found; many are walked in the
-    order of an index, until the page is full. With `ids_only`, a row is its id and its place.
+    order of an index, until the page is full: a record's status is looked up on the way, not joined, because no statistics
+    may have another plan made of it. With `ids_only`, a row is its id, the last one's with its place.
     """
     few = known.found is not None or _sorts(known, wanted, limit)
     sql = _STATEMENTS[few, ids_only, down]
@@ -222,74 +273,3 @@ _STATEMENTS = {
     (False, True, False): _WALK_IDS_UP, (False, True, True): _WALK_IDS_DOWN,
 }  # fmt: skip
 """By: few records, ids only, downwards."""
-
-
-_BY_IDS = """
-SELECT v.record_id, v.remote_id, v.number, v.name, v.first_name, v.last_name, v.email, v.status, v.reason, v.field,
-       v.situation, v.source_rev, v.retry_at, v.holder, v.answer, v.synced_at, v.destination_record_id, v.destination_remote_id,
-       v.updated_at,
-       f.remote_id AS found_remote_id
-FROM record_view v LEFT JOIN snapshots f ON f.company_id = v.company_id AND f.record_id = v.destination_record_id
-WHERE v.company_id = $1 AND v.record_id = ANY ($2::uuid[])
-  AND v.account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
-"""
-
-
-async def by_ids(tx: Tx, company: UUID, records: Sequence[UUID]) -> list[Record]:
-    """These records of the list, in any order. Ids that it does not hold are left out."""
-    return await tx.fetch(_BY_IDS, company, records)
-
-
-_RESOLVE = """
-SELECT json_agg(json_build_object('record_id', record_id, 'source_rev', source_rev, 'status', status)
-                ORDER BY search, record_id)
-FROM record_view
-WHERE company_id = $1 AND account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
-  AND ($2::text[] = '{}' OR status = ANY ($2)) AND ($3::text IS NULL OR search LIKE $3)
-"""
-_RESOLVE_IDS = """
-SELECT json_agg(json_build_object('record_id', record_id, 'source_rev', source_rev, 'status', status))
-FROM record_view
-WHERE company_id = $1 AND account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
-  AND record_id = ANY ($2::uuid[])
-"""
-
-
-async def resolve(tx: Tx, company: UUID, wanted: Filter | Sequence[UUID]) -> str:
-    """Which records these are, at which rev and status, in one snapshot: a JSON list, because it may be long.
-
-    Ids that the list does not hold are left out.
-    """
-    if isinstance(wanted, Filter):
-        found = await tx.fetchval(_RESOLVE, company, wanted.statuses, wanted.pattern)
-    else:
-        found = await tx.fetchval(_RESOLVE_IDS, company, wanted)
-    return found or "[]"
-
-
-_RECORD = """
-SELECT v.record_id, v.remote_id, v.number, v.name, v.first_name, v.last_name, v.email, v.status, v.reason, v.field,
-       v.situation, v.source_rev, v.retry_at, v.holder, v.answer, v.synced_at, v.destination_record_id, v.destination_remote_id,
-       v.updated_at,
-       d.remote_id AS found_remote_id, s.employee, d.employee AS destination_employee
-FROM record_view v JOIN snapshots s ON s.company_id = v.company_id AND s.record_id = v.record_id
-LEFT JOIN snapshots d ON d.company_id = v.company_id AND d.record_id = v.destination_record_id
-WHERE v.company_id = $1 AND v.record_id = $2
-  AND v.account_id = (SELECT source_account_id FROM chain_heads WHERE company_id = $1)
-"""
-
-
-async def record(tx: Tx, company: UUID, record_id: UUID) -> Record | None:
-    """One record of the list, with the employee as staged and as the destination holds it."""
-    return await tx.fetchrow(_RECORD, company, record_id)
-
-
-_EMPLOYEES = """
-SELECT record_id, employee FROM snapshots WHERE company_id = $1 AND record_id = ANY ($2::uuid[]) AND employee IS NOT NULL
-"""
-
-
-async def employees(tx: Tx, company: UUID, records: Sequence[UUID]) -> dict[str, str]:
-    """The last known values of these records of either account, as JSON, by id."""
-    rows = await tx.fetch(_EMPLOYEES, company, list(records))
-    return {str(row["record_id"]): row["employee"] for row in rows}

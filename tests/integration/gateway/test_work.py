@@ -117,6 +117,16 @@ async def test_what_was_just_asked_for_has_no_records_yet_but_is_there(admin: Wo
     await admin.call("GET", f"{path}/plans/{uuid4()}/records", expected=404)
 
 
+async def test_the_ids_of_a_list_are_those_of_its_records_and_go_on_where_a_page_ended(admin: World) -> None:
+    path = await admin.company()
+    await admin.staged(path, "A", "B", "C")
+    records = await admin.call("GET", f"{path}/records?sort=name")
+    first = await admin.call("GET", f"{path}/record-ids?sort=name&limit=2")
+    rest = await admin.call("GET", f"{path}/record-ids?sort=name&after={first['next']}")
+    assert [*first["ids"], *rest["ids"]] == [row["record_id"] for row in records["items"]]
+    assert (len(first["ids"]), rest["next"]) == (2, None)
+
+
 async def test_more_records_than_the_rules_allow_are_synced_by_a_plan_alone(admin: World) -> None:
     """However they are chosen; a retry of one record, and what a schedule starts, have no such limit."""
     path = await admin.company()

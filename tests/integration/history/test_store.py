@@ -326,6 +326,56 @@ async def test_few_records_of_a_status_are_found_by_its_index(world: World) -> N
     assert not read._sorts(known, read.Filter(), 100)
 
 
+async def test_no_statistics_change_how_a_page_is_walked(world: World) -> None:
+    """A status is looked up record by record, for a join may begin with all who have it; where none is asked for, by nobody."""
+    place = (world.company, world.account("source"))
+    async with world.database.reading(world.company) as tx:
+        for sort in ("number", "name"):
+            (span, *_) = read._SPANS[sort]
+            for statuses in ([], ["needs_sync", "synced"]):
+                args = (*place, sort, None, None, None, statuses, None, 11, *span)
+                plan = [r[0] for r in await tx.fetch(f"EXPLAIN {read._WALK_IDS_UP}", *args)]
+                looked_up = [i for i, line in enumerate(plan) if "record_view" in line]
+                assert len(looked_up) == (1 if statuses else 0), plan
+                assert not any("Join" in line or "Nested Loop" in line for line in plan), plan
+                assert all("record_id = f.record_id" in plan[i + 1] for i in looked_up), plan
+
+
+async def test_a_common_text_is_counted_along_the_index_of_statuses(world: World) -> None:
+    async with world.database.reading(world.company) as tx:
+        args = (world.company, world.account("source"), "%a%", 0.1)
+        plan = [r[0] for r in await tx.fetch(f"EXPLAIN {read._WALK_COUNT}", *args)]
+    (at,) = [i for i, line in enumerate(plan) if "using record_view_status" in line]
+    assert "status_key = CASE" in plan[at + 1], plan
+    assert not any("Sort" in line for line in plan[at - 2 : at]), plan
+
+
+async def test_a_text_is_counted_alike_however_common_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly up to the bound; of more, as many of each status as there are, or fewer."""
+    monkeypatch.setattr(read, "COUNTED", 5)
+    monkeypatch.setattr(read, "FEW", 2)
+    monkeypatch.setattr(read, "_GLANCE", 4)
+    monkeypatch.setattr(read, "_MOST_WALKED", 16)
+    having = (1, 3, 5, 6, 12, 24)
+    texts = [f"x{k}x" for k in having]
+    people = [" ".join(t for t, k in zip(texts, having, strict=True) if n < k) for n in range(24)]
+    await world.tell(
+        world.settings(),
+        *(staged(world, f"s{n}", last_name=f"Li {text}") for n, text in enumerate(people)),
+        *(status(world, f"s{n}", 1, Status.FAILED, "internal") for n in range(0, 24, 3)),
+    )
+    for text, k in zip(texts, having, strict=True):
+        page = await world.get("/records", q=text)
+        assert (page["total"], page["at_least"]) == (min(5, k), k > 5), text
+        assert sum(page["counts"].values()) == page["total"], text
+        failed = len(range(0, k, 3))
+        assert page["counts"].get("failed", 0) <= failed, text
+        assert page["counts"].get("needs_sync", 0) <= k - failed, text
+    assert page["counts"] == {"failed": 1, "needs_sync": 4}  # of 8 and 16, in proportion
+
+
 async def test_a_search_that_finds_very_many_counts_some_and_shows_all(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,6 +409,19 @@ async def test_a_search_that_finds_very_many_counts_some_and_shows_all(
     found, first = await walk(q="muñoz")
     assert (found, first["total"], first["at_least"]) == (people, 9, False)
     assert (await world.get("/records"))["at_least"] is False
+
+
+async def test_a_text_without_trigrams_is_sought_by_the_planners_choice(world: World) -> None:
+    """With every way open: when all were closed, it walked the primary key, in no order of the heap, through all companies."""
+    sought = "SELECT record_id FROM snapshots WHERE company_id = $1 AND account_id = $2 AND search LIKE '%qz%' LIMIT 10"
+    async with world.database.reading(world.company) as tx:
+        assert await tx.fetchval(read._FOUND, world.company, world.account("source"), "%qz%", 10) == []
+        own = await tx.fetchval("SELECT proconfig FROM pg_proc WHERE oid = 'found'::regproc")
+        for name, value in (setting.split("=") for setting in own):
+            await tx.execute("SELECT set_config($1, $2, true)", name, value)
+        await tx.execute("SET LOCAL search_path = history, pg_temp")
+        plan = await tx.fetch(f"EXPLAIN {sought}", world.company, world.account("source"))
+        assert not any("Disabled" in row[0] for row in plan), plan
 
 
 async def test_search_finds_nothing_of_another_company(world: World) -> None:
