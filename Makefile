@@ -9,6 +9,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CODE := $(wildcard services shared sandbox muster benchmarks tests hatch_build.py)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url pyproject.toml $(ARGS)
@@ -20,7 +21,7 @@ help: ## Show this list
 
 setup: $(READY) ## Install everything into .venv, from the locks and by hash; build the console
 	@$(BIN)/python -c 'import sys, hatch_build as b; sys.exit(not (b.is_built() or b.find_npm()))' || { echo "Fetching Node.js"; \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.lock || true; }
+		$(PIP) --require-hashes -r requirements/node.lock || true; }
 	@$(BIN)/python hatch_build.py
 
 $(READY): requirements/dev.lock
@@ -29,8 +30,10 @@ $(READY): requirements/dev.lock
 		"Name another one: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo \
 		"Python's module venv is incomplete here (on Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	$(PIP) --require-hashes -r <(sed -n '/^uv==/,/[^\\]$$/p' requirements/dev.lock)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/dev.lock \
+		|| $(PIP) --require-hashes -r requirements/dev.lock  # which knows the mirrors of pip.conf
+	$(PIP) --no-deps --no-build-isolation --no-index -e .
 	@touch $(READY)
 
 demo: setup ## Start everything on this machine with made-up people, and open it to try
@@ -48,13 +51,14 @@ test-long: setup ## Run what is too long for each run: made-up requests by the t
 	MUSTER_TEST_MACHINE=2000 $(BIN)/python -m pytest tests/property --hypothesis-profile=default $(ARGS)
 
 check: setup ## Format, lint, types, imports, generated documents; says everything that is wrong
-	@bad=; \
+	@bad=; types=$$(mktemp); trap 'rm -f '$$types EXIT; \
+	$(BIN)/mypy >$$types 2>&1 & mypy=$$!; \
 	$(BIN)/ruff format --check --output-format concise $(CODE) || bad+=" format"; \
 	$(BIN)/ruff check --output-format concise $(CODE) || bad+=" lint"; \
-	$(BIN)/mypy || bad+=" types"; \
 	$(BIN)/lint-imports --no-logo || bad+=" imports"; \
 	if test -e muster/docs.py -o -d muster/docs; then $(BIN)/python -m muster.docs --check || bad+=" documents"; fi; \
 	if test -d console/node_modules; then $(BIN)/python hatch_build.py --check || bad+=" console"; fi; \
+	wait $$mypy || bad+=" types"; cat $$types; \
 	test -z "$$bad" || { echo "make check: wrong:$$bad" >&2; exit 1; }
 
 fmt: setup ## Format, and fix what can be fixed by itself

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.support.broker import broker, cluster, kafka
+from tests.support.broker import broker, kafka
 from tests.support.postgres import addresses, postgres
 
-__all__ = ["addresses", "broker", "cluster", "kafka", "postgres"]
+__all__ = ["addresses", "broker", "kafka", "postgres"]
 HERE = Path(__file__).parent
 KINDS = ("unit", "property", "contract", "integration", "e2e", "long")
 """In the order in which they run: the stacks of `e2e` stay up to the end, and must not take the others' time."""
@@ -38,6 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not any("tests/long" in argument for argument in config.args):
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
         items[:] = [item for item in items if not item.get_closest_marker("long")]
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     items.sort(
         key=lambda item: KINDS.index(item.path.relative_to(HERE).parts[0]),
         reverse="PYTEST_XDIST_WORKER" in os.environ,

@@ -30,7 +30,10 @@ async def running(
     with scratch() as folder:
         given = {"MUSTER_RETRY_SECONDS": "0.3", **(environment or {})}
         options = Options(demo=True, employees=employees, port=0, copies=copies, environment=given)
-        stack = Stack(folder, options)
+        data = folder / "data"
+        data.mkdir()
+        data.chmod(0o755)
+        stack = Stack(data, options)
         try:
             await stack.start()
             access = await prepare(stack, {**rules, **NO_LIMITS, "direct_sync": 10})

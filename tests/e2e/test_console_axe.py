@@ -19,29 +19,45 @@ Show = Callable[[Console], Awaitable[None]]
 
 
 class Look(NamedTuple):
-    """How a page is looked at."""
+    """How a page is looked at, and by which rules where not by all."""
 
     scheme: Literal["light", "dark"]
     width: int
     forced: Literal["active", "none"] = "none"
+    rules: tuple[str, ...] = ()
 
 
-LOOKS = (Look("light", 1280), Look("dark", 1280), Look("dark", 390), Look("light", 390, "active"))
+COLOURS = ("color-contrast", "link-in-text-block")
+"""What other colours can break; all else stands in the page at this width in whatever colours."""
+LOOKS = (
+    Look("light", 1280),
+    Look("dark", 1280, rules=COLOURS),
+    Look("dark", 390),
+    Look("light", 390, "active", COLOURS),
+)
+STILL = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  const moving = () => document.getAnimations().filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime));
+  await frame();
+  await frame();
+  while (moving().length) await Promise.allSettled(moving().map((one) => one.finished));
+}"""
+"""What fades in has faded in: half-transparent text has another contrast."""
 
 
 WRAPPER = '<div style="display: contents;">'
 
 
-async def violations(page: Page) -> list[str]:
-    """The rules broken, and where.
+async def violations(page: Page, rules: tuple[str, ...] = ()) -> list[str]:
+    """The rules broken, all or these, and where.
 
     Not counted are two things of react-aria's: its announcer, which keeps what it has announced for some seconds, and the
     hidden buttons that close a popover, which stand beside its dialog and so in no landmark.
     """
-    await page.wait_for_timeout(350)  # what fades in has faded in: half-transparent text has another contrast
+    await page.evaluate(STILL)
     found: dict[str, Any] = await page.evaluate(
-        "(tags) => axe.run({ exclude: ['[data-live-announcer]'] }, { runOnly: { type: 'tag', values: tags } })",
-        TAGS,
+        "(only) => axe.run({ exclude: ['[data-live-announcer]'] }, { runOnly: only, resultTypes: ['violations'] })",
+        {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS},
     )
     return [
         f"{v['id']}: {n['html'][:160]} {n['failureSummary'][:300]}"
@@ -189,7 +205,7 @@ async def look_at(page: Page, name: str, broken: Broken) -> None:
     for look in LOOKS:
         await page.emulate_media(color_scheme=look.scheme, forced_colors=look.forced)
         await page.set_viewport_size({"width": look.width, "height": 800})
-        if found := await violations(page):
+        if found := await violations(page, look.rules):
             broken[name, look] = found
         if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             broken[name, look] = [*found, "the page is wider than the screen"]
@@ -246,3 +262,9 @@ async def test_a_planted_fault_is_found(fleet: Fleet, browser: Browser) -> None:
         )
 
         assert any(v.startswith("button-name") for v in await violations(watched.page))
+
+        await watched.page.evaluate(
+            "document.querySelector('h1').style = 'color: rgb(120, 120, 120); background: rgb(130, 130, 130)'"
+        )
+
+        assert [v[:14] for v in await violations(watched.page, COLOURS)] == ["color-contrast"]

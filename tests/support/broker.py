@@ -37,7 +37,7 @@ async def broker() -> AsyncIterator[Broker]:
             await node.child.stop()
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def cluster() -> AsyncIterator[list[Broker]]:
     """Three running brokers that have found one another."""
     with scratch() as folder:

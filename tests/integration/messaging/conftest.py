@@ -31,9 +31,11 @@ from shared.messaging.dead_letters import DeadLetter
 from shared.messaging.outbox import Outbox
 from shared.messaging.relay import Relay
 from shared.settings import DatabaseSettings, KafkaSettings, ServiceSettings
+from tests.support.broker import cluster
 from tests.support.eventually import eventually
 from tests.support.probe import COMPANY, TABLES, Fault, make_router
 
+__all__ = ["cluster"]
 ROOT = Path(__file__).resolve().parents[3]
 
 

@@ -25,7 +25,9 @@ def program(path: Path, main: str) -> None:
     """One of the image's programs."""
     path.parent.mkdir(exist_ok=True)
     jars = os.pathsep.join(map(str, fetch_jars()))
-    path.write_text(f'#!/bin/bash\nexec "{JAVA}" -Xmx256m -cp "{jars}" {main} "$@"\n')
+    path.write_text(
+        f'#!/bin/bash\nexec "{JAVA}" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "{jars}" {main} "$@"\n'
+    )
     path.chmod(0o755)
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module")
 async def stack() -> AsyncIterator[Stack]:
     with scratch("muster-test-") as folder:
         made = Stack(folder, Options(services=("history",), partitions=1, port=0))
@@ -102,7 +102,8 @@ async def test_after_a_full_disk_everything_goes_on_and_meanwhile_readiness_name
     child = stack.children[server]
     before = child.pid
     assert before is not None
-    (stack.data / "processes.part").symlink_to("/dev/full")
+    noted = stack.data / "processes.part"
+    noted.symlink_to("/dev/full")
 
     async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
 
@@ -135,5 +136,6 @@ async def test_after_a_full_disk_everything_goes_on_and_meanwhile_readiness_name
             return child.pid not in (None, before) and bool((await readiness())["ready"])
 
         await eventually(back, within=90)
+    noted.unlink()
     status = await muster("status", "--data", str(stack.data))
     assert states(status.text) == {"database": "ready", "broker": "ready", "history": "ready"}

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from muster.data_dir import DataDir
-from muster.demo import prepare
 from muster.errors import StackError
 from muster.sandboxes import CLIENT_SECRET
-from muster.stack import Options, Stack
-from tests.support.scratch import scratch
+from tests.support.fleet import Fleet
 
 SHARED = 0o077
 """The permission bits of everybody but the owner."""
-
-
-@pytest_asyncio.fixture(scope="module")
-async def stack() -> AsyncIterator[Stack]:
-    """A whole demo in a folder that was open to everybody before."""
-    with scratch() as folder:
-        data = folder / "data"
-        data.mkdir()
-        data.chmod(0o755)
-        made = Stack(data, Options(demo=True, employees=20, directions=("linarc-to-qbo",), port=0))
-        try:
-            await made.start()
-            await prepare(made)
-            yield made
-        finally:
-            await made.stop()
 
 
 def open_to_others(folder: Path) -> list[str]:
@@ -47,7 +27,9 @@ def open_to_others(folder: Path) -> list[str]:
     return found
 
 
-async def test_no_folder_and_no_file_is_open_to_other_users(stack: Stack) -> None:
+async def test_no_folder_and_no_file_is_open_to_other_users(fleet: Fleet) -> None:
+    """The folder was open to everybody before."""
+    stack = fleet.stack
     names = {path.name for path in stack.data.rglob("*")}
     assert {"secrets.json", "stack.json", "quickbooks.db", "linarc.db", "true_pairs.json", "kafka"} <= names
     assert open_to_others(stack.data) == []
@@ -61,7 +43,8 @@ def test_a_file_that_others_may_read_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
-async def test_no_secret_stands_on_a_command_line(stack: Stack) -> None:
+async def test_no_secret_stands_on_a_command_line(fleet: Fleet) -> None:
+    stack = fleet.stack
     hidden = {*stack.secrets.values(), CLIENT_SECRET, (stack.data / "postgres" / "password").read_text()}
     for child in stack.children.values():
         line = Path(f"/proc/{child.pid}/cmdline").read_text()
