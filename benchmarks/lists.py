@@ -1,7 +1,7 @@
 """Lists at the API with many staged records of one company: a page, a filter, a search and its counts, by keyset and by OFFSET.
 
 Every request goes through the gateway, with a session, as the console's do. Beside it, in the same run and on the same rows,
-what the same pages cost in the database with OFFSET.
+what the same pages cost in the database with OFFSET. It begins the moment the tables are filled: no page may wait for statistics.
 """
 
 from __future__ import annotations

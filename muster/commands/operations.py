@@ -163,7 +163,7 @@ async def make_topics(kafka: KafkaSettings, replicas: int) -> tuple[list[str], i
 
 async def create_administrator(servers: Servers, email: str, name: str, password: str) -> None:
     """Create an installation administrator, or make somebody one. Raises `StackError` for what cannot be one."""
-    from services.gateway.api.common import PASSWORD_LEAST  # noqa: PLC0415  (drives a service's own code)
+    from services.gateway.api.common import PASSWORD_LEAST  # noqa: PLC0415
     from services.gateway.store import users  # noqa: PLC0415
 
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", email):

@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import stream
 from services.gateway.api import make_routes, schedules
-from services.gateway.api.common import COOKIE, Access, Deps, allowed, signed_in
+from services.gateway.api.callers import COOKIE, allowed, signed_in
+from services.gateway.api.common import Access, Deps
 from services.gateway.api.dead_letters import owners
 from services.gateway.api.document import PROBLEM_TYPES, describe
 from services.gateway.api.needs import Need, is_open, needs_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ POLICY = (
 )
 _FOREVER = "public, max-age=31536000, immutable"
 _PACKED = frozenset({".woff2", ".png"})
+_BROTLI = ".br"
+"""What the build put beside a file (console/compress.mjs)."""
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Muster</title>
 <h1>The console is not built here</h1>
 <p>The API works: its description is at <a href="/v1/openapi.json">/v1/openapi.json</a>.</p>
@@ -30,20 +33,22 @@ folder), or install a released wheel of Muster, which carries it. Then start Mus
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file, and its gzip where that is smaller."""
+    """One file, and how it is smaller: by encoding, the smallest first."""
 
     body: bytes
-    packed: bytes | None
+    packed: Mapping[str, bytes]
     kind: str
     caching: str
 
     def answer(self, headers: Headers) -> Response:
-        """As this client takes it."""
-        packed = self.packed is not None and "gzip" in headers.get("accept-encoding", "")
+        """As this client takes it; browsers take brotli over TLS and from their own machine."""
         more = {"Content-Security-Policy": POLICY, "Cache-Control": self.caching, "Vary": "Accept-Encoding"}
-        if packed:
-            more["Content-Encoding"] = "gzip"
-        return Response(self.packed if packed else self.body, media_type=self.kind, headers=more)
+        taken = {each.split(";")[0].strip() for each in headers.get("accept-encoding", "").split(",")}
+        encoding = next((each for each in self.packed if each in taken), None)
+        if encoding is None:
+            return Response(self.body, media_type=self.kind, headers=more)
+        more["Content-Encoding"] = encoding
+        return Response(self.packed[encoding], media_type=self.kind, headers=more)
 
 
 class Console:
@@ -54,7 +59,9 @@ class Console:
         self._files = {
             f"/{path.relative_to(folder).as_posix()}": _read(path)
             for path in folder.rglob("*")
-            if path.is_file() and not path.relative_to(folder).as_posix().startswith(".")
+            if path.is_file()
+            and path.suffix != _BROTLI
+            and not path.relative_to(folder).as_posix().startswith(".")
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +85,9 @@ class Console:
 def _read(path: Path) -> File:
     body = path.read_bytes()
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    packed = None if path.suffix in _PACKED else gzip.compress(body, 9, mtime=0)
+    packed = {} if path.suffix in _PACKED else {"gzip": gzip.compress(body, 9, mtime=0)}
+    smaller = path.with_name(path.name + _BROTLI)
+    if smaller.exists():
+        packed = {"br": smaller.read_bytes(), **packed}
     hashed = path.parent.name == "assets"
     return File(body, packed, kind, _FOREVER if hashed else "no-cache")

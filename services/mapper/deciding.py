@@ -40,11 +40,15 @@ def taking_part(routes: Mapping[UUID, MatchRoute]) -> Callable[[Facts], bool]:
 
 
 class MatchRequest(NamedTuple):
-    """A message about a source record that must be answered, whether or not the answer is new; its newest stored facts."""
+    """A message about a source record, with its newest stored facts.
+
+    It must be answered, whether or not the answer is news, unless all it says is that the record has `changed`.
+    """
 
     facts: Facts
     message: Message[Any] | None
     then_push: bool = False
+    changed: bool = False
 
 
 class Deciding:
@@ -83,7 +87,7 @@ class Deciding:
     ) -> list[Outgoing]:
         """Decide the records of `requests` and `moved` (id → company); what is to be published.
 
-        Every ask is answered; a record that others affect gets one only when its result is a different one.
+        A record that has changed, or that others affect, gets an answer only when it is news: a link that stands is none.
         """
         requested: dict[UUID, list[MatchRequest]] = {}
         for request in requests:
@@ -125,6 +129,7 @@ class Deciding:
     async def failed(self, tx: Tx, company: UUID, records: Sequence[UUID]) -> list[Outgoing]:
         """That these source records could not be decided."""
         facts = await store.load_facts(tx, dict.fromkeys(records, company))
+        await store.forget_hashes(tx, records)
         return [
             Outgoing(
                 MatchFailed(record_id=r, account_id=f.account_id, source_rev=f.rev, reason="internal"),
@@ -200,13 +205,11 @@ class Deciding:
         """What is to be published of these decisions; it is remembered."""
         outgoing, results, stale, named = [], [], [], []
         for record, (match_input, decision) in decided.items():
-            facts, last, requests = (
-                match_input.facts,
-                match_states.get(record, _NOTHING).result,
-                requested.get(record),
-            )
+            facts, last = match_input.facts, match_states.get(record, _NOTHING).result
             digest, rev = core.hash_of(match_input, decision), last.link_rev if last else 0
-            if not requests and last is not None and (last.hash, last.source_rev) == (digest, facts.rev):
+            news = core.is_news(last, digest, decision, facts.rev)
+            requests = [r for r in requested.get(record, ()) if news or not r.changed]
+            if not news and not requests:
                 continue
             for request in requests or [MatchRequest(facts, causes.get(facts.company_id))]:
                 rev += 1

@@ -1,13 +1,15 @@
 """syncer's composition root."""
 
 from services.syncer.api import make_routes
-from services.syncer.deciding.handover import Handover
+from services.syncer.deciding.handover import Claimed
 from services.syncer.handlers import make_router
 from services.syncer.settings import Settings
+from services.syncer.store.push_queue import PUSHES
 from services.syncer.worker import Sender
 from shared.connectors.limits import Limits
 from shared.connectors.opening import Connectors
 from shared.connectors.vault import Vault
+from shared.db.handover import Handover
 from shared.http import upkeep
 from shared.http.app import Base, Parts, serve
 from shared.messaging.upkeep import Upkeep
@@ -21,7 +23,7 @@ async def main() -> None:
         vault = Vault(base.database, settings.vault)
         limits = Limits(base.database, settings.limits, base.clock)
         connectors = Connectors(vault, limits, base.clock, settings.egress)
-        senders = Handover()
+        senders = Handover[Claimed](base.database.wakeups[PUSHES])
         sender = Sender(base.database, base.outbox, connectors, base.clock, settings, senders)
         keeping = Upkeep(base.database, base.consume, settings)
         return Parts(

@@ -127,6 +127,24 @@ async def test_a_plan_is_written_by_keyboard_and_the_second_enter_never_commits(
     await eventually(lambda: statuses(side, records), equal=["synced"] * 3)
 
 
+async def test_rows_that_failed_say_why(console: Console, side: Side) -> None:
+    page = console.page
+    records = await hired(side, "Ruledout", "ruledout.example")
+    create = {"operation": "create", "name_contains": "Ottilie Ruledout"}
+    await side.fleet.faults({"match": create, "action": "fault", "code": "6240"})
+    await console.open(side.company, "?q=ruledout.example")
+    await console.button("Select All").click()
+    await console.button(f"Sync to Destination ({side.destination})").click()
+    await console.approve()
+    await expect(page.get_by_text(re.compile("2 written"))).to_be_visible(timeout=WITHIN)
+    await side.fleet.faults()
+
+    row = page.get_by_role("listitem").filter(has_text="Ottilie Ruledout")
+    await expect(row).to_contain_text("has this name.", timeout=WITHIN)
+    await expect(page.get_by_role("listitem").filter(has_text="Barnaby Ruledout")).to_contain_text("Written")
+    assert (await statuses(side, records))[1:] == ["synced"] * 2
+
+
 async def test_what_exceeds_the_limits_is_held_until_somebody_releases_it(
     console: Console, side: Side
 ) -> None:

@@ -25,6 +25,7 @@ from shared.connectors.linarc import Linarc
 from shared.connectors.oauth import Tokens, authorise_url, exchange_code
 from shared.connectors.ports import Connector, PreparedCall, Tenant, Write, Written
 from shared.connectors.quickbooks import QuickBooks
+from shared.connectors.quickbooks.session import Session
 from shared.connectors.vault import Credential, Vault
 from shared.db.tx import Database
 from shared.domain.employee import Remote
@@ -153,7 +154,7 @@ class Side:
         else:
             http = self.http()
             tokens = Tokens(self.vault, COMPANY, ACCOUNT, self.clock, http)
-            made = QuickBooks(http, gate, tokens, account, self.clock)
+            made = QuickBooks(Session(http, gate, tokens, account, self.clock), account, self.clock)
         self.open.append(made)
         return made
 

@@ -13,6 +13,7 @@ import {
   type DriftDecision,
   type ImportMode,
   ok,
+  type RecordPage,
   type RecordView,
   type Sort,
   type Status,
@@ -67,6 +68,15 @@ export const wanted = (filter: Filter) => ({
   ...(filter.q && { q: filter.q }),
 });
 
+/** The first pages that are asked for in this very moment, by what they search; each holds the counts over its search too. */
+const beginning = new Map<string, Promise<RecordPage>>();
+
+function begin(search: string, page: Promise<RecordPage>): Promise<RecordPage> {
+  beginning.set(search, page);
+  queueMicrotask(() => queueMicrotask(() => beginning.delete(search)));
+  return page;
+}
+
 /** The list: its first rows, which go to `rows`, then ids alone, many at a time; `rows` reads those that are shown. */
 export const list = (company: string, rows: Rows, filter: Filter, sort: string) =>
   infiniteQueryOptions({
@@ -84,9 +94,8 @@ export const list = (company: string, rows: Rows, filter: Filter, sort: string) 
         };
       }
       const query = { ...params.query, limit: FIRST_PAGE };
-      const page = await ok(
-        api.GET("/v1/companies/{company}/records", { params: { ...params, query }, signal }),
-      );
+      const asked = ok(api.GET("/v1/companies/{company}/records", { params: { ...params, query }, signal }));
+      const page = await begin(`${company} ${filter.q}`, asked);
       rows.put(page.items, read);
       return { ids: page.items.map((row) => row.record_id), next: page.next, total: page.total };
     },
@@ -110,15 +119,16 @@ export interface Counted {
   atLeast: boolean;
 }
 
-/** How many records have each status, over the search. */
+/** How many records have each status, over the search; a list that is asked for at the same moment brings them along. */
 export const counts = (company: string, q: string) =>
   queryOptions({
     queryKey: ["counts", company, q],
-    queryFn: async () => {
+    queryFn: async ({ signal }) => {
       const query = { ...wanted({ status: [], q }), limit: 1 };
-      const page = await ok(
-        api.GET("/v1/companies/{company}/records", { params: { path: { company }, query } }),
-      );
+      const ask = () =>
+        ok(api.GET("/v1/companies/{company}/records", { params: { path: { company }, query }, signal }));
+      await null; // the list's own request may begin right after this one
+      const page = await (beginning.get(`${company} ${q}`)?.catch(ask) ?? ask());
       return { counts: page.counts, atLeast: page.at_least } as Counted;
     },
     placeholderData: keepPreviousData,

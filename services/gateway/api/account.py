@@ -11,19 +11,8 @@ from zoneinfo import available_timezones
 from fastapi import APIRouter, Request
 from pydantic import Field, field_validator
 
-from services.gateway.api.common import (
-    Deps,
-    Input,
-    NewPassword,
-    OwnAccount,
-    Token,
-    account,
-    count_guess,
-    installation,
-    must_wait,
-    page_address,
-    source_of,
-)
+from services.gateway.api.callers import OwnAccount, account, count_guess, installation, must_wait
+from services.gateway.api.common import Deps, Input, NewPassword, Token, page_address, source_of
 from services.gateway.api.needs import open_to_all
 from services.gateway.core import bucket, secret_hash
 from services.gateway.store import attempts, password_resets, users

@@ -9,19 +9,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, SecretStr, model_validator
 
 from services.gateway.api import connections
-from services.gateway.api.common import (
-    Access,
-    Deps,
-    IdempotencyKey,
-    Input,
-    RemoteId,
-    admin,
-    once,
-    operator,
-    record,
-    source_of,
-    viewer,
-)
+from services.gateway.api.callers import admin, operator, viewer
+from services.gateway.api.common import Access, Deps, Input, RemoteId, record, source_of
+from services.gateway.api.idempotency import IdempotencyKey, once
 from services.gateway.api.starting import connected, say_directory
 from services.gateway.core import check_base_url, secret_hash
 from services.gateway.store import companies

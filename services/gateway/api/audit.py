@@ -13,7 +13,8 @@ import orjson
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from services.gateway.api.common import Access, Deps, admin, installation
+from services.gateway.api.callers import admin, installation
+from services.gateway.api.common import Access, Deps
 from services.gateway.store.audit import INSTALLATION, Action, Wanted, list_entries
 from services.gateway.store.users import Person
 from shared.contracts.views import AuditEntry, AuditPage

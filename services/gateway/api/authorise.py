@@ -14,7 +14,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
 from services.gateway.api import connections
-from services.gateway.api.common import Access, Deps, Input, admin, session_cookie, signed_in, source_of
+from services.gateway.api.callers import admin, session_cookie, signed_in
+from services.gateway.api.common import Access, Deps, Input, source_of
 from services.gateway.api.needs import Need, needing
 from services.gateway.core import secret_hash
 from services.gateway.store import authorisations, webhooks

@@ -8,22 +8,9 @@ from uuid import UUID, uuid5
 from fastapi import APIRouter, Request
 from pydantic import Field, StrictBool, StrictInt
 
-from services.gateway.api.common import (
-    Access,
-    Deps,
-    IdempotencyKey,
-    Input,
-    SignedIn,
-    admin,
-    anyone,
-    change_settings,
-    installation,
-    once,
-    record,
-    source_of,
-    tell_settings,
-    viewer,
-)
+from services.gateway.api.callers import SignedIn, admin, anyone, installation, viewer
+from services.gateway.api.common import Access, Deps, Input, change_settings, record, source_of, tell_settings
+from services.gateway.api.idempotency import IdempotencyKey, once
 from services.gateway.store import companies as stored
 from services.gateway.store import webhooks
 from services.gateway.store.audit import Entry, add_entry

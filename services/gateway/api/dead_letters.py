@@ -10,7 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request
 from pydantic import Field
 
-from services.gateway.api.common import Access, Deps, Input, admin, operator, record
+from services.gateway.api.callers import admin, operator
+from services.gateway.api.common import Access, Deps, Input, record
 from shared.contracts.operations import DeadLetterDetail, DeadLetterList, DeadLetterView, Replayed
 from shared.domain.visibility import without
 from shared.http.internal import Internal

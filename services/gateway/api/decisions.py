@@ -11,7 +11,9 @@ import orjson
 from fastapi import APIRouter, Request
 from pydantic import Field, StrictBool, model_validator
 
-from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, answered, once, operator
+from services.gateway.api.callers import operator
+from services.gateway.api.common import Access, Deps, Input
+from services.gateway.api.idempotency import IdempotencyKey, answered, once
 from services.gateway.core.mapping import holder, refused_decision
 from shared.contracts.cases import (
     Decision,

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from services.gateway.api.common import Access, Deps, operator
+from services.gateway.api.callers import operator
+from services.gateway.api.common import Access, Deps
 from shared.contracts.directory_views import SourcePage
 from shared.domain.visibility import without
 

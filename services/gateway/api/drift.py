@@ -8,7 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from services.gateway.api.common import Access, Deps, IdempotencyKey, Input, once, operator, viewer
+from services.gateway.api.callers import operator, viewer
+from services.gateway.api.common import Access, Deps, Input
+from services.gateway.api.idempotency import IdempotencyKey, once
 from services.gateway.api.records import Selection, resolve
 from services.gateway.api.starting import new_run
 from services.gateway.store import requests

@@ -10,7 +10,8 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from services.gateway.api.common import Access, Deps, Input, admin, check_url, record
+from services.gateway.api.callers import admin
+from services.gateway.api.common import Access, Deps, Input, check_url, record
 from services.gateway.core import Secret
 from services.gateway.store import deliveries as on_the_way
 from services.gateway.store import endpoints as stored

@@ -11,7 +11,8 @@ import orjson
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from services.gateway.api.common import Deps, Input, installation, page_address, source_of
+from services.gateway.api.callers import installation
+from services.gateway.api.common import Deps, Input, page_address, source_of
 from services.gateway.api.dead_letters import ask_all
 from services.gateway.api.members import Email
 from services.gateway.core import secret_hash

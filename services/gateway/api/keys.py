@@ -9,7 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import Field, StrictInt
 
-from services.gateway.api.common import Access, Deps, Input, admin, record
+from services.gateway.api.callers import admin
+from services.gateway.api.common import Access, Deps, Input, record
 from services.gateway.core import secret_hash
 from services.gateway.store import api_keys
 from services.gateway.store.api_keys import NewApiKey

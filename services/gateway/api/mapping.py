@@ -7,7 +7,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.gateway.api.common import Access, Deps, viewer
+from services.gateway.api.callers import viewer
+from services.gateway.api.common import Access, Deps
 from services.gateway.api.decisions import add_decisions
 from services.gateway.core.mapping import compare, with_values
 from services.gateway.store import companies

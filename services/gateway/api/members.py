@@ -10,21 +10,16 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from services.gateway.api.callers import admin, count_guess, must_wait, session_cookie, signed_in, viewer
 from services.gateway.api.common import (
     PASSWORD_LEAST,
     Access,
     Deps,
     Input,
     Token,
-    admin,
-    count_guess,
-    must_wait,
     page_address,
     record,
-    session_cookie,
-    signed_in,
     source_of,
-    viewer,
 )
 from services.gateway.api.needs import open_to_all
 from services.gateway.core import bucket, secret_hash

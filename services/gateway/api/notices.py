@@ -13,7 +13,8 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, StrictBool, field_validator, model_validator
 
-from services.gateway.api.common import Access, Deps, Input, admin, check_url, member, record, viewer
+from services.gateway.api.callers import admin, member, viewer
+from services.gateway.api.common import Access, Deps, Input, check_url, record
 from services.gateway.core.notice_words import TITLES, WHEN, worded
 from services.gateway.core.notices import KINDS, Habits, Kind, Notice
 from services.gateway.store import companies, notice_settings, notices

@@ -10,7 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from services.gateway.api import connections
-from services.gateway.api.common import Access, Deps, viewer
+from services.gateway.api.callers import viewer
+from services.gateway.api.common import Access, Deps
 from services.gateway.api.dead_letters import ask_all, letters
 from services.gateway.store import companies, endpoints, schedules
 from shared.contracts.freshness import FreshnessView

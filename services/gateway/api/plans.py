@@ -9,17 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field, StrictBool
 
-from services.gateway.api.common import (
-    Access,
-    Deps,
-    IdempotencyKey,
-    Input,
-    answered,
-    once,
-    operator,
-    record,
-    viewer,
-)
+from services.gateway.api.callers import operator, viewer
+from services.gateway.api.common import Access, Deps, Input, record
+from services.gateway.api.idempotency import IdempotencyKey, answered, once
 from services.gateway.api.records import MAX_PAGE
 from services.gateway.api.starting import NewSync, chosen, say_once, say_plan
 from services.gateway.store import requests

@@ -9,7 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field, model_validator
 
-from services.gateway.api.common import Access, Deps, Input, operator, viewer
+from services.gateway.api.callers import operator, viewer
+from services.gateway.api.common import Access, Deps, Input
 from services.gateway.store import companies, requests
 from shared.contracts.commands import SELECTED, Selected
 from shared.contracts.history_views import HistoryKind, HistoryPage

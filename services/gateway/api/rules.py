@@ -10,18 +10,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field, StrictBool, StrictInt, ValidationError
 
-from services.gateway.api.common import (
-    Access,
-    Deps,
-    IdempotencyKey,
-    Input,
-    admin,
-    change_settings,
-    once,
-    record,
-    viewer,
-)
+from services.gateway.api.callers import admin, viewer
+from services.gateway.api.common import Access, Deps, Input, change_settings, record
 from services.gateway.api.companies import NewRules, changed_route, keep_parts, route_warnings
+from services.gateway.api.idempotency import IdempotencyKey, once
 from services.gateway.core import rules_file as rules_files
 from services.gateway.core.rules import moved_settings
 from services.gateway.store import companies, users, versions

@@ -8,7 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
 
-from services.gateway.api.common import Access, Deps, IdempotencyKey, once, operator, viewer
+from services.gateway.api.callers import operator, viewer
+from services.gateway.api.common import Access, Deps
+from services.gateway.api.idempotency import IdempotencyKey, once
 from services.gateway.store import requests
 from shared.contracts.commands import CancelImport, CancelPlan
 from shared.contracts.run_views import RunDetail, RunRecordPage

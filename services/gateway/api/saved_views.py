@@ -9,7 +9,8 @@ import orjson
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.gateway.api.common import Access, Deps, Input, viewer
+from services.gateway.api.callers import viewer
+from services.gateway.api.common import Access, Deps, Input
 from services.gateway.api.records import SORT
 from services.gateway.store import saved_views
 from shared.contracts.saved_views import Column, Density, SavedView

@@ -10,7 +10,8 @@ import orjson
 from fastapi import APIRouter, Request
 from pydantic import StrictBool
 
-from services.gateway.api.common import Access, Deps, Input, admin, record, viewer
+from services.gateway.api.callers import admin, viewer
+from services.gateway.api.common import Access, Deps, Input, record
 from services.gateway.api.records import Filter, Selection, resolve
 from services.gateway.api.starting import ImportMode, say_import, say_plan
 from services.gateway.store import schedules

@@ -10,7 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from services.gateway.api.common import Deps, Input, OwnAccount, account, installation, must_wait, source_of
+from services.gateway.api.callers import OwnAccount, account, installation, must_wait
+from services.gateway.api.common import Deps, Input, source_of
 from services.gateway.core import Bucket, bucket, second_factor
 from services.gateway.store import attempts, second_factors, users
 from services.gateway.store.audit import INSTALLATION, Action, Entry, add_entry

@@ -12,9 +12,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from services.gateway.api import second_factor, sso
-from services.gateway.api.common import (
-    Deps,
-    Input,
+from services.gateway.api.callers import (
     OwnAccount,
     SignedIn,
     account,
@@ -22,8 +20,8 @@ from services.gateway.api.common import (
     check_origin,
     cookie_name,
     must_wait,
-    source_of,
 )
+from services.gateway.api.common import Deps, Input, source_of
 from services.gateway.api.needs import open_to_all
 from services.gateway.core import Bucket, bucket
 from services.gateway.store import attempts, users

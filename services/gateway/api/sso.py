@@ -12,7 +12,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
 
-from services.gateway.api.common import Deps, cookie_name, page_address, session_cookie, source_of
+from services.gateway.api.callers import cookie_name, session_cookie
+from services.gateway.api.common import Deps, page_address, source_of
 from services.gateway.api.needs import open_to_all
 from services.gateway.core import Bucket, bucket, secret_hash
 from services.gateway.core.sso import challenge, derived, roles_of, safe_next

@@ -10,16 +10,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, model_validator
 
 from services.gateway import core
-from services.gateway.api.common import (
-    Access,
-    Deps,
-    IdempotencyKey,
-    Input,
-    RemoteId,
-    answered,
-    once,
-    operator,
-)
+from services.gateway.api.callers import operator
+from services.gateway.api.common import Access, Deps, Input, RemoteId
+from services.gateway.api.idempotency import IdempotencyKey, answered, once
 from services.gateway.api.records import MAX_SELECTED, Filter, Selection, resolve, selected
 from services.gateway.store import companies, requests
 from shared.contracts.commands import (

@@ -10,7 +10,8 @@ import httpx
 from fastapi import APIRouter, Request
 
 from services.gateway.api import connections
-from services.gateway.api.common import Access, Deps, admin, operator, record, viewer
+from services.gateway.api.callers import admin, operator, viewer
+from services.gateway.api.common import Access, Deps, record
 from services.gateway.core import good_secrets, rotated
 from services.gateway.settings import Settings
 from services.gateway.store import webhooks as store

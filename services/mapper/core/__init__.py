@@ -28,7 +28,7 @@ from services.mapper.core.explain import LEVELS, VETOES, could_change
 from services.mapper.core.facts import Facts, facts_of, removed
 from services.mapper.core.names import words
 from services.mapper.core.profile import Profile, identity_keys_of, number_forms
-from services.mapper.core.publish import event_of, hash_of
+from services.mapper.core.publish import event_of, hash_of, is_news
 from services.mapper.core.scope import Scope, scope_of
 from services.mapper.core.score import LINK_BITS, MARGIN_BITS, Score, Scorer
 
@@ -71,6 +71,7 @@ __all__ = [
     "hash_of",
     "identity_keys_of",
     "is_gone",
+    "is_news",
     "key_weight",
     "nearest",
     "number_forms",

@@ -11,6 +11,7 @@ from services.mapper.core.decide import (
     Excluded,
     Linked,
     MatchInput,
+    MatchResult,
     Unlinked,
     Unmatched,
     candidates_of,
@@ -36,6 +37,16 @@ def hash_of(match_input: MatchInput, decision: Decision) -> bytes:
         shown = getattr(decision, "reason", ""), levels
     text = f"{match_input.destination_account_id}{type(decision).__name__}{shown}"
     return hashlib.blake2b(text.encode(), digest_size=12).digest()
+
+
+def is_news(last: MatchResult | None, digest: bytes, decision: Decision, source_rev: int) -> bool:
+    """Whether this was not published yet: another answer, or one for another version of a record that has no link.
+
+    `digest` is the decision's `hash_of`. Nobody waits to hear that a link stands.
+    """
+    if last is None or last.hash != digest:
+        return True
+    return not isinstance(decision, Linked) and last.source_rev != source_rev
 
 
 def event_of(

@@ -63,6 +63,7 @@ def make_on_dead_letter(deciding: Deciding) -> Callable[[Message[Any], Tx], Awai
             source_rev=getattr(body, "rev", getattr(body, "source_rev", 0)),
             reason="internal",
         )
+        await store.forget_hashes(tx, [body.record_id])
         await deciding.outbox.append(tx, [Outgoing(failed, message.company_id, message)])
 
     return on_dead_letter
@@ -111,7 +112,7 @@ def _requests(
             continue
         facts = after[body.record_id]
         if facts.state != "unreadable":
-            requests.append(MatchRequest(facts, event))
+            requests.append(MatchRequest(facts, event, changed=True))
             continue
         failed = MatchFailed(
             record_id=facts.record_id, account_id=facts.account_id, source_rev=facts.rev, reason="unreadable"

@@ -212,6 +212,16 @@ async def save_results(tx: Tx, results: Sequence[MatchResult]) -> None:
         await tx.execute(_RESULTS, results)
 
 
+_FORGET_HASHES = (
+    "UPDATE match_results SET hash = '' WHERE company_id = ANY ($1::uuid[]) AND record_id = ANY ($2::uuid[])"
+)
+
+
+async def forget_hashes(tx: Tx, records: Sequence[UUID]) -> None:
+    """Whatever is decided next about these is news: it was published that they could not be decided."""
+    await tx.execute(_FORGET_HASHES, list(tx.companies), records)
+
+
 _FORGET = """
 DELETE FROM candidates c USING unnest($1::uuid[], $2::uuid[]) AS t (company_id, record_id)
 WHERE c.company_id = t.company_id AND c.source_record_id = t.record_id

@@ -9,6 +9,7 @@ from services.syncer.core.adopting import (
     let_stand,
     then_push,
 )
+from services.syncer.core.differences import differing, in_json
 from services.syncer.core.incoming import SNAPSHOT_EVENTS, MatchResult, match_result_of, snapshot_of, stored
 from services.syncer.core.loops import AutomaticWrite
 from services.syncer.core.naming import name_form, wanted_name
@@ -73,8 +74,6 @@ from services.syncer.core.state import (
 from services.syncer.core.sync_status import (
     RETRYABLE,
     WAITING_REASONS,
-    differing,
-    in_json,
     needs_person,
     plan,
     sync_status,

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import uuid5
 
+from services.syncer.core.differences import differing, in_json
 from services.syncer.core.drift import Ignored, drifted
 from services.syncer.core.ordering import with_display_name
 from services.syncer.core.state import NO_FIELDS, Fields, Push, PushState, RecordState, Snapshot
-from services.syncer.core.sync_status import differing, in_json
 from shared.domain.capabilities import System, unique_fields, value_problem, writable_fields
 from shared.domain.employee import Employee
 from shared.domain.forms import same

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from services.syncer.core.adopting import still_adopts
+from services.syncer.core.differences import in_json
 from services.syncer.core.ordering import Turn
 from services.syncer.core.retrying import waits_for_retry
 from services.syncer.core.state import (
@@ -20,7 +21,6 @@ from services.syncer.core.sync_status import (
     ALTERNATING,
     DRIFTED,
     WAITING_REASONS,
-    in_json,
     may_create,
     needs_person,
     plan,

@@ -14,9 +14,7 @@ from services.syncer.core.state import (
     RecordState,
     Snapshot,
 )
-from services.syncer.core.sync_status import (
-    RETRYABLE,
-)
+from services.syncer.core.sync_status import RETRYABLE
 from shared.domain.employee import FIELDS, Employee, Remote
 from shared.domain.forms import same as same_value
 from shared.domain.ids import record_id

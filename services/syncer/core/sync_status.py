@@ -1,9 +1,7 @@
-"""What the destination lacks, and what status that gives a record."""
+"""What status a record has, and what a push of it would write."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from services.syncer.core.drift import drifted, is_ignored
+from services.syncer.core.differences import changes, differing, in_json, not_taken
+from services.syncer.core.drift import drifted
 from services.syncer.core.loops import goes_back_and_forth
 from services.syncer.core.ordering import with_display_name
 from services.syncer.core.retrying import TRANSIENT
@@ -19,84 +17,25 @@ from services.syncer.core.state import (
 )
 from shared.domain.capabilities import creation_problem, unique_fields
 from shared.domain.employee import Employee
-from shared.domain.mapping import FieldMapping, Mode, RouteMapping, desired
+from shared.domain.mapping import RouteMapping, desired
 from shared.domain.scope import in_scope
 from shared.domain.values import Action, Holder, Situation, Status
 from shared.errors import RemoteAnswer
 
 DRIFTED = "changed_at_destination"
+
+
 ALTERNATING = "changing_back_and_forth"
+
+
 WAITING_REASONS = frozenset({"checking", "directory_being_read"})
+
+
 HELD_REASONS = frozenset({"conflict", "moved"})
 """What moved after a person had approved a change."""
+
+
 RETRYABLE = TRANSIENT | {"internal"}
-
-
-def differing(state: RecordState, wanted: Employee, there: Employee, mapping: RouteMapping) -> Fields:
-    """The fields in which the destination, as it is `there`, is not as `wanted`; both in the destination's terms.
-
-    A value that is absent or masked on either side never counts, nor one that the destination answered to what we sent.
-    An empty value clears only what came from the source before. Someone who is active on one side only becomes there what
-    they are at the source, whatever the destination answered before; who is deactivated gets an end date, and nothing else.
-    """
-    names = [e.destination for e in mapping.carried(wanted) if _differs(state, e, wanted, there, mapping)]
-    if {wanted.active, there.active} == {True, False} and not _hides_active(wanted, there):
-        names = _with_active(names, wanted, there, mapping)
-    return _changes(in_json(there, names), in_json(wanted, names), names)
-
-
-def _with_active(names: list[str], wanted: Employee, there: Employee, mapping: RouteMapping) -> list[str]:
-    """Of these differing fields those that go with becoming active or inactive, and `active`; an old end date goes as well."""
-    if wanted.active is False:
-        return ["active", *(name for name in names if name == "end_date" and wanted.end_date is not None)]
-    if mapping.destination.activates_alone:
-        return ["active"]
-    stale = wanted.known("end_date") and wanted.end_date is None and there.end_date is not None
-    return [*names, *(["end_date"] if stale and "end_date" not in names else []), "active"]
-
-
-def _differs(
-    state: RecordState, entry: FieldMapping, wanted: Employee, there: Employee, mapping: RouteMapping
-) -> bool:
-    """Whether an update writes this field."""
-    name = entry.destination
-    value, current = getattr(wanted, name), getattr(there, name)
-    if not wanted.known(name) or name in there.masked or mapping.same(name, value, current):
-        return False
-    if is_ignored(state, name, value, current, mapping):
-        return False
-    if entry.mode is Mode.ON_CREATE or (entry.mode is Mode.ONLY_IF_EMPTY and current is not None):
-        return False
-    sent = getattr(state.sent, name) if state.sent else None
-    answered = getattr(state.answered, name) if state.answered else None
-    answer_stands = mapping.same(name, answered, current)
-    if value is None and (not entry.may_clear or sent is None or not answer_stands):
-        return False
-    return not (_was_sent(state, name) and mapping.same(name, sent, value) and answer_stands)
-
-
-def _was_sent(state: RecordState, name: str) -> bool:
-    return state.sent is not None and state.answered is not None and state.sent.known(name)
-
-
-def not_taken(state: RecordState, wanted: Employee, there: Employee, mapping: RouteMapping) -> Sequence[str]:
-    """The fields that the destination answered with another value than we sent, or with none, while neither side has moved.
-
-    They are not sent again until one of them does.
-    """
-    return [
-        name
-        for name in (e.destination for e in mapping.carried(wanted))
-        if wanted.known(name)
-        and _was_sent(state, name)
-        and not mapping.same(name, getattr(wanted, name), getattr(there, name))
-        and mapping.same(name, getattr(wanted, name), getattr(state.sent, name))
-        and mapping.same(name, getattr(there, name), getattr(state.answered, name))
-    ]
-
-
-def _hides_active(*records: Employee) -> bool:
-    return any("active" in record.masked for record in records)
 
 
 def _ended(state: RecordState) -> bool:
@@ -105,15 +44,6 @@ def _ended(state: RecordState) -> bool:
         return False
     linked = state.situation is Situation.LINKED or state.created
     return not (linked and state.destination and state.destination.state == "present")
-
-
-def _changes(before: dict[str, Any], after: dict[str, Any], names: Sequence[str]) -> Fields:
-    return {n: {"before": before.get(n), "after": after.get(n)} for n in names}
-
-
-def in_json(employee: Employee, names: Sequence[str]) -> dict[str, Any]:
-    """These fields in canonical JSON form."""
-    return employee.model_dump(mode="json", include=set(names)) if names else {}
 
 
 def plan(state: RecordState, *, automatic: bool = False) -> Plan | None:
@@ -154,7 +84,7 @@ def _creation(state: RecordState, wanted: Employee, mapping: RouteMapping) -> Pl
         if state.clash.instead is None:
             return None
         given["display_name"] = state.clash.instead
-    return Plan(Action.CREATE, _changes({}, given, list(given)))
+    return Plan(Action.CREATE, changes({}, given, list(given)))
 
 
 def _is_automatic(state: RecordState) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.syncer.core.differences import in_json
 from services.syncer.core.state import NO_FIELDS, Fields, Plan, RecordState, Snapshot
-from services.syncer.core.sync_status import in_json, plan, sync_status
+from services.syncer.core.sync_status import plan, sync_status
 from shared.contracts.rule_views import Effect
 from shared.domain.employee import FIELDS
 from shared.domain.mapping import desired

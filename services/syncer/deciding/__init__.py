@@ -11,7 +11,7 @@ from services.syncer import core
 from services.syncer.core import Decision, Push, PushOutcome, PushState, RecordState
 from services.syncer.deciding import handover
 from services.syncer.deciding.brakes import brake
-from services.syncer.deciding.handover import Handover
+from services.syncer.deciding.handover import Claimed
 from services.syncer.store import decisions as saving
 from services.syncer.store import moves, push_queue
 from shared.contracts.events import (
@@ -23,6 +23,7 @@ from shared.contracts.events import (
     SyncCompleted,
     SyncProgressed,
 )
+from shared.db.handover import Handover
 from shared.db.tx import Record, Tx
 from shared.domain.values import Lane
 from shared.messaging.outbox import Outbox, Outgoing
@@ -40,7 +41,7 @@ async def save(
     *,
     pushed: Mapping[UUID, Push] | None = None,
     results: Mapping[UUID, Sequence[Outgoing]] = NOTHING,
-    senders: Handover | None = None,
+    senders: Handover[Claimed] | None = None,
 ) -> None:
     """Store all of it in a few statements, and publish it. `cause` gives the message that a decision answers, if any.
 

@@ -6,15 +6,14 @@ ends before anything was sent, its lease runs out and the queue has the push aga
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 from services.syncer.core import Decision, Push, PushState, RecordState, Turn, moving, sync_status
 from services.syncer.store import push_queue
+from shared.db.handover import Handover
 from shared.db.tx import Tx
 from shared.domain.settings import Account
 from shared.domain.values import Action, Lane
@@ -37,37 +36,7 @@ class Claimed:
     """By push: what it may write now, where that is not its whole plan."""
 
 
-class Handover:
-    """Claimed pushes on their way to this process's senders."""
-
-    def __init__(self) -> None:
-        self._claimed: deque[Claimed] = deque()
-        self.idle = 0
-        """Senders that have nothing to do; none before they run."""
-
-    @contextmanager
-    def occupied(self) -> Iterator[None]:
-        """While a sender works or looks for work."""
-        self.idle -= 1
-        try:
-            yield
-        finally:
-            self.idle += 1
-
-    def has_room(self, besides: int) -> bool:
-        """Whether an idle sender waits that nothing has been given to, nor any of so many others that will be."""
-        return self.idle > len(self._claimed) + besides
-
-    def give(self, claimed: Claimed) -> None:
-        """For the next sender."""
-        self._claimed.append(claimed)
-
-    def take(self) -> tuple[Claimed | None, bool]:
-        """The next, and whether there are more."""
-        return (self._claimed.popleft() if self._claimed else None), bool(self._claimed)
-
-
-async def claim(tx: Tx, handover: Handover, decisions: Sequence[Decision]) -> list[Decision]:
+async def claim(tx: Tx, handover: Handover[Claimed], decisions: Sequence[Decision]) -> list[Decision]:
     """The decisions, with those pushes claimed that an idle sender may send at once; `hand_over` gives them to it.
 
     Only where nothing else is due for the account, and nobody holds a value that they take. Creations wait for the
@@ -91,7 +60,9 @@ async def claim(tx: Tx, handover: Handover, decisions: Sequence[Decision]) -> li
     return [chosen.get(d.state.record_id, d) for d in decisions]
 
 
-def hand_over(tx: Tx, handover: Handover, decisions: Sequence[Decision], tokens: Mapping[UUID, int]) -> None:
+def hand_over(
+    tx: Tx, handover: Handover[Claimed], decisions: Sequence[Decision], tokens: Mapping[UUID, int]
+) -> None:
     """Give what was claimed to the senders once it is committed, with the `tokens` of its leases by push."""
     groups: defaultdict[UUID, list[Decision]] = defaultdict(list)
     for decision in decisions:
@@ -104,8 +75,7 @@ def hand_over(tx: Tx, handover: Handover, decisions: Sequence[Decision], tokens:
         claimed = Claimed(
             first.company_id, account, pushes, {d.state.record_id: d.state for d in members}, {}
         )
-        tx.once_committed(partial(handover.give, claimed))
-        tx.made_due(push_queue.PUSHES)
+        handover.give(tx, claimed)
 
 
 def _goes_at_once(decision: Decision) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from faststream.kafka import KafkaRouter
 
 from services.syncer import core, deciding
 from services.syncer.core import Push, PushOutcome
-from services.syncer.deciding.handover import Handover
+from services.syncer.deciding.handover import Claimed
 from services.syncer.handlers.asking import asked_for
 from services.syncer.handlers.drift import Drifts
 from services.syncer.handlers.facts import Facts
@@ -23,6 +23,7 @@ from shared.contracts import topics
 from shared.contracts.commands import CreatePlan, DecideDrift, StopRetry, SyncRecords
 from shared.contracts.events import Message, SyncCompleted, SyncStarted
 from shared.db.companies import load_settings, save_settings
+from shared.db.handover import Handover
 from shared.db.tx import Tx
 from shared.domain.settings import CompanySettings
 from shared.messaging.consume import Consume
@@ -32,7 +33,7 @@ from shared.systems import SYSTEMS
 
 
 def make_router(
-    consume: Consume, outbox: Outbox, clock: Clock, settings: Settings, senders: Handover
+    consume: Consume, outbox: Outbox, clock: Clock, settings: Settings, senders: Handover[Claimed]
 ) -> KafkaRouter:
     """syncer's subscriptions; what they plan and claim goes to the `senders` of this process."""
     router = KafkaRouter()
@@ -56,7 +57,7 @@ class Handlers:
     outbox: Outbox
     clock: Clock
     settings: Settings
-    senders: Handover = field(default_factory=Handover)
+    senders: Handover[Claimed]
 
     async def on_settings(self, events: Sequence[Message[Any]], tx: Tx) -> None:
         """A rule that moved may move every record: they are decided again in chunks.

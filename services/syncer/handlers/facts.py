@@ -11,11 +11,12 @@ import orjson
 
 from services.syncer import core, deciding
 from services.syncer.core import Failure, Push, PushOutcome, RecordState, Snapshot, StoredSnapshot
-from services.syncer.deciding.handover import Handover
+from services.syncer.deciding.handover import Claimed
 from services.syncer.handlers.asking import asked_for
 from services.syncer.store import directories, record_states, snapshots
 from shared.contracts.events import SITUATIONS, Body, DirectoryMatched, MatchFailed, Message, RecordLinked
 from shared.db.companies import load_settings
+from shared.db.handover import Handover
 from shared.db.tx import Tx
 from shared.domain.settings import CompanySettings
 from shared.domain.values import Cause
@@ -43,7 +44,7 @@ class Facts:
     """Stores what is told, under the companies' locks, and decides what it moves."""
 
     outbox: Outbox
-    senders: Handover
+    senders: Handover[Claimed]
 
     async def on_facts(self, events: Sequence[Message[Any]], tx: Tx) -> None:
         """Store all of it, then decide each record that it concerns once."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from services.syncer import core
-from services.syncer.deciding.handover import Claimed, Handover
+from services.syncer.deciding.handover import Claimed
 from services.syncer.settings import Settings
 from services.syncer.store import calls, names, plans, push_queue, record_states, retention
 from services.syncer.worker.applying import Applier
@@ -20,6 +20,7 @@ from services.syncer.worker.settling import Settler
 from services.syncer.worker.transmitting import Transmitter
 from shared.clock import Clock
 from shared.connectors.opening import Connectors
+from shared.db.handover import Handover
 from shared.db.leases import LEASE_SECONDS
 from shared.db.tx import Database
 from shared.db.work import IDLE_SECONDS, keep_running, keep_working
@@ -44,7 +45,7 @@ class Sender:
         connectors: Connectors,
         clock: Clock,
         settings: Settings,
-        handover: Handover,
+        handover: Handover[Claimed],
     ) -> None:
         self._database = database
         self._connectors = connectors
@@ -67,7 +68,6 @@ class Sender:
         records = self._database.wakeups[record_states.RECORDS]
         senders = self._settings.senders
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._be_idle(senders))
             for n in range(senders):
                 after = n * IDLE_SECONDS / senders
                 group.create_task(
@@ -77,14 +77,6 @@ class Sender:
             group.create_task(keep_working("names", self.read_names, self._database.wakeups[names.LISTS]))
             group.create_task(keep_working("plan", self.apply_plans, self._database.wakeups[plans.PLANS]))
             group.create_task(keep_running("forget", self._keep_forgetting))
-
-    async def _be_idle(self, senders: int) -> None:
-        """What is planned may be handed over for as long as they run."""
-        self._handover.idle += senders
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self._handover.idle -= senders
 
     async def _keep_forgetting(self) -> None:
         while True:
@@ -117,23 +109,22 @@ class Sender:
 
         False when nothing is due.
         """
-        with self._handover.occupied():
-            claimed, more = self._handover.take()
-            if claimed is None:
-                return await self._next()
-            if more:
-                self._wakeup.notify()
-            await self._push(claimed)
-            return True
+        claimed = self._handover.take()
+        if claimed is None:
+            return await self._next()
+        await self._push(claimed)
+        return True
 
     async def _next(self) -> bool:
         async with self._database.system() as tx:
             call = await calls.claim_call(tx, LEASE_SECONDS)
             waiting = [] if call else await push_queue.queues(tx)
-        if call is None and not waiting:
-            return False
         if call is not None or len(waiting) > 1:
             self._wakeup.notify()
+        else:
+            self._handover.found_nothing()
+        if call is None and not waiting:
+            return False
         if call is not None:
             await self._settler.settle(call)
             return True

@@ -5,40 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
-from uuid import NAMESPACE_OID, UUID, uuid5
-
-import orjson
+from uuid import UUID
 
 from shared.clock import Clock
-from shared.connectors.client import Http, HttpResponse, raw_record, was_created_by
+from shared.connectors.client import Http, raw_record, was_created_by
 from shared.connectors.limits import Gate
 from shared.connectors.oauth import Tokens
 from shared.connectors.ports import Browsed, NamesPage, Page, PreparedCall, RawRecord, Tenant, Write, Written
-from shared.connectors.quickbooks import answers, wire
+from shared.connectors.quickbooks import answers, batches, names, wire
 from shared.connectors.quickbooks.paging import PAGE, Place
+from shared.connectors.quickbooks.session import ANYBODY, Exchange, Session, other_shape, rows_of, stamp
 from shared.connectors.quickbooks.wire import literal
 from shared.connectors.vault import Vault
 from shared.domain.employee import Remote, Unread
 from shared.domain.settings import Account
 from shared.domain.values import Holder
-from shared.errors import Conflict, MusterError, Rejected, Unauthorized, Unavailable
+from shared.errors import Conflict, MusterError, Rejected, Unavailable
 from shared.systems.quickbooks import PAYROLL, SYSTEM
 
 IDS_AT_ONCE = SYSTEM.read_size
-MINOR_VERSION = "75"
-CHANGES_AT_MOST = 1000
-_CHANGES_WITHIN = timedelta(days=29, hours=12)
-"""Intuit gives 30 days; ours and its clock may differ, and a call may wait."""
 _BETWEEN = re.compile(r"[\s'`\u00b4\u2018\u2019\u02bc]+")
-_ANYBODY = "Active in (true,false)"
-
-
-_Exchange = tuple[dict[str, Any], HttpResponse]
-"""The JSON of a good answer, and the answer."""
 
 
 class QuickBooks:
@@ -51,92 +40,32 @@ class QuickBooks:
     keys_hold_seconds = 3600.0
     """Intuit does not say for how long it knows a key."""
 
-    def __init__(self, http: Http, gate: Gate, tokens: Tokens, account: Account, clock: Clock) -> None:
-        self._http = http
-        self._gate = gate
-        self._tokens = tokens
+    def __init__(self, session: Session, account: Account, clock: Clock) -> None:
+        self._session = session
         self._realm = account.tenant_id
-        self._base = f"/v3/company/{quote(self._realm, safe='')}"
         self._payroll = PAYROLL in account.features
         self._clock = clock
-
-    async def _ask(self, operation: str, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """The JSON of a good answer."""
-        body, _ = await self._exchange(operation, method, path, **more)
-        return body
-
-    async def _exchange(self, operation: str, method: str, path: str, **more: Any) -> _Exchange:
-        """A good answer with its JSON, tried again under another token when this one is refused; the request id stays.
-
-        A token that we have just refreshed ourselves and that is refused too ends the connection, and so does a
-        refusal that no other token would cure.
-        """
-        token, fresh = await self._tokens.access(), False
-        while True:
-            try:
-                return await self._once(token, operation, method, path, **more)
-            except Unauthorized as error:
-                if error.state == "reconnect" and not fresh:
-                    token, fresh = await self._tokens.renew(token)
-                    continue
-                if await self._tokens.end(token, error.state, str(error)):
-                    raise
-            token, fresh = await self._tokens.access(), False
-
-    async def _once(
-        self,
-        token: str,
-        operation: str,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str],
-        body: str | None = None,
-        bulk: bool = False,
-        again: bool = False,
-    ) -> _Exchange:
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        more: dict[str, Any] = {}
-        writes = body is not None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            more["content"] = body.encode()
-        params = {"minorversion": MINOR_VERSION, **params}
-        async with self._gate.call(batch=operation == "batch", bulk=bulk, metered=not writes):
-            answer = await self._http.call(
-                operation,
-                method,
-                path,
-                writes=writes,
-                headers=headers,
-                params=params,
-                **more,
-            )
-            return answers.read(answer, writes=writes, again=again), answer
-
-    async def _query(self, statement: str, *, bulk: bool = False) -> dict[str, Any]:
-        return await self._ask("query", "GET", f"{self._base}/query", params={"query": statement}, bulk=bulk)
 
     async def _employees(
         self, condition: str, *, bulk: bool = False
     ) -> tuple[list[RawRecord], dict[str, Any]]:
         """The employees under a condition, and the whole answer."""
-        answer = await self._query(f"select * from Employee where {condition}", bulk=bulk)
+        answer = await self._session.query(f"select * from Employee where {condition}", bulk=bulk)
         try:
-            return [raw_record(one, "Id") for one in answer["QueryResponse"].get("Employee") or ()], answer
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise _other_shape() from error
+            return [raw_record(one, "Id") for one in rows_of("Employee", answer)], answer
+        except ValueError as error:
+            raise other_shape() from error
 
     async def test(self) -> Tenant:
         """The company. QuickBooks does not repeat the id, but refuses a token of another company (403, code 3100)."""
-        path = f"{self._base}/companyinfo/{quote(self._realm, safe='')}"
-        answer = await self._ask("companyinfo", "GET", path, params={})
+        path = f"{self._session.base}/companyinfo/{quote(self._realm, safe='')}"
+        answer = await self._session.ask("companyinfo", "GET", path, params={})
         try:
             info = answer["CompanyInfo"]
             preferences = {str(one["Name"]): str(one.get("Value")) for one in info.get("NameValue") or ()}
             name = str(info.get("CompanyName") or "")
         except (KeyError, TypeError, AttributeError) as error:
-            raise _other_shape() from error
+            raise other_shape() from error
         payroll = preferences.get("PayrollFeature", "").lower() == "true"
         return Tenant(self._realm, name, (PAYROLL,) if payroll else ())
 
@@ -147,7 +76,7 @@ class QuickBooks:
         read ends where the count of everybody says: a short or empty page alone may be a broken answer, and anyone missing
         from a complete read counts as removed.
         """
-        if since is not None and cursor is None and since > self._clock.now() - _CHANGES_WITHIN:
+        if since is not None and cursor is None:
             page = await self._changes(since)
             if page is not None:
                 return page
@@ -162,7 +91,7 @@ class QuickBooks:
             try:
                 after = place.after(rows)
             except ValueError as error:
-                raise _other_shape() from error
+                raise other_shape() from error
             if not new and (after.since, after.start) == (place.since, place.start):
                 raise Unavailable("quickbooks: the directory ends before its count")
         cursor = after.cursor() if after else None
@@ -170,9 +99,9 @@ class QuickBooks:
 
     async def _page(self, place: Place, since: datetime | None) -> tuple[list[RawRecord], datetime | None]:
         """The rows at a place, and QuickBooks' own time."""
-        condition = _ANYBODY
+        condition = ANYBODY
         if since:
-            condition += f" and MetaData.LastUpdatedTime >= {literal(_stamp(since))}"
+            condition += f" and MetaData.LastUpdatedTime >= {literal(stamp(since))}"
         if place.since:
             condition += f" and MetaData.CreateTime >= {literal(place.since)}"
         order = f"orderby MetaData.CreateTime startposition {place.start} maxresults {PAGE}"
@@ -188,7 +117,7 @@ class QuickBooks:
         if start < 1:
             raise ValueError("a place before the first")
         near = literal(_BETWEEN.sub("%", f" {text} "))
-        condition = _ANYBODY + (f" and DisplayName LIKE {near}" if text else "")
+        condition = ANYBODY + (f" and DisplayName LIKE {near}" if text else "")
         requested_at = self._clock.now()
         order = f"orderby DisplayName startposition {start} maxresults {limit}"
         records, _ = await self._employees(f"{condition} {order}")
@@ -197,36 +126,24 @@ class QuickBooks:
         more = bool(records) and following <= total
         return Browsed(records, str(following) if more else None, total, requested_at, self._clock.now())
 
-    async def _count(self, condition: str = _ANYBODY, *, bulk: bool = True) -> int:
-        answer = await self._query(f"select count(*) from Employee where {condition}", bulk=bulk)
+    async def _count(self, condition: str = ANYBODY, *, bulk: bool = True) -> int:
+        answer = await self._session.query(f"select count(*) from Employee where {condition}", bulk=bulk)
         try:
             return int(answer["QueryResponse"]["totalCount"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise _other_shape() from error
+            raise other_shape() from error
 
     async def _changes(self, since: datetime) -> Page | None:
-        """What changed, in one answer; None when that was too long ago, or the answer holds as many as it can.
-
-        There is no second page.
-        """
+        """The directory's changes; None when they must be read by a query."""
         requested_at = self._clock.now()
-        params = {"entities": "Employee", "changedSince": _stamp(since)}
-        try:
-            answer = await self._ask("cdc", "GET", f"{self._base}/cdc", params=params)
-        except answers.TooOld:
+        found = await self._session.changed("Employee", since)
+        if found is None:
             return None
         try:
-            (found,) = answer["CDCResponse"][0]["QueryResponse"]
-            changed = found.get("Employee") or []
-            # A stub of one who is gone says so, and nothing else: it must not be read as a record.
-            gone = [str(one["Id"]) for one in changed if one.get("status") == "Deleted"]
-            records = [raw_record(one, "Id") for one in changed if one.get("status") != "Deleted"]
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-            raise _other_shape() from error
-        if len(changed) >= CHANGES_AT_MOST:
-            return None
-        as_of = wire.instant(answer.get("time")) or requested_at
-        return Page(records, None, requested_at, self._clock.now(), as_of, gone)
+            records = [raw_record(one, "Id") for one in found.there]
+        except ValueError as error:
+            raise other_shape() from error
+        return Page(records, None, requested_at, self._clock.now(), found.as_of or requested_at, found.gone)
 
     def parse(self, raw: RawRecord) -> Remote | Unread:
         """QuickBooks leaves empty fields out, so what it can carry and does not show is null."""
@@ -237,23 +154,13 @@ class QuickBooks:
         found: dict[str, Remote | Unread] = {}
         for start in range(0, len(remote_ids), IDS_AT_ONCE):
             ids = ",".join(map(literal, remote_ids[start : start + IDS_AT_ONCE]))
-            records, _ = await self._employees(f"Id in ({ids}) and {_ANYBODY} maxresults {IDS_AT_ONCE}")
+            records, _ = await self._employees(f"Id in ({ids}) and {ANYBODY} maxresults {IDS_AT_ONCE}")
             found |= {raw.remote_id: self.parse(raw) for raw in records}
         return found
 
     def prepare(self, key: str, writes: Sequence[Write]) -> PreparedCall:
         """One POST, or one batch; `requestid` makes a repetition answer what the first one did."""
-        bodies = [wire.body_of(write, payroll=self._payroll) for write in writes]
-        members = [write.push_id for write in writes]
-        if len(writes) == 1:
-            path = f"{self._base}/employee?requestid={key}"
-            return PreparedCall(key, "POST", path, orjson.dumps(bodies[0]).decode(), {}, members)
-        items = [
-            {"bId": str(n), "operation": write.action, "Employee": body}
-            for n, (write, body) in enumerate(zip(writes, bodies, strict=True), 1)
-        ]
-        body = orjson.dumps({"BatchItemRequest": items}).decode()
-        return PreparedCall(key, "POST", f"{self._base}/batch?requestid={key}", body, {}, members)
+        return batches.prepared(self._session.base, key, writes, payroll=self._payroll)
 
     async def send(self, call: PreparedCall, *, again: bool = False) -> Sequence[Written]:
         """Send it. A batch answer that misses an item is asked for once more; then that item's outcome is unknown."""
@@ -261,7 +168,7 @@ class QuickBooks:
             (member,) = call.members
             try:
                 item, answer = await self._send(call, "write", again=again)
-                return [_written(member, item, answer, again=again)]
+                return [batches.written(member, item, answer, again=again)]
             except (Rejected, Conflict) as error:
                 return [Written(member, error=error)]
         try:
@@ -270,102 +177,59 @@ class QuickBooks:
             if len(call.members) == 1:
                 return [Written(call.members[0], error=error)]
             return await self._send_halves(call, again=again)
-        items = _by_number(body)
-        written = {n: _written(m, items[n], answer, again=again) for n, m in _numbered(call) if n in items}
+        items = batches.by_number(body)
+        written = {
+            n: batches.written(m, items[n], answer, again=again)
+            for n, m in batches.numbered(call)
+            if n in items
+        }
         if len(written) < len(call.members):
             with suppress(MusterError):
                 body, answer = await self._send(call, "batch", again=True)
-                items = _by_number(body)
-            missing = [(n, m) for n, m in _numbered(call) if n not in written]
-            written |= {n: _written(m, items.get(n), answer, again=True) for n, m in missing}
-        return [written[n] for n, _ in _numbered(call)]
+                items = batches.by_number(body)
+            missing = [(n, m) for n, m in batches.numbered(call) if n not in written]
+            written |= {n: batches.written(m, items.get(n), answer, again=True) for n, m in missing}
+        return [written[n] for n, _ in batches.numbered(call)]
 
     async def _send_halves(self, call: PreparedCall, *, again: bool) -> list[Written]:
-        """The same items in two calls, whose keys follow from the call's: a repetition is halved in the same way."""
-        items = orjson.loads(call.body)["BatchItemRequest"]
-        middle, written = len(items) // 2, list[Written]()
-        for part in (slice(None, middle), slice(middle, None)):
-            numbered = [{**item, "bId": str(n)} for n, item in enumerate(items[part], 1)]
-            key = str(uuid5(NAMESPACE_OID, f"{call.key}/{part.start}:{part.stop}"))
-            half = replace(
-                call,
-                key=key,
-                path=f"{self._base}/batch?requestid={key}",
-                body=orjson.dumps({"BatchItemRequest": numbered}).decode(),
-                members=call.members[part],
-            )
+        written: list[Written] = []
+        for half in batches.halves(self._session.base, call):
             try:
                 written += await self.send(half, again=again)
             except MusterError as error:
                 written += [Written(member, error=error) for member in half.members]
         return written
 
-    async def _send(self, call: PreparedCall, operation: str, *, again: bool) -> _Exchange:
+    async def _send(self, call: PreparedCall, operation: str, *, again: bool) -> Exchange:
         path, _, query = call.path.partition("?")
         params = {"requestid": query.removeprefix("requestid=")}
-        return await self._exchange(operation, call.method, path, params=params, body=call.body, again=again)
+        return await self._session.exchange(
+            operation, call.method, path, params=params, body=call.body, again=again
+        )
 
     async def find_created(self, write: Write) -> Remote | None:
         """The one of that name whose number or e-mail is what was to be created. Neither can be asked for directly."""
         body = wire.body_of(write, payroll=self._payroll)
         name = body.get("DisplayName") or wire.default_name(body)
-        records, _ = await self._employees(f"DisplayName = {literal(name)} and {_ANYBODY}")
+        records, _ = await self._employees(f"DisplayName = {literal(name)} and {ANYBODY}")
         found = [one for one in map(self.parse, records) if isinstance(one, Remote)]
         return next((one for one in found if was_created_by(write, one)), None)
 
     async def find_holders(self, field: str, value: str) -> Sequence[Holder]:
         """The vendor or customer of this display name, inactive ones too."""
-        found = []
-        for kind in ("Vendor", "Customer") if field == "display_name" else ():
-            answer = await self._query(
-                f"select * from {kind} where DisplayName in ({literal(value)}, {literal(f'{value} (deleted)')}) and {_ANYBODY}"
-            )
-            found += _holders(kind, answer)
-        return found
+        return await names.find_holders(self._session, value) if field == "display_name" else ()
 
     async def read_names(
         self, kind: str, cursor: str | None, *, since: datetime | None = None
     ) -> NamesPage | None:
         """Customers or vendors: all by a query for their names alone, changes by a call of their own."""
-        entity = kind.capitalize()
         if since is not None:
-            return await self._changed_names(entity, since)
-        start = int(cursor or 1)
-        answer = await self._query(
-            f"select Id, DisplayName, Active from {entity} where {_ANYBODY} "
-            f"orderby MetaData.CreateTime startposition {start} maxresults {PAGE}",
-            bulk=True,
-        )
-        found = _holders(entity, answer)
-        following = str(start + len(found)) if len(found) >= PAGE else None
-        return NamesPage(found, following, wire.instant(answer.get("time")) or self._clock.now())
-
-    async def _changed_names(self, entity: str, since: datetime) -> NamesPage | None:
-        if since <= self._clock.now() - _CHANGES_WITHIN:
-            return None
-        params = {"entities": entity, "changedSince": _stamp(since)}
-        try:
-            answer = await self._ask("cdc", "GET", f"{self._base}/cdc", params=params)
-        except answers.TooOld:
-            return None
-        try:
-            (found,) = answer["CDCResponse"][0]["QueryResponse"]
-            changed = found.get(entity) or []
-            gone = [str(one["Id"]) for one in changed if one.get("status") == "Deleted"]
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-            raise _other_shape() from error
-        if len(changed) >= CHANGES_AT_MOST:
-            return None
-        names = _holders(
-            entity, {"QueryResponse": {entity: [o for o in changed if str(o["Id"]) not in gone]}}
-        )
-        return NamesPage(names, None, wire.instant(answer.get("time")) or self._clock.now(), gone)
+            return await names.changed(self._session, kind, since)
+        return await names.read_page(self._session, kind, cursor)
 
     async def close(self) -> None:
         """Give the connections back."""
-        await self._tokens.close()
-        await self._gate.close()
-        await self._http.close()
+        await self._session.close()
 
 
 def open_connector(
@@ -373,60 +237,4 @@ def open_connector(
 ) -> QuickBooks:
     """A connector for one account."""
     tokens = Tokens(vault, company, account.account_id, clock, http)
-    return QuickBooks(http, gate, tokens, account, clock)
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds")
-
-
-def _holders(entity: str, answer: Mapping[str, Any]) -> list[Holder]:
-    """The customers or vendors of an answer."""
-    try:
-        return [
-            Holder(
-                kind=entity.lower(),
-                remote_id=str(one["Id"]),
-                name=str(one["DisplayName"]),
-                active=one.get("Active") is not False,
-            )
-            for one in answer["QueryResponse"].get(entity) or ()
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _other_shape() from error
-
-
-def _other_shape() -> Unavailable:
-    return Unavailable("quickbooks: an answer of another shape")
-
-
-def _by_number(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The items of a batch answer, distinguished by their bId only, in whatever order they come."""
-    items = answer.get("BatchItemResponse")
-    return {str(i.get("bId")): i for i in items if isinstance(i, dict)} if isinstance(items, list) else {}
-
-
-def _numbered(call: PreparedCall) -> list[tuple[str, str]]:
-    """Each member of a batch with its bId."""
-    return [(str(n), member) for n, member in enumerate(call.members, 1)]
-
-
-def _written(member: str, item: dict[str, Any] | None, answer: HttpResponse, *, again: bool) -> Written:
-    if item is None:
-        missing = Unavailable("quickbooks: a batch answer without this item", outcome_unknown=True)
-        return Written(member, error=missing)
-    if fault := item.get("Fault"):
-        code, field = answers.fault_code(fault)
-        message = f"quickbooks: code {code or 'none'}"
-        error = answers.code_error(code, field, message, writes=True, again=again)
-        error.received = answers.kept_answer(answer, item, fault)
-        return Written(member, error=error)
-    try:
-        parsed = wire.parse(raw_record(item.get("Employee"), "Id"))
-    except ValueError:
-        parsed = Unread("", "unreadable")
-    if isinstance(parsed, Unread):
-        unknown = Unavailable("quickbooks: an answer that cannot be read", outcome_unknown=True)
-        unknown.received = answers.kept_answer(answer, item)
-        return Written(member, error=unknown)
-    return Written(member, remote=parsed, received=answers.kept_answer(answer, item))
+    return QuickBooks(Session(http, gate, tokens, account, clock), account, clock)

@@ -77,7 +77,7 @@ async def test_a_dead_access_token_opens_nothing(strict: Side) -> None:
     await strict.switch(old_access_dies=True)
     dead = (await strict.vault.load(UUID(int=1), UUID(int=2))).access_token
     connector = strict.connector()
-    await connector._tokens.renew(dead)  # type: ignore[attr-defined]
+    await connector._session._tokens.renew(dead)  # type: ignore[attr-defined]
     answer = await strict.admin.get(
         f"/v3/company/{strict.scope}/companyinfo/{strict.scope}", headers={"Authorization": f"Bearer {dead}"}
     )

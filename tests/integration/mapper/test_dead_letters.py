@@ -52,6 +52,21 @@ async def test_a_source_record_says_that_its_match_failed(
         assert str(world.account("source")) == published["account_id"]
 
 
+async def test_after_a_failure_a_link_that_stands_is_news(world: World) -> None:
+    """Else the record would say for good that it could not be matched."""
+    await world.set(world.document())
+    await world.tell(world.staged("destination", "d1", written_for=world.id("source", "s1"), last_name="Roe"))
+    await world.tell(world.staged("source", "s1", last_name="Roe"))
+    broken = {"record_id": world.id("source", "s1"), "account_id": world.account("source"), "rev": 9}
+    await dead_lettered(world, EmployeeChanged.model_construct(**broken))
+
+    await world.tell(world.staged("source", "s1", rev=9, last_name="Roe"))  # the replay
+    await world.tell(world.staged("source", "s1", rev=10, last_name="Roe"))
+
+    types = [published["type"] for published in await world.published()]
+    assert ["record.linked", "match.failed", "record.linked"] == types
+
+
 async def test_a_destination_record_and_a_completion_marker_say_nothing_themselves(world: World) -> None:
     """They hold the completion marker back: what waits for it shows that (the negative control)."""
     await world.set(world.document())

@@ -64,12 +64,24 @@ async def test_what_we_wrote_is_linked_before_its_source_record_is_known(world: 
     assert (await world.last("s1"))["origin"] == "created"
 
 
-async def test_every_source_event_is_answered_and_older_revs_repeat_the_stored_facts(world: Any) -> None:
+async def test_each_version_of_who_is_not_linked_is_answered_and_an_older_one_is_no_news(world: Any) -> None:
     await world.set(world.document())
     await world.tell(world.staged("source", "s1", rev=5, **JOHN), world.staged("source", "s1", rev=9, **JOHN))
     await world.tell(world.staged("source", "s1", rev=3, first_name="Old"))
+    await world.tell(world.staged("source", "s1", rev=10, **JOHN))
     received = [(s["type"], s["link_rev"], s["source_rev"]) for s in await world.published()]
-    assert received == [("record.unmatched", 1, 9), ("record.unmatched", 2, 9), ("record.unmatched", 3, 9)]
+    assert received == [("record.unmatched", 1, 9), ("record.unmatched", 2, 9), ("record.unmatched", 3, 10)]
+
+
+async def test_that_a_link_stands_is_published_once(world: Any) -> None:
+    await world.set(world.document())
+    await world.tell(world.staged("destination", "d1", written_for=world.id("source", "s1"), **JOHN))
+    await world.tell(world.staged("source", "s1", **JOHN))
+    await world.tell(world.staged("source", "s1", rev=9, first_name="Zoe"))
+    await world.tell(world.removed("source", "s1", rev=10))
+    await world.tell(world.staged("source", "s1", rev=11, **JOHN))
+    received = [(s["type"], s["link_rev"], s["source_rev"]) for s in await world.published()]
+    assert received == [("record.linked", 1, 1), ("record.deleted", 2, 10), ("record.linked", 3, 11)]
 
 
 async def _at_once(world: Any, other: Database) -> None:

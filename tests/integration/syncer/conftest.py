@@ -12,8 +12,10 @@ import orjson
 import pytest_asyncio
 from pydantic import SecretStr
 
+from services.syncer.deciding.handover import Claimed
 from services.syncer.handlers import Handlers
 from services.syncer.settings import Settings
+from services.syncer.store.push_queue import PUSHES
 from services.syncer.worker import Sender
 from shared.clock import SystemClock
 from shared.connectors.ports import NamesPage, PreparedCall, Write, Written
@@ -26,6 +28,7 @@ from shared.contracts.events import (
     RecordLinked,
     RecordUnmatched,
 )
+from shared.db.handover import Handover
 from shared.db.pool import open_database
 from shared.db.tx import Database
 from shared.domain.employee import Employee, Remote
@@ -382,6 +385,11 @@ class World:
         async with self.database.transaction([COMPANY]) as tx:
             return await tx.fetch(sql)
 
+    def be_idle(self, senders: int = 1) -> None:
+        """So many senders have looked, have found nothing, and wait."""
+        self.database.wakeups[PUSHES].waiting = senders
+        self.handlers.senders.found_nothing()
+
     async def published(self, kind: str) -> list[dict[str, Any]]:
         """The bodies of one type, in order."""
         rows = await self.rows("SELECT headers, body FROM outbox ORDER BY id")
@@ -411,7 +419,7 @@ async def world(addresses: Callable[[str], str]) -> AsyncIterator[World]:
     )
     clock, destination, origin = SystemClock(), Destination(), Destination()
     outbox = Outbox(clock)
-    handlers = Handlers(outbox, clock, settings)
+    handlers = Handlers(outbox, clock, settings, Handover[Claimed](database.wakeups[PUSHES]))
     sender = Sender(database, outbox, Connectors(destination, origin), clock, settings, handlers.senders)
     world = World(database, handlers, sender, destination, origin)
     await world.start()

@@ -86,7 +86,7 @@ async def test_what_a_rules_push_costs_is_known(world: World, statements: list[s
     )  # begins the plan of the hour
     await world.send()
     await world.linked("a", "1", rev=2, link_rev=6)
-    world.handlers.senders.idle = 1
+    world.be_idle()
 
     statements.clear()
     await world.staged("a", rev=3, cause=Cause.HOOK, lane=Lane.REAL_TIME, middle_name="Second")

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from services.syncer.deciding.handover import MOST, Handover
+from services.syncer.deciding.handover import MOST, Claimed
+from services.syncer.store.push_queue import PUSHES
 from services.syncer.worker import Sender
 from shared.contracts.events import Message
+from shared.db.handover import Handover
 from shared.db.leases import LeaseLostError
 from shared.db.tx import Tx
 from shared.domain.employee import Employee
@@ -38,7 +40,7 @@ async def prepared(world: World, *people: str, idle: int = 1) -> None:
     await world.limits(2, NO_LIMITS, auto_sync=True)
     await world.send()
     world.destination.calls.clear()
-    world.handlers.senders.idle = idle
+    world.be_idle(idle)
 
 
 async def changed(
@@ -56,8 +58,9 @@ async def pushes(world: World) -> list[tuple[str, int]]:
 def another_copy(world: World) -> Sender:
     """A process of its own, to which nothing was handed over."""
     old, handlers = world.sender, world.handlers
+    nothing = Handover[Claimed](world.database.wakeups[PUSHES])
     return Sender(
-        world.database, handlers.outbox, old._connectors, handlers.clock, handlers.settings, Handover()
+        world.database, handlers.outbox, old._connectors, handlers.clock, handlers.settings, nothing
     )
 
 
@@ -88,10 +91,10 @@ async def test_what_was_planned_and_claimed_is_sent_without_a_look_into_the_queu
 async def test_senders_take_what_is_planned_for_as_long_as_they_run(world: World) -> None:
     await prepared(world, "a", idle=0)
     running = asyncio.create_task(world.sender.run())
-    senders = world.handlers.senders
+    senders, most = world.handlers.senders, world.handlers.settings.senders
 
     async def all_idle() -> bool:
-        return senders.idle == world.handlers.settings.senders
+        return senders.has_room(most - 1)
 
     async def synced() -> bool:
         return await world.statuses() == {world.id("a"): ("synced", "")}
@@ -106,7 +109,7 @@ async def test_senders_take_what_is_planned_for_as_long_as_they_run(world: World
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
-    assert 0 == senders.idle
+    assert not senders.has_room()
 
 
 async def test_what_a_process_took_with_it_is_sent_once_its_lease_is_over(world: World) -> None:
@@ -167,7 +170,7 @@ async def test_the_queue_shares_out_what_is_not_for_an_idle_sender(world: World,
     await prepared(world, *people, idle=0 if why in ("nobody is idle", "one waits") else 1)
     if why == "one waits":
         await changed(world, "b")
-        world.handlers.senders.idle = 1
+        world.be_idle()
     await changed(
         world, *(people if why == "too many" else ["a"]), lane=Lane.BULK if why == "bulk" else Lane.REAL_TIME
     )

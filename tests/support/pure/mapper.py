@@ -15,6 +15,7 @@ from shared.contracts.commands import CreateRecord, LinkRecord
 from shared.contracts.events import (
     DirectoryComplete,
     DirectoryMatched,
+    EmployeeRemoved,
     EmployeeStaged,
     MatchFailed,
     Message,
@@ -251,9 +252,11 @@ class Mapper:
         cause: Message[Any] | None,
     ) -> None:
         for record, (s, d) in decided.items():
-            last, digest = self.results.get(record), mapping.hash_of(s, d)
-            rev, requests = last.link_rev if last else 0, requested.get(record)
-            if not requests and last is not None and (last.hash, last.source_rev) == (digest, s.facts.rev):
+            last = self.results.get(record)
+            digest, rev = mapping.hash_of(s, d), last.link_rev if last else 0
+            news = mapping.is_news(last, digest, d, s.facts.rev)
+            requests = [r for r in requested.get(record, ()) if news or not _says_change(r[1])]
+            if not news and not requests:
                 continue
             for _, message, then_push in requests or [(s.facts, cause, False)]:
                 rev += 1
@@ -271,3 +274,7 @@ class Mapper:
                 mapping.MATCHING_VERSION,
                 s.generation,
             )
+
+
+def _says_change(message: Message[Any] | None) -> bool:
+    return message is not None and isinstance(message.body, EmployeeStaged | EmployeeRemoved)

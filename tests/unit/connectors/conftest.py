@@ -18,6 +18,7 @@ from shared.connectors.limits import Gate
 from shared.connectors.linarc import Linarc
 from shared.connectors.oauth import Tokens
 from shared.connectors.quickbooks import QuickBooks
+from shared.connectors.quickbooks.session import Session
 from shared.connectors.vault import Credential, Vault
 from shared.domain.settings import Account
 from shared.errors import Unauthorized
@@ -104,7 +105,8 @@ class World:
     def quickbooks(self) -> QuickBooks:
         http = self.http("quickbooks")
         tokens = Tokens(cast("Vault", self.vault), COMPANY, ACCOUNT, SystemClock(), http)
-        return QuickBooks(http, cast("Gate", self.gate), tokens, self.account("quickbooks"), SystemClock())
+        account, clock = self.account("quickbooks"), SystemClock()
+        return QuickBooks(Session(http, cast("Gate", self.gate), tokens, account, clock), account, clock)
 
     def linarc(self) -> Linarc:
         http, gate = self.http("linarc"), cast("Gate", self.gate)

@@ -277,7 +277,7 @@ async def test_lost_rights_end_the_connection_unless_somebody_has_connected_agai
     assert qbo.vault.state == "no_rights"
     qbo.vault.state = "connected"
     stale = qbo.quickbooks()
-    await stale._tokens.access()
+    await stale._session._tokens.access()
     qbo.vault.credential = qbo.vault.credential.model_copy(update={"access_token": "access-9", "version": 9})
     assert (await stale.test()).name == "Stone"
     assert qbo.vault.state == "connected"

@@ -51,6 +51,27 @@ async def test_hashed_files_are_kept_for_ever_and_come_compressed(built: Path) -
 
 
 @pytest.mark.parametrize(
+    ("taken", "given"),
+    [("gzip, deflate, br, zstd", "br"), ("gzip;q=1.0, br;q=0.5", "br"), ("gzip", "gzip"), ("abr", None)],
+)
+async def test_what_the_build_made_smaller_comes_to_those_who_take_it(
+    built: Path, taken: str, given: str | None
+) -> None:
+    (built / "icon.svg.br").write_bytes(b"smaller")
+    async with (
+        client(built) as http,
+        http.stream("GET", "/icon.svg", headers={"Accept-Encoding": taken}) as answer,
+    ):
+        body = b"".join([part async for part in answer.aiter_raw()])
+        aside = await http.get("/icon.svg.br")
+
+    assert answer.headers.get("content-encoding") == given
+    assert (body == b"smaller") == (given == "br")
+    assert (answer.headers["content-type"], answer.headers["vary"]) == ("image/svg+xml", "Accept-Encoding")
+    assert aside.status_code == 404
+
+
+@pytest.mark.parametrize(
     ("method", "path", "headers"),
     [
         ("GET", "/v1/nothing", PAGE),

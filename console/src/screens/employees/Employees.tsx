@@ -29,6 +29,7 @@ const Json = lazy(() => import("./json/Json"));
 const ImportSelected = lazy(() => import("../import/ImportSelected"));
 const MappingDialog = lazy(() => import("../mapping/MappingDialog"));
 
+const EVERY: readonly Status[] = [];
 const ATTENTION: readonly Status[] = ["needs_action", "failed", "held"];
 
 /** The staging screen: who there is, how each stands, and the way to the destination. */
@@ -79,7 +80,7 @@ function Staged() {
   const [selection, setSelection] = useState<Selection>(() => lastSelection(companyId, search));
   useEffect(() => rememberSelection(companyId, search, selection), [companyId, search, selection]);
   const filter = useMemo<Filter>(
-    () => ({ status: search.status ?? [], q: search.q ?? "" }),
+    () => ({ status: search.status ?? EVERY, q: search.q ?? "" }),
     [search.status, search.q],
   );
 

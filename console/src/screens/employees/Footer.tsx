@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { CircleAlert, CircleCheck, RefreshCw, X } from "lucide-react";
-import { useEffect } from "react";
+import { type RefObject, useEffect, useRef } from "react";
 import { ProgressBar } from "react-aria-components/ProgressBar";
 import type { RunView } from "../../api/client";
 import { counts, type Filter, list, recentRuns, run as runQuery } from "../../api/queries";
@@ -44,22 +44,27 @@ function Listed({ filter, sort }: { filter: Filter; sort: string }) {
     void found.refetch();
   };
 
+  const pointing = usePointing();
   useEffect(() => {
     if (!stale) return;
     // New rows may take their places by themselves where that moves nothing under a pointer or a focus.
     const panel = document.getElementById("list");
     const settle = () => {
-      const used = panel?.matches(":hover") || panel?.contains(document.activeElement);
+      const used = pointing.current || panel?.contains(document.activeElement);
       if (loaded === 0 || (calm && !used)) void found.refetch();
     };
+    const leave = () => {
+      pointing.current = false;
+      settle();
+    };
     settle();
-    panel?.addEventListener("pointerleave", settle);
+    panel?.addEventListener("pointerleave", leave);
     panel?.addEventListener("focusout", settle);
     return () => {
-      panel?.removeEventListener("pointerleave", settle);
+      panel?.removeEventListener("pointerleave", leave);
       panel?.removeEventListener("focusout", settle);
     };
-  }, [stale, calm, loaded, found.refetch]);
+  }, [stale, calm, loaded, found.refetch, pointing]);
 
   return (
     <div className="listed">
@@ -75,6 +80,19 @@ function Listed({ filter, sort }: { filter: Filter; sort: string }) {
       )}
     </div>
   );
+}
+
+/** Whether somebody points at the list: where a dialog has closed over it, only once the pointer moves, unlike `:hover`. */
+function usePointing(): RefObject<boolean> {
+  const pointing = useRef(false);
+  useEffect(() => {
+    const follow = ({ target }: PointerEvent) => {
+      pointing.current = document.getElementById("list")?.contains(target as Node) ?? false;
+    };
+    document.addEventListener("pointermove", follow, { passive: true });
+    return () => document.removeEventListener("pointermove", follow);
+  }, []);
+  return pointing;
 }
 
 function Runs() {

@@ -3,7 +3,7 @@ import { text } from "../../text";
 import { ActionsCell, NameCell, NumberCell, ReasonCell, SerialCell, StatusCell, SyncedCell } from "./cells";
 import type { CellProps } from "./types";
 
-interface ColumnSpec {
+export interface ColumnSpec {
   id: string;
   label: string;
   width: number | `${number}fr`;

@@ -9,9 +9,21 @@ interface Window {
   to: number;
 }
 
-/** Which rows the grid holds: those in view and a page before and after, whatever the length of the list. */
-export function useWindow(grid: RefObject<HTMLElement | null>, rowHeight: number, heading: number) {
-  const [{ from, to }, setWindow] = useState<Window>({ from: 0, to: 3 * STEP });
+const TOP: Window = { from: 0, to: 3 * STEP };
+
+/** Which rows the grid holds: those in view and a page before and after, whatever the length of the list; of another `list` the first. */
+export function useWindow(
+  grid: RefObject<HTMLElement | null>,
+  list: string,
+  rowHeight: number,
+  heading: number,
+) {
+  const [known, setKnown] = useState(list);
+  const [{ from, to }, setWindow] = useState(TOP);
+  if (list !== known) {
+    setKnown(list);
+    setWindow(TOP);
+  }
   const measure = useCallback(() => {
     const { scrollTop = 0, clientHeight = 0 } = grid.current ?? {};
     const first = Math.floor(scrollTop / rowHeight / STEP) * STEP;
@@ -20,6 +32,7 @@ export function useWindow(grid: RefObject<HTMLElement | null>, rowHeight: number
     setWindow((now) => (now.from === next.from && now.to === next.to ? now : next));
   }, [grid, rowHeight]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another list is in another element
   useEffect(() => {
     const element = grid.current;
     if (!element) return;
@@ -31,7 +44,7 @@ export function useWindow(grid: RefObject<HTMLElement | null>, rowHeight: number
       sizes.disconnect();
       element.removeEventListener("scroll", measure);
     };
-  }, [grid, measure]);
+  }, [grid, list, measure]);
 
   /** Scrolls so that this row is in view, and has it rendered. */
   const reveal = useCallback(

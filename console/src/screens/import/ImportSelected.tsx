@@ -82,7 +82,7 @@ export default function ImportSelected({ onClose }: { onClose: () => void }) {
         <>
           <ReadState source={source} directory={directory} />
           <span className="bar-space" />
-          <Button onPress={onClose}>{words.cancel}</Button>
+          {!small && <Button onPress={onClose}>{words.cancel}</Button>}
           <Button
             look="primary"
             isDisabled={count === 0 || count > MOST}
@@ -213,7 +213,7 @@ function ReadState({ source, directory }: { source: string; directory: ReturnTyp
   return (
     <>
       {isReading && <Spinner />}
-      <span className="muted" role="status">
+      <span className="source-read muted" role="status">
         {isReading
           ? words.reading(source, rows.length, total)
           : rows.length > 0 && words.read(source, rows.length, total, ago)}

@@ -7,6 +7,7 @@ import { text } from "../../text";
 import { Search } from "../../ui/Search";
 import { Spinner } from "../../ui/State";
 import { Meter } from "./Meter";
+import { saysOf } from "./says";
 import { words } from "./text";
 
 export type Person = PersonView & Partial<CandidateView>;
@@ -99,25 +100,20 @@ function Candidate({
   );
 }
 
-/** One line for and one against. */
+/** One line for, what is equal before what is only similar, and one against. */
 function Says({ person }: { person: Person }): ReactNode {
-  const parts = person.parts ?? [];
-  const named = (wanted: (sign: number) => boolean) =>
-    parts.filter((part) => wanted(signOf(part))).map((part) => text.history.field(part.field).toLowerCase());
-  const [agree, differ] = [named((sign) => sign > 0), named((sign) => sign < 0)];
+  const { agree, similar, differ } = saysOf(person.parts ?? []);
   const against = (person.vetoes ?? []).map((veto) => veto.text);
   if (person.refused) against.unshift(words.refused);
-  if (agree.length + differ.length + against.length === 0) return null;
+  if (agree.length + similar.length + differ.length + against.length === 0) return null;
   return (
     <small className="candidate-says">
-      {agree.length > 0 && <span>{words.agree(agree)} </span>}
-      {differ.length > 0 && <span>{words.differ(differ)} </span>}
+      {agree.length > 0 && <span>{words.agree(agree.map(fieldOf))} </span>}
+      {similar.length > 0 && <span>{words.similar(similar.map(fieldOf))} </span>}
+      {differ.length > 0 && <span>{words.differ(differ.map(fieldOf))} </span>}
       {against.length > 0 && <b className="bad-words">{against.join(" ")}</b>}
     </small>
   );
 }
 
-const signOf = ({ bits, level }: { bits?: number | null; level: string }) => {
-  if (bits !== null && bits !== undefined) return Math.sign(bits);
-  return level === "differs" ? -1 : level === "missing" ? 0 : 1;
-};
+const fieldOf = (field: string) => text.history.field(field).toLowerCase();

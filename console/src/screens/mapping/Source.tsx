@@ -4,6 +4,7 @@ import type { Candidates } from "../../api/mapping";
 import { json } from "../../api/queries";
 import { useCompany } from "../../company";
 import { text } from "../../text";
+import { Breakable } from "../../ui/Breakable";
 import { Button } from "../../ui/Button";
 import { words } from "./text";
 
@@ -47,7 +48,9 @@ export function Source({ found, onCreate, onExclude, onInclude, busy }: SourcePr
         {facts.map(([field, value]) => (
           <div key={field}>
             <dt>{field}</dt>
-            <dd>{value}</dd>
+            <dd>
+              <Breakable words={value} />
+            </dd>
           </div>
         ))}
       </dl>

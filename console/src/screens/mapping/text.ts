@@ -34,6 +34,7 @@ export const words = {
   inactive: "inactive",
   noNumber: "no number",
   agree: (names: readonly string[]) => `Agree: ${fields(names)}.`,
+  similar: (names: readonly string[]) => `Similar: ${fields(names)}.`,
   differ: (names: readonly string[]) => `Differ: ${fields(names)}.`,
   refused: "Somebody decided that this is another person.",
   taken: "Linked to another record.",

@@ -1,7 +1,8 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
-import type { ApiError } from "../../api/client";
+import type { ApiError, Status } from "../../api/client";
 import { useCompany } from "../../company";
+import { useRow } from "../../live";
 import { text } from "../../text";
 import { Button } from "../../ui/Button";
 import { Failed } from "../../ui/Failed";
@@ -15,6 +16,8 @@ import { Changed } from "./Value";
 import { ACTION, OUTCOME, words } from "./words";
 
 const SHOWN = 2;
+/** While the record has one of these, its reason is the plan's. */
+const STANDS: readonly Status[] = ["failed", "needs_action"];
 
 interface RecordsProps {
   plan: PlanView;
@@ -189,6 +192,7 @@ function What({ record }: { record: PlanRecord }) {
         {record.reason_text} {record.fix}
       </span>
     );
+  if (record.outcome === "failed" || record.outcome === "needs_action") return <NotWritten record={record} />;
   const changes = Object.entries(record.fields ?? {});
   const hidden = record.hidden?.length ?? 0;
   return (
@@ -201,11 +205,18 @@ function What({ record }: { record: PlanRecord }) {
       ))}
       {changes.length > SHOWN && <span className="muted">{words.more(changes.length - SHOWN)}</span>}
       {hidden > 0 && <span className="muted">{words.hiddenMore(hidden)}</span>}
-      {record.outcome && (
-        <span className={record.outcome === "failed" ? "status-label dotted failed" : "muted"}>
-          {OUTCOME[record.outcome] ?? record.outcome}
-        </span>
-      )}
+      {record.outcome && <span className="muted">{OUTCOME[record.outcome] ?? record.outcome}</span>}
+    </>
+  );
+}
+
+/** Why it was not written, as the list of employees says it now; nothing more once somebody has mended it. */
+function NotWritten({ record: { record_id, outcome } }: { record: PlanRecord }) {
+  const row = useRow(useCompany().rows, record_id);
+  return (
+    <>
+      <span className={`status-label dotted ${outcome}`}>{OUTCOME[outcome ?? ""]}</span>
+      {row && STANDS.includes(row.status) && <span>{row.reason_text}</span>}
     </>
   );
 }
