@@ -180,7 +180,8 @@ SELECT muster.protect('minutes'), muster.keep_partitions('minutes', 8);
 
 -- Text search. Row security would hide the trigrams from the planner, so this filters by company itself, in one place. The
 -- planner chooses by a server's usual costs, not the pools' (decision 0005): among a million, two letters that nobody has took
--- ten seconds by walking the primary key, one by reading the table.
+-- ten seconds by walking the primary key, one by reading the table. `IS TRUE` keeps the account from the indexes by name and by
+-- number: before the first statistics come, the planner takes them for the best and walks everybody, 100,000 in 130 ms.
 CREATE FUNCTION found(company uuid, account uuid, pattern text, most int) RETURNS uuid[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET synchronize_seqscans = off
@@ -192,7 +193,7 @@ BEGIN
     END IF;
     RETURN ARRAY(
         SELECT f.record_id FROM history.snapshots f
-        WHERE f.company_id = company AND f.account_id = account AND f.search LIKE pattern LIMIT most
+        WHERE f.company_id = company AND (f.account_id = account) IS TRUE AND f.search LIKE pattern LIMIT most
     );
 END $$;
 GRANT EXECUTE ON FUNCTION found TO history;

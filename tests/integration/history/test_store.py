@@ -424,6 +424,20 @@ async def test_a_text_without_trigrams_is_sought_by_the_planners_choice(world: W
         assert not any("Disabled" in row[0] for row in plan), plan
 
 
+async def test_no_index_by_name_or_number_serves_a_search(world: World) -> None:
+    """Before the first statistics come, the planner would walk everybody by it."""
+    async with world.database.reading(world.company) as tx:
+        body = await tx.fetchval("SELECT prosrc FROM pg_proc WHERE oid = 'found'::regproc")
+        sought = body[body.index("SELECT f.") : body.rindex(");")].replace("LIMIT most", "LIMIT 10")
+        for number, name in enumerate(("= company ", "= account)", "LIKE pattern"), 1):
+            assert name in sought
+            sought = sought.replace(name, name.replace(name.split()[1].rstrip(")"), f"${number}"))
+        plan = await tx.fetch(f"EXPLAIN {sought}", world.company, world.account("source"), "%lindqvist%")
+    conditions = [row[0] for row in plan if "Index Cond" in row[0]]
+    assert conditions
+    assert not any("account_id" in line for line in conditions), plan
+
+
 async def test_search_finds_nothing_of_another_company(world: World) -> None:
     mine, other = world.company, UUID(int=2)
     await world.tell(world.settings(), staged(world, "s1", last_name="Lindqvist"))
