@@ -44,6 +44,11 @@ def test_the_flow_is_one_page_about_messages_and_topics_that_exist() -> None:
     text = (ROOT / "docs/flow.md").read_text()
     named = set(re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", text))
     assert len(text.splitlines()) < 60
+    main_line = text.split("\n## ")[0]
+    assert (
+        len(set(re.findall(r"\]\(\.\./services/[^)]+\.py|\]\(\.\./shared/messaging/[^)]+\.py", main_line)))
+        == 12
+    )
     assert named - {cls.__name__ for cls in bodies().values()} == set()
     topics = set(re.findall(r"`([a-z.]+\.v\d)`", text))
     assert topics - {name for topic in TOPICS for name in topic.names()} == set()
