@@ -40,7 +40,9 @@ _WAITING = """
 SELECT (SELECT count(*) FROM importer.read_tasks WHERE done_at IS NULL)
      + (SELECT count(*) FROM gateway.outbox o, gateway.relay_cursor c WHERE c.lane = o.lane AND (o.xid, o.id) > (c.xid, c.id))
 """
-_READS = "SELECT coalesce(sum(cardinality(remote_ids)), 0) FROM importer.read_tasks WHERE cause = 'hook'"
+_READS = """
+SELECT coalesce(sum(cardinality(remote_ids)), 0) FROM importer.read_tasks WHERE cause = 'hook' AND account_id = $1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +183,11 @@ class Door:
         make: Callable[[int], tuple[dict[str, str], bytes]],
     ) -> Figures:
         database = await asyncpg.connect(self.fleet.stack.database)
-        kept = f"SELECT count(*) FROM gateway.webhook_receipts WHERE account_id = '{UUID(self.fleet.company.source)}'"
+        source = UUID(self.fleet.company.source)
+        kept = f"SELECT count(*) FROM gateway.webhook_receipts WHERE account_id = '{source}'"
         before, read, memory = (
             await database.fetchval(kept),
-            await database.fetchval(_READS),
+            await database.fetchval(_READS, source),
             self._memory(),
         )
         sender = Sender(self.address)
@@ -205,7 +208,7 @@ class Door:
             times[len(times) // 2],
             times[int(len(times) * 0.99)],
             await database.fetchval(kept) - before,
-            int(await database.fetchval(_READS) - read),
+            int(await database.fetchval(_READS, source) - read),
             time.monotonic() - ended,
             self._memory() - memory,
         )

@@ -39,6 +39,8 @@ from shared.telemetry.metrics import REGISTRY
 log = logs.log
 MAX_BODY_BYTES = 1_048_576
 NO_PROGRESS_SECONDS = 60.0
+KEEP_ALIVE_SECONDS = 75
+"""An idle connection is kept longer than clients and proxies keep theirs, so that none is closed under a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ async def serve(service: str, settings: ServiceSettings, build: Build) -> None:
             log_config=None,
             timeout_graceful_shutdown=5,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             proxy_headers=bool(settings.http.trusted_proxies),
             forwarded_allow_ips=settings.http.trusted_proxies,
         ),

@@ -16,6 +16,8 @@ from shared.telemetry import traces
 T = TypeVar("T")
 SECONDS = 10.0
 _CONNECT_SECONDS = 2.0
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
+"""Idle connections are dropped well before the owner does it (`app.KEEP_ALIVE_SECONDS`): what is asked in that moment is lost."""
 _PASSED_ON = frozenset({"not-found", "invalid", "gone", "conflict", "unavailable"})
 
 
@@ -34,6 +36,7 @@ class Internal:
             base_url=base_url,
             headers={"Authorization": f"Bearer {token.get_secret_value()}"},
             timeout=httpx.Timeout(SECONDS, connect=_CONNECT_SECONDS),
+            limits=_LIMITS,
             trust_env=False,
             verify=_tls(),
         )
