@@ -42,8 +42,8 @@ demo: setup ## Start everything on this machine with made-up people, and open it
 demo-run: setup ## Import and push everybody once, and judge the result (ARGS="--kill-every 5")
 	$(BIN)/muster demo-run $(ARGS)
 
-test: setup ## Run all tests, in three processes (ARGS="-k name -x", "-n 0" for one)
-	$(BIN)/python -m pytest -n 3 $(ARGS)
+test: setup ## Run all tests, in two processes (ARGS="-k name -x", "-n 0" for one)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-long: setup ## Run what is too long for each run: made-up requests by the thousand, random examples, long outages, deaths
 	$(BIN)/python -m pytest tests/long $(ARGS)
