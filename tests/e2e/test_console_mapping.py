@@ -191,6 +191,7 @@ async def test_the_mapping_page_lists_what_waits_and_what_is_linked(console: Con
     page, side = console.page, Side(staging, staging.access.companies[0])
     await cases(console, side, "listed.example", ("Idony", "Fairweather"))
     await page.get_by_role("link", name="Mapping").click()
+    await expect(page.get_by_role("heading", name="Mapping", exact=True)).to_be_visible(timeout=WITHIN)
     await page.get_by_role("searchbox").fill("Fairweather")
     await page.get_by_role("button", name="Decide who Idony Fairweather is").click()
     dialog = mapping(console)
