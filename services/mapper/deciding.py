@@ -207,7 +207,7 @@ class Deciding:
         for record, (match_input, decision) in decided.items():
             facts, last = match_input.facts, match_states.get(record, _NOTHING).result
             digest, rev = core.hash_of(match_input, decision), last.link_rev if last else 0
-            news = core.is_news(last, digest, decision, facts.rev)
+            news = core.is_news(last, digest, match_input, decision)
             requests = [r for r in requested.get(record, ()) if news or not r.changed]
             if not news and not requests:
                 continue

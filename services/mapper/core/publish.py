@@ -39,14 +39,17 @@ def hash_of(match_input: MatchInput, decision: Decision) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=12).digest()
 
 
-def is_news(last: MatchResult | None, digest: bytes, decision: Decision, source_rev: int) -> bool:
+def is_news(last: MatchResult | None, digest: bytes, match_input: MatchInput, decision: Decision) -> bool:
     """Whether this was not published yet: another answer, or one for another version of a record that has no link.
 
-    `digest` is the decision's `hash_of`. Nobody waits to hear that a link stands.
+    `digest` is the decision's `hash_of`. Nobody waits to hear that a link stands; it is said again in each generation, for
+    whoever could not handle it and let it go.
     """
     if last is None or last.hash != digest:
         return True
-    return not isinstance(decision, Linked) and last.source_rev != source_rev
+    if isinstance(decision, Linked):
+        return last.generation != match_input.generation
+    return last.source_rev != match_input.facts.rev
 
 
 def event_of(

@@ -83,6 +83,14 @@ async def test_that_a_link_stands_is_published_once(world: Any) -> None:
     received = [(s["type"], s["link_rev"], s["source_rev"]) for s in await world.published()]
     assert received == [("record.linked", 1, 1), ("record.deleted", 2, 10), ("record.linked", 3, 11)]
 
+    await world.tell(
+        *world.markers("destination")
+    )  # the next generation: with its next change the link is said again, once
+    await world.tell(world.staged("source", "s1", rev=12, **JOHN))
+    await world.tell(world.staged("source", "s1", rev=13, **JOHN))
+    again = [(s["type"], s["source_rev"]) for s in await world.published() if s["type"] == "record.linked"]
+    assert again[2:] == [("record.linked", 12)]
+
 
 async def _at_once(world: Any, other: Database) -> None:
     """The two halves of a pair in two transactions that are both open before either commits."""

@@ -254,7 +254,7 @@ class Mapper:
         for record, (s, d) in decided.items():
             last = self.results.get(record)
             digest, rev = mapping.hash_of(s, d), last.link_rev if last else 0
-            news = mapping.is_news(last, digest, d, s.facts.rev)
+            news = mapping.is_news(last, digest, s, d)
             requests = [r for r in requested.get(record, ()) if news or not _says_change(r[1])]
             if not news and not requests:
                 continue
